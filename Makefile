@@ -1,0 +1,84 @@
+# Every target does its own set-up in .venv; all it needs is make and Python 3.11 or later, no compiler.
+#
+#   make demo [ARGS=--once]    the guard in front of a model, as a story on the screen
+#   make test [ARGS="-k sse"]  the tests
+#   make lint                  style and the direction of imports
+#   make types                 mypy, strict
+#   make check                 all three
+#   make format                rewrites the sources in the house style
+#   make load [ARGS=--help]    the guard beside Envoy, nginx and a prototype
+#   make users HOST=http://…   realistic users against a running guard
+#   make wheel                 dist/guard_gateway-….whl
+#   make install PREFIX=DIR    a virtual environment in DIR with that wheel and what it needs
+#   make clean                 removes all that was made here
+
+PYTHON ?= python3
+ARGS ?=
+PREFIX ?= /opt/guard
+HOST ?= http://127.0.0.1:8080
+
+BIN := .venv/bin
+PIP := -m pip --quiet --quiet --disable-pip-version-check
+WHEELS := --only-binary :all:
+
+.DEFAULT_GOAL := check
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: demo test lint types check format load users wheel install clean
+
+demo: .venv/.run
+	@$(BIN)/guard demo $(ARGS)
+
+test: .venv/.test
+	@$(BIN)/python -m pytest --quiet $(ARGS)
+
+lint: .venv/.test
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { echo "make format mends the layout" >&2; exit 1; }
+	@$(BIN)/lint-imports --no-logo > .venv/imports.txt || { cat .venv/imports.txt >&2; exit 1; }
+
+types: .venv/.test
+	@$(BIN)/mypy --no-error-summary
+
+check: lint types test
+
+format: .venv/.test
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+load: .venv/.load
+	@$(BIN)/python -m loadtests.compare $(ARGS)
+
+users: .venv/.load
+	@$(BIN)/locust --host "$(HOST)" $(ARGS)
+
+wheel: .venv/.new
+	@rm -rf dist
+	@$(BIN)/python $(PIP) wheel $(WHEELS) --no-deps --wheel-dir dist .
+
+install: wheel
+	@"$(PYTHON)" -m venv "$(PREFIX)"
+	@"$(PREFIX)/bin/python" $(PIP) install $(WHEELS) dist/*.whl
+
+clean:
+	@rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: an environment, then the project in it with one set of extras each.
+
+.venv/.new:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "guard needs Python 3.11 or later; name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || \
+		{ echo "$(PYTHON) cannot make virtual environments (no ensurepip): install python3-venv, or name another Python:" \
+		"make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -m venv --clear .venv
+	@touch $@
+
+.venv/.run: EXTRAS :=
+.venv/.test: EXTRAS := [test]
+.venv/.load: EXTRAS := [load]
+.venv/.run .venv/.test .venv/.load: .venv/.new pyproject.toml
+	@echo "Setting up .venv (once, and after pyproject.toml changes)" >&2
+	@$(BIN)/python $(PIP) install $(WHEELS) --editable '.$(EXTRAS)'
+	@touch $@

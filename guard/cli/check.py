@@ -1,0 +1,101 @@
+"""`guard check`: is this configuration right, and are its rules."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import msgspec
+
+from guard.cli.errors import tell
+from guard.cli.options import config_option, configuration_path, json_option
+from guard.cli.output import emit
+from guard.cli.visible import visible
+from guard.config import Config, Rules
+from guard.settings import Problem, SettingsError, load
+
+
+class Verdict(NamedTuple):
+    """What a check found; `summary` counts what is configured, and is empty when that could not be read."""
+
+    errors: list[Problem | str]
+    warnings: list[str]
+    summary: dict[str, int | str]
+
+
+@click.command()
+@config_option
+@json_option
+def check(config: Path | None, as_json: bool) -> int:
+    """Check the configuration and the rules without starting anything; every error is told."""
+    path = configuration_path(config)
+    verdict = examine(path)
+    if as_json:
+        errors = [_as_dict(error) for error in verdict.errors]
+        emit({"config": str(path), "ok": not errors, "errors": errors, **verdict._asdict() | {"errors": errors}})
+        return int(bool(errors))
+    for error in verdict.errors:
+        tell(str(error))
+    for warning in verdict.warnings:
+        tell(f"warning: {warning}")
+    if not verdict.errors:
+        counts = ", ".join(f"{what} {count}" for what, count in verdict.summary.items() if isinstance(count, int))
+        click.echo(f"{visible(str(path))} is right: {counts}")
+    return int(bool(verdict.errors))
+
+
+def examine(path: Path) -> Verdict:
+    """Check a configuration, the certificates it names, and its rules as far as it says where they are."""
+    try:
+        config = load(path)
+    except SettingsError as error:
+        _, errors, warnings = _rules(error.rules)
+        return Verdict([*error.errors, *errors], warnings, {})
+    summary, errors, warnings = _rules(config.rules)
+    return Verdict([*_certificates(path, config), *errors], warnings, {**_counts(config), **summary})
+
+
+def _rules(rules: Rules | None) -> tuple[dict[str, int | str], list[str], list[str]]:
+    """What is in the rules folder: its summary, errors and warnings."""
+    if rules is None or rules.dir is None:
+        return {"rules": 0}, [], []
+    from guard.ruleset import bundle
+
+    try:
+        found = bundle.load(Path(rules.dir), engine=rules.engine, hold_back=rules.hold_back)
+    except bundle.BundleError as error:
+        return {}, [str(one) for one in error.errors], []
+    return {"rules": len(found.rules), "rules_hash": found.hash}, [], [str(one) for one in found.warnings]
+
+
+def _certificates(path: Path, config: Config) -> list[str]:
+    named = [
+        (f"models.{name}.versions.{label}.ca", version.ca)
+        for name, model in config.models.items()
+        for label, version in model.versions.items()
+        if version.ca is not None
+    ]
+    return [
+        f"{path}: {key}: {wrong}; expected a file with certificates" for key, ca in named if (wrong := _unusable(ca))
+    ]
+
+
+def _unusable(ca: str) -> str | None:
+    try:
+        ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        return f"{ca} cannot be used ({(error.strerror or 'no certificate in it').lower()})"
+    return None
+
+
+def _counts(config: Config) -> dict[str, int]:
+    versions = sum(len(model.versions) for model in config.models.values())
+    parts = {"routes": config.routes, "clients": config.clients, "blocks": config.blocks, "limits": config.limits}
+    return {"models": len(config.models), "versions": versions, **{name: len(part) for name, part in parts.items()}}
+
+
+def _as_dict(error: Problem | str) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(error) if isinstance(error, Problem) else {}
+    return {**fields, "message": str(error)}

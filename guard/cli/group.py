@@ -1,0 +1,71 @@
+"""The command `guard`: which commands there are, and what becomes of an error.
+
+A command's module is imported when the command is used, so that `guard --version` and completion are quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+import guard
+from guard.cli.errors import failed, tell
+
+COMMANDS = ("serve", "check", "demo", "log", "key", "model", "completion")
+"""Each is the object of this name in the module of this name."""
+
+INTERRUPTED = 130
+
+
+class Guard(click.Group):
+    """Finds commands by their modules, and turns expected trouble into one plain line and an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """The commands in the order in which one needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command with this name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"guard.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> Any:
+        """Run, and end the process: 0 well, 1 with trouble, 2 with a wrong command line, 130 interrupted."""
+        extra["standalone_mode"] = False
+        try:
+            result = super().main(args, prog_name or "guard", **extra)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.UsageError as error:
+            path = error.ctx.command_path if error.ctx else "guard"
+            tell(f"{error.format_message().rstrip('.')}; see `{path} --help`")
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            tell(error.format_message())
+            sys.exit(error.exit_code)
+        except click.Abort:
+            sys.exit(INTERRUPTED)
+        except BrokenPipeError:  # whoever read our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except OSError as error:
+            tell(failed(error))
+            sys.exit(1)
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+@click.group(cls=Guard, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(guard.__version__, prog_name="guard", message="%(prog)s %(version)s")
+def main() -> None:
+    """A gateway in front of AI model endpoints: it writes down everything that passes and can stop anything at once.
+
+    Commands find the configuration by --config or GUARD_CONFIG; else it is config/guard.yaml, or guard.yaml.
+    """

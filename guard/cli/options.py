@@ -1,0 +1,49 @@
+"""The options that all commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from guard.cli.errors import TroubleError
+from guard.config import Config
+
+PLACES = (Path("config/guard.yaml"), Path("guard.yaml"))
+
+config_option = click.option(
+    "--config",
+    envvar="GUARD_CONFIG",
+    type=click.Path(path_type=Path),
+    help="The configuration file.  [env: GUARD_CONFIG; default: config/guard.yaml, else guard.yaml]",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def configuration_path(given: Path | None) -> Path:
+    """The configuration file: the one given, else the first that is where one is looked for.
+
+    Raises:
+        TroubleError: none is given and none is there.
+    """
+    found = given or next((place for place in PLACES if place.is_file()), None)
+    if found is None:
+        raise TroubleError(
+            "there is no config/guard.yaml or guard.yaml here; name a file with --config or GUARD_CONFIG"
+        )
+    return found
+
+
+def configuration(given: Path | None) -> Config:
+    """Read the configuration.
+
+    Raises:
+        TroubleError: it has errors; all of them are in the message, a line each.
+    """
+    from guard.settings import SettingsError, load
+
+    try:
+        return load(configuration_path(given))
+    except SettingsError as error:
+        raise TroubleError(f"{error}") from None

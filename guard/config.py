@@ -1,0 +1,161 @@
+"""What ``guard.yaml`` may say: frozen values with their defaults, and nothing that acts on them.
+
+Times are seconds, sizes are bytes. `guard.settings` reads a file into these.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Seconds = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+Size = Annotated[int, Meta(ge=1)]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Rate = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,11}/(s|min|h)$")]
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every part of the configuration: immutable, and an unknown key is an error."""
+
+
+class Http(Section):
+    """Bounds on what a client may send and how slowly."""
+
+    header_bytes: Size = 65_536
+    header_count: Count = 200
+    target_bytes: Size = 8_192
+    body_bytes: Size = 10_485_760
+    header_timeout: Seconds = 10.0
+    body_timeout: Seconds = 30.0
+    idle_timeout: Seconds = 75.0
+    write_timeout: Seconds = 30.0
+    pipeline: Count = 32
+
+
+class Data(Section):
+    """The listener that clients talk to."""
+
+    listen: str = "127.0.0.1:8080"
+    workers: Count = 1
+    drain_timeout: Seconds = 30.0
+    http: Http = field(default_factory=Http)
+
+
+class Admin(Section):
+    """The listener that operators talk to."""
+
+    listen: str = "127.0.0.1:8081"
+
+
+class Identify(Section):
+    """How a request's client is told: whose forwarding headers count, what an unknown key means."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    unknown: Literal["allow", "refuse"] = "allow"
+
+
+class Client(Section):
+    """One caller that is known by its API key; give `key` or `key_hash`, not both."""
+
+    key: str | None = None
+    key_hash: str | None = None
+    account: Name | None = None
+
+
+class Block(Section):
+    """One refusal of a client; exactly one of `ip`, `account`, `client`, `key` says whom."""
+
+    ip: str | None = None
+    account: Name | None = None
+    client: Name | None = None
+    key: str | None = None
+    reason: str = ""
+
+
+class Limit(Section):
+    """A bound on the use that each subject of kind `per` may make."""
+
+    per: Literal["client", "account", "address", "route", "global"]
+    requests: Rate | None = None
+    burst: Count = 1
+    concurrency: Count | None = None
+
+
+class Upstream(Section):
+    """How the guard talks to model endpoints."""
+
+    connect_timeout: Seconds = 5.0
+    first_byte_timeout: Seconds = 60.0
+    idle_timeout: Seconds = 60.0
+    total_timeout: Seconds = 600.0
+    keepalive: Seconds = 4.0
+    connections: Count = 1_024
+    answer_bytes: Size = 33_554_432
+
+
+class Version(Section):
+    """One model version: where it answers, as whom the guard calls it, under which model name."""
+
+    url: str
+    key: str | None = None
+    name: str | None = None
+    ca: str | None = None
+
+
+class Model(Section):
+    """A model as clients know it, and the versions that can serve it."""
+
+    versions: Annotated[dict[Name, Version], Meta(min_length=1)]
+    active: Name
+    fallback: tuple[Name, ...] = ()
+
+
+class Route(Section):
+    """Which requests go to which model, and how their bodies are read.
+
+    The first route whose `path` is a prefix of the request's path, and whose `names` (globs; none: any) match the
+    document's `model` field, is taken. `prompt` and `output` are JSON pointers, with `*` for every element, for the
+    generic format.
+    """
+
+    path: Annotated[str, Meta(pattern=r"^/")]
+    format: Literal["openai", "anthropic", "generic"]
+    model: Name
+    names: tuple[str, ...] = ()
+    repeat: bool = False
+    not_understood: Literal["refuse", "pass"] = "refuse"
+    prompt: tuple[str, ...] = ()
+    output: tuple[str, ...] = ()
+
+
+class Rules(Section):
+    """Where rules are and what matches them."""
+
+    dir: str | None = "rules"
+    engine: Literal["auto", "hyperscan", "portable"] = "auto"
+    hold_back: Annotated[int, Meta(ge=16, le=4096)] = 256
+
+
+class Journal(Section):
+    """Where the evidence goes; relative to `state`."""
+
+    dir: str = "journal"
+
+
+class Config(Section):
+    """A whole configuration file."""
+
+    models: Annotated[dict[Name, Model], Meta(min_length=1)]
+    routes: Annotated[tuple[Route, ...], Meta(min_length=1)]
+    data: Data = field(default_factory=Data)
+    admin: Admin = field(default_factory=Admin)
+    state: str = "var"
+    rules: Rules = field(default_factory=Rules)
+    identify: Identify = field(default_factory=Identify)
+    clients: dict[Name, Client] = field(default_factory=dict)
+    blocks: tuple[Block, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    upstream: Upstream = field(default_factory=Upstream)
+    journal: Journal = field(default_factory=Journal)

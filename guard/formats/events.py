@@ -1,0 +1,69 @@
+"""What the readers of all streams share: from the bytes of one event to its parsed document, whatever they are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+from guard.formats.confidence import Logprobs
+from guard.formats.shapes import ALL_TEXT
+from guard.formats.usage import usage_of
+from guard.formats.walk import Channelled, trace
+
+
+class EventReader:
+    """Base of the readers; a subclass says what the objects of its stream mean.
+
+    It is a `guard.formats.base.StreamReader`.
+    """
+
+    __slots__ = ("logprobs", "usage")
+
+    def __init__(self) -> None:
+        self.logprobs = Logprobs()
+        self.usage: dict[str, int] | None = None
+
+    @property
+    def confidence(self) -> dict[str, Any] | None:
+        """Confidence over all that was read so far."""
+        return self.logprobs.confidence
+
+    def event(self, event: dict[str, Any]) -> Channelled:
+        """Return the texts of one event; here, of a stream that nobody knows, all its strings."""
+        self.usage = usage_of(event.get("usage")) or self.usage
+        return trace(event, ALL_TEXT, "")
+
+    def value(self, value: Any) -> Channelled:
+        """Return the texts of an event that is not an object, as no known API has it."""
+        return trace(value, ALL_TEXT, "")
+
+    def read(self, data: bytes) -> Channelled:
+        """Return the texts of one event; see `guard.formats.base.StreamReader.read`."""
+        try:
+            document = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return self._read_odd(data)
+        return self.event(document) if type(document) is dict else self.value(document)
+
+    def _read_odd(self, data: bytes) -> Channelled:
+        """Read what is not strictly JSON, or is not JSON at all.
+
+        The clients' own parser takes more than JSON: NaN, and halves of surrogate pairs, which models that stream
+        emoji do send. What they can read has to be read here.
+        """
+        text = data.decode(errors="replace")
+        if text.strip() in ("", "[DONE]"):
+            return []
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            return [("", text)]
+        found = self.event(document) if type(document) is dict else self.value(document)
+        return [(_scalar(channel), _scalar(delta)) for channel, delta in found]
+
+
+def _scalar(text: str) -> str:
+    """Replace the halves of surrogate pairs, which no encoding can carry, by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

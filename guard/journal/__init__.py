@@ -1,0 +1,1 @@
+"""What clients asked and models answered, written down before anyone is answered."""

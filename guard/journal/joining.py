@@ -1,0 +1,75 @@
+"""The lines of one exchange put together into the one object that people and programs read."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Line = dict[str, Any]
+
+REPEAT = "="
+"""A channel whose name begins so says again what the channels before it said (a stream's closing summary)."""
+
+
+def starts(line: Line) -> bool:
+    """Whether the line says what was asked: a prompt, or the outcome of what was refused before it was forwarded."""
+    return line["kind"] == "prompt" or "request" in line
+
+
+def join(lines: Sequence[Line]) -> dict[str, Any]:
+    """Put the lines of one exchange, in the order they were written, into one object; `end` is None while it goes on.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: the lines are not what the journal writes.
+    """
+    start = next((line for line in lines if starts(line)), {})
+    outcome = next((line for line in reversed(lines) if line["kind"] == "outcome"), {})
+    parts = [line for line in lines if line["kind"] == "part"]
+    findings = [finding for line in lines for finding in line.get("findings") or ()]
+    return {
+        "id": lines[0]["id"],
+        **{key: start.get(key) for key in ("at", "client", "route", "model")},
+        "version": outcome.get("version"),
+        "policy": start.get("policy"),
+        "attempts": outcome.get("attempts") or [],
+        "request": start.get("request"),
+        "response": _response(parts, outcome.get("response") or {"status": None, "body": None}),
+        "prompt": start.get("prompt") or [],
+        "output": _output([*parts, outcome]),
+        "usage": outcome.get("usage"),
+        "confidence": outcome.get("confidence"),
+        "findings": findings,
+        "timings": outcome.get("timings") or {},
+        "end": outcome.get("end"),
+        "reason": outcome.get("reason"),
+    }
+
+
+def _response(parts: Sequence[Line], last: dict[str, Any]) -> dict[str, Any]:
+    if not parts:
+        return last
+    body = b"".join(map(_bytes, (*parts, last)))
+    try:
+        return {"status": last.get("status"), "body": body.decode()}
+    except UnicodeDecodeError:
+        return {"status": last.get("status"), "body_base64": b64encode(body).decode()}
+
+
+def _bytes(piece: dict[str, Any]) -> bytes:
+    if "body_base64" in piece:
+        return b64decode(piece["body_base64"], validate=True)
+    return (piece.get("body") or "").encode()
+
+
+def _output(lines: Iterable[Line]) -> list[str]:
+    """Whole answers have their texts in order; streamed ones have pieces, each said on a channel."""
+    texts: dict[str | int, list[str]] = {}
+    for item in (item for line in lines for item in line.get("output") or ()):
+        if isinstance(item, str):
+            texts[len(texts)] = [item]
+            continue
+        channel, text = item
+        if not channel.startswith(REPEAT):
+            texts.setdefault(channel, []).append(text)
+    return ["".join(pieces) for pieces in texts.values()]

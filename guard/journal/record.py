@@ -1,0 +1,105 @@
+"""The lines of the journal, made from an exchange.
+
+``prompt`` is written before the request goes to a model, ``part`` while a long answer streams, ``outcome`` at the end; they share
+the exchange's ``id``. An exchange that ends before it is forwarded has one line, an outcome that also says what a prompt would.
+Texts are as they came; a body that is not UTF-8 stands as ``body_base64``.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from time import monotonic
+from typing import Any
+
+import orjson
+
+from guard.exchange import Attempt, Exchange
+
+NEWLINE = orjson.OPT_APPEND_NEWLINE
+
+
+def prompt_line(exchange: Exchange) -> bytes:
+    """What is known of an exchange before it is forwarded."""
+    record = {"kind": "prompt", "id": exchange.id}
+    _put_request(record, exchange)
+    return orjson.dumps(record, option=NEWLINE)
+
+
+def part_line(exchange: Exchange, body: bytes, output: list[tuple[str, str]]) -> bytes:
+    """A piece of a streamed answer: the bytes the client got since the last piece, and the model's texts by channel."""
+    record: dict[str, Any] = {"kind": "part", "id": exchange.id}
+    _put_body(record, body)
+    record["output"] = output
+    return orjson.dumps(record, option=NEWLINE)
+
+
+def outcome_line(exchange: Exchange, *, forwarded: bool) -> bytes:
+    """How an exchange ended; `forwarded`: its prompt line is written already."""
+    version = exchange.version
+    record: dict[str, Any] = {"kind": "outcome", "id": exchange.id}
+    if not forwarded:
+        _put_request(record, exchange)
+    response: dict[str, Any] = {"status": exchange.status or None}
+    _put_body(response, exchange.answer)
+    record["version"] = version.name if version is not None else None
+    record["attempts"] = [_attempt(attempt) for attempt in exchange.attempts]
+    record["response"] = response
+    record["output"] = exchange.output
+    record["usage"] = exchange.usage
+    record["confidence"] = exchange.confidence
+    if forwarded:
+        record["findings"] = [finding for finding in exchange.findings if finding["target"] == "output"]
+    record["timings"] = _timings(exchange)
+    record["end"] = exchange.end
+    record["reason"] = exchange.refusal.code if exchange.refusal is not None else None
+    return orjson.dumps(record, option=NEWLINE)
+
+
+def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
+    identity = exchange.identity
+    client = identity.client
+    routes = exchange.routes
+    route = exchange.route or (routes[0] if routes else None)
+    request: dict[str, Any] = {"method": exchange.method, "path": exchange.target}
+    _put_body(request, exchange.body)
+    record["at"] = exchange.at
+    record["client"] = {
+        "address": exchange.address,
+        "key": identity.key_id,
+        "account": client.account if client is not None else None,
+        "name": client.name if client is not None else None,
+    }
+    record["route"] = route.path if route is not None else None
+    record["model"] = route.model.name if route is not None else None
+    record["policy"] = exchange.policy.version
+    record["request"] = request
+    record["prompt"] = exchange.prompt.texts if exchange.prompt is not None else []
+    record["findings"] = exchange.findings
+
+
+def _put_body(record: dict[str, Any], body: bytes) -> None:
+    try:
+        record["body"] = body.decode() if body else None
+    except UnicodeDecodeError:
+        record["body_base64"] = b64encode(body).decode()
+
+
+def _attempt(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "version": attempt.version.name,
+        "status": attempt.status or None,
+        "error": attempt.error,
+        "ms": round(attempt.ms, 3),
+    }
+
+
+def _timings(exchange: Exchange) -> dict[str, int]:
+    """Microseconds: all of it, waiting for models, the guard's own until the answer began, and until the client's first byte."""
+    total = monotonic() - exchange.received_at
+    first = exchange.first_byte_at - exchange.received_at if exchange.first_byte_at else total
+    return {
+        "total_us": round(total * 1e6),
+        "upstream_us": round(exchange.waited * 1e6),
+        "overhead_us": round(exchange.overhead * 1e6),
+        "first_byte_us": round(first * 1e6),
+    }

@@ -1,0 +1,211 @@
+"""Appending records so that what is acknowledged is on disk: one write per loop turn, `fdatasync` in a thread of its own.
+
+A record's life: `add` puts it into the batch of the current turn; at the turn's end the batch is written, and only then do the
+actions that were waiting for the write (sending the request to its model) run; the sync thread makes the batch durable, and
+then the actions that were waiting for that (the first byte to the client) run. A file whose write or sync failed is never
+written again: what the kernel then holds of it is unknown (Rebello et al., "Can Applications Recover from fsync Failures?",
+USENIX ATC 2020). Everything waiting on it fails, and the next batch opens a new file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+logger = logging.getLogger("guard.journal")
+
+RETRY_SECONDS = 1.0
+
+Action = Callable[[bool], None]
+
+
+class Batch:
+    """The records of one loop turn. `durable`: they are on disk; `failed`: they may not be."""
+
+    __slots__ = ("after_sync", "after_write", "durable", "failed", "lines")
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.after_write: list[Action] = []
+        self.after_sync: list[Action] = []
+        self.durable = False
+        self.failed = False
+
+    def when_durable(self, action: Action) -> None:
+        """Call `action(True)` when the batch is on disk, `action(False)` when it cannot be."""
+        if self.durable or self.failed:
+            action(self.durable)
+        else:
+            self.after_sync.append(action)
+
+    def settle(self, *, durable: bool) -> None:
+        """The batch's fate is known."""
+        self.durable = durable
+        self.failed = not durable
+        actions, self.after_sync = self.after_sync, []
+        for action in actions:
+            action(durable)
+
+
+class Segment:
+    """One journal file being written, and the thread that syncs it."""
+
+    def __init__(self, path: Path, settled: Callable[[Segment, list[Batch], OSError | None], None]) -> None:
+        self.path = path
+        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        _sync_folder(path.parent)
+        self._settled = settled
+        self._unsynced: deque[Batch] = deque()
+        self._wake = threading.Event()
+        self._closing = False
+        self._thread = threading.Thread(target=self._sync, name=f"sync {path.name}", daemon=True)
+        self._thread.start()
+
+    def write(self, batch: Batch) -> None:
+        """Write a batch and hand it to the sync thread.
+
+        Raises:
+            OSError: not all of it could be written.
+        """
+        data = batch.lines[0] if len(batch.lines) == 1 else b"".join(batch.lines)
+        batch.lines = []
+        written = os.write(self.fd, data)
+        while written < len(data):
+            written += os.write(self.fd, data[written:])
+        self._unsynced.append(batch)
+        self._wake.set()
+
+    def close(self) -> None:
+        """Sync what is written, then close the file; returns when that is done."""
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+
+    def abandon(self) -> list[Batch]:
+        """Give the file up without another sync; the batches whose fate is open are returned."""
+        self._closing = True
+        open_batches = list(self._unsynced)
+        self._unsynced.clear()
+        self._wake.set()
+        return open_batches
+
+    def _sync(self) -> None:
+        error: OSError | None = None
+        while error is None and not (self._closing and not self._unsynced):
+            self._wake.wait()
+            self._wake.clear()
+            # Counted before the sync: what is appended while it runs is not covered by it.
+            count = len(self._unsynced)
+            if not count:
+                continue
+            try:
+                os.fdatasync(self.fd)
+            except OSError as failure:
+                error = failure
+            try:
+                batches = [self._unsynced.popleft() for _ in range(count)]
+            except IndexError:  # abandoned meanwhile: the batches have failed already
+                break
+            self._settled(self, batches, error)
+        os.close(self.fd)
+
+
+class Journal:
+    """A worker's journal: a folder of JSON-lines files, one for each start, that only grow."""
+
+    def __init__(self, folder: Path, worker: str, loop: asyncio.AbstractEventLoop) -> None:
+        """Open the folder, made if need be.
+
+        Raises:
+            OSError: the folder or the first file cannot be written.
+        """
+        self.folder = folder
+        self.worker = worker
+        self.loop = loop
+        self.healthy = True
+        self._retry_at = 0.0
+        self._files = 0
+        self._batch = Batch()
+        self._scheduled = False
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._segment: Segment | None = self._open()
+
+    def add(self, line: bytes, then: Action | None = None) -> Batch:
+        """Take one record (a line with its newline); `then(True)` runs when it is written, `then(False)` when it cannot be."""
+        batch = self._batch
+        batch.lines.append(line)
+        if then is not None:
+            batch.after_write.append(then)
+        if not self._scheduled:
+            self._scheduled = True
+            self.loop.call_soon(self._flush)
+        return batch
+
+    def ready(self) -> bool:
+        """Whether a record would be written now; after a failure a new file is tried once a second."""
+        return self.healthy or monotonic() >= self._retry_at
+
+    def close(self) -> None:
+        """Write and sync everything; blocks until it is on disk."""
+        self._flush()
+        if self._segment is not None:
+            self._segment.close()
+            self._segment = None
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        batch, self._batch = self._batch, Batch()
+        if not batch.lines:
+            return
+        try:
+            if self._segment is None:
+                self._segment = self._open()
+            self._segment.write(batch)
+        except OSError as error:
+            self._fail(error)
+            batch.settle(durable=False)
+        for action in batch.after_write:
+            action(not batch.failed)
+
+    def _open(self) -> Segment:
+        self._files += 1
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        segment = Segment(self.folder / f"{stamp}-{self.worker}-{self._files}.jsonl", self._synced)
+        self.healthy = True
+        return segment
+
+    def _synced(self, segment: Segment, batches: list[Batch], error: OSError | None) -> None:
+        try:
+            self.loop.call_soon_threadsafe(self._settle, segment, batches, error)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+    def _settle(self, segment: Segment, batches: list[Batch], error: OSError | None) -> None:
+        if error is not None and segment is self._segment:
+            self._fail(error)
+        for batch in batches:
+            batch.settle(durable=error is None)
+
+    def _fail(self, error: OSError) -> None:
+        logger.error("the journal cannot be written, requests are refused until it can: %s", error)
+        self.healthy = False
+        self._retry_at = monotonic() + RETRY_SECONDS
+        segment, self._segment = self._segment, None
+        if segment is not None:
+            for batch in segment.abandon():
+                batch.settle(durable=False)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""A model endpoint for the demo and for tests; it speaks the OpenAI and Anthropic APIs, and fails when told to."""

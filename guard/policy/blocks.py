@@ -1,0 +1,45 @@
+"""Whom the guard does not serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from guard import config
+from guard.policy.clients import Clients, Identity
+from guard.wire.address import Networks, parse_address
+
+
+class Blocks:
+    """Blocked addresses, networks, accounts, clients and keys, each with the reason given for it."""
+
+    def __init__(self, blocks: Iterable[config.Block], clients: Clients) -> None:
+        blocks = tuple(blocks)
+        self._networks = Networks([block.ip for block in blocks if block.ip is not None])
+        self._accounts = {block.account: block.reason for block in blocks if block.account is not None}
+        self._clients = {block.client: block.reason for block in blocks if block.client is not None}
+        self._keys = {clients.fingerprint(block.key): block.reason for block in blocks if block.key is not None}
+
+    def find(self, address: str, identity: Identity) -> str | None:
+        """What of the caller is blocked (``address 203.0.113.0/24``, ``account acme`` …), or None.
+
+        An address that cannot be parsed (a Unix socket's peer) is in no network.
+        """
+        if self._networks:
+            network = self._find_network(address)
+            if network is not None:
+                return f"address {network}"
+        if identity.key_id in self._keys:
+            return f"key {identity.key_id}"
+        client = identity.client
+        if client is not None:
+            if client.name in self._clients:
+                return f"client {client.name}"
+            if client.account in self._accounts:
+                return f"account {client.account}"
+        return None
+
+    def _find_network(self, address: str) -> str | None:
+        try:
+            return self._networks.find(parse_address(address))
+        except ValueError:
+            return None

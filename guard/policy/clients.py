@@ -1,0 +1,89 @@
+"""Who a request comes from, as far as its API key tells."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from guard import config
+
+SALT_BYTES = 32
+KEY_ID_LENGTH = 16
+REMEMBERED_KEYS = 4_096
+REMEMBERED_KEY_LENGTH = 512
+
+
+class Client(NamedTuple):
+    """A caller known by its key."""
+
+    name: str
+    account: str | None
+
+
+class Identity(NamedTuple):
+    """Whom a key stands for: the key's fingerprint (never the key), and the client if it is a known one."""
+
+    key_id: str | None
+    client: Client | None
+
+
+ANONYMOUS = Identity(None, None)
+
+
+def load_salt(state: Path) -> bytes:
+    """The installation's salt for key hashes, made once and kept in the state folder (mode 0600).
+
+    Raises:
+        OSError: the folder cannot be read or written.
+        ValueError: the file is not a salt.
+    """
+    path = state / "salt"
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(os.urandom(SALT_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except FileExistsError:
+        pass
+    salt = path.read_bytes()
+    if len(salt) != SALT_BYTES:
+        raise ValueError(f"{path}: expected {SALT_BYTES} bytes, found {len(salt)}; restore it from a backup or delete it")
+    return salt
+
+
+def key_hash(key: str, salt: bytes) -> str:
+    """The salted hash that stands for an API key: HMAC-SHA-256 (RFC 2104) as 64 hexadecimal digits."""
+    return hmac.new(salt, key.encode(), hashlib.sha256).hexdigest()
+
+
+class Clients:
+    """The known clients, found by the full hash of their key."""
+
+    def __init__(self, clients: Mapping[str, config.Client], salt: bytes) -> None:
+        self._salt = salt
+        self._by_hash: dict[str, tuple[str, Client]] = {}
+        for name, entry in clients.items():
+            digest = key_hash(entry.key, salt) if entry.key is not None else (entry.key_hash or "").lower()
+            self._by_hash[digest] = (digest, Client(name, entry.account))
+        # By the whole key; a long one is not worth its memory.
+        self._remembered = lru_cache(REMEMBERED_KEYS)(self._identify)
+
+    def identify(self, key: str) -> Identity:
+        """Tell whose key this is; an unknown key has a fingerprint and no client."""
+        return self._remembered(key) if len(key) <= REMEMBERED_KEY_LENGTH else self._identify(key)
+
+    def _identify(self, key: str) -> Identity:
+        digest = key_hash(key, self._salt)
+        known = self._by_hash.get(digest)
+        client = known[1] if known is not None and hmac.compare_digest(known[0], digest) else None
+        return Identity(digest[:KEY_ID_LENGTH], client)
+
+    def fingerprint(self, key: str) -> str:
+        """What the journal shows of a key."""
+        return key_hash(key, self._salt)[:KEY_ID_LENGTH]

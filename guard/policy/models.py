@@ -1,0 +1,92 @@
+"""Which requests go to which model, and which version of it answers."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import NamedTuple
+
+from guard import config
+from guard.formats.base import Format
+from guard.formats.registry import format_for
+from guard.wire.address import Origin, parse_url
+
+REMEMBERED_PATHS = 1_024
+
+
+class Version:
+    """One version of a model: where it answers and as whom the guard calls it."""
+
+    __slots__ = ("authority", "base", "ca", "key", "model", "name", "origin", "rename", "tls", "wire_name")
+
+    def __init__(self, model: str, name: str, entry: config.Version) -> None:
+        self.model = model
+        self.name = name
+        self.wire_name = name.encode()
+        self.origin, base = parse_url(entry.url)
+        self.base = base.encode()
+        self.authority = self.origin.authority.encode()
+        self.key = entry.key
+        self.rename = entry.name
+        self.ca = entry.ca
+        self.tls = _tls(self.origin, entry.ca)
+
+    def __repr__(self) -> str:
+        return f"<Version {self.model}/{self.name} at {self.origin.authority}>"
+
+
+class Model(NamedTuple):
+    """A model: the versions to try, the active one first, then the fallbacks in order."""
+
+    name: str
+    versions: tuple[Version, ...]
+
+
+class Route(NamedTuple):
+    """Requests under a path prefix, read by a format, sent to a model."""
+
+    path: str
+    format: Format
+    model: Model
+    names: tuple[str, ...]
+    repeat: bool
+    not_understood: str
+
+    def accepts(self, name: str | None) -> bool:
+        """Whether the document's ``model`` field is one that this route is for."""
+        return not self.names or (name is not None and any(fnmatchcase(name, pattern) for pattern in self.names))
+
+
+class Routes:
+    """All routes, in the order of the configuration: the first that fits is taken."""
+
+    def __init__(self, routes: tuple[config.Route, ...], models: Mapping[str, config.Model]) -> None:
+        built = {name: _model(name, entry) for name, entry in models.items()}
+        self.models = built
+        self._routes = tuple(
+            Route(
+                entry.path,
+                format_for(entry.format, entry.prompt, entry.output),
+                built[entry.model],
+                entry.names,
+                entry.repeat,
+                entry.not_understood,
+            )
+            for entry in routes
+        )
+
+        self.under = lru_cache(REMEMBERED_PATHS)(self._under)
+        """The routes whose prefix a path has; which of them is taken, the document tells."""
+
+    def _under(self, path: str) -> tuple[Route, ...]:
+        return tuple(route for route in self._routes if path.startswith(route.path))
+
+
+def _model(name: str, entry: config.Model) -> Model:
+    return Model(name, tuple(Version(name, version, entry.versions[version]) for version in (entry.active, *entry.fallback)))
+
+
+def _tls(origin: Origin, ca: str | None) -> ssl.SSLContext | None:
+    return ssl.create_default_context(cafile=ca) if origin.scheme == "https" else None

@@ -1,0 +1,45 @@
+"""Everything that decides about a request, as one immutable value with a version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from guard.config import Config
+from guard.policy.blocks import Blocks
+from guard.policy.clients import Clients
+from guard.policy.limits import Limits
+from guard.policy.models import Routes
+from guard.wire.address import Networks
+
+if TYPE_CHECKING:
+    from guard.ruleset.bundle import Bundle
+
+
+class Policy(NamedTuple):
+    """A state of the guard's decisions. A request uses the one it started with to its end."""
+
+    version: int
+    wire_version: bytes
+    trusted_proxies: Networks
+    require_known: bool
+    clients: Clients
+    blocks: Blocks
+    limits: Limits
+    routes: Routes
+    rules: Bundle
+
+
+def build(config: Config, rules: Bundle, salt: bytes, version: int = 1) -> Policy:
+    """Make the policy that a configuration and a rule bundle state; `salt` is the installation's for key hashes."""
+    clients = Clients(config.clients, salt)
+    return Policy(
+        version=version,
+        wire_version=b"%d" % version,
+        trusted_proxies=Networks(config.identify.trusted_proxies),
+        require_known=config.identify.unknown == "refuse",
+        clients=clients,
+        blocks=Blocks(config.blocks, clients),
+        limits=Limits(config.limits),
+        routes=Routes(config.routes, config.models),
+        rules=rules,
+    )

@@ -1,0 +1,1 @@
+"""Where the two wire protocols meet the stages."""

@@ -1,0 +1,45 @@
+"""How a model's answer is taken, by what its head says it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from guard.exchange import Headers
+from guard.proxy.streamed import Streamed
+from guard.proxy.whole import Whole
+from guard.refusal import Refusal
+from guard.wire.framing import NO_BODY
+
+if TYPE_CHECKING:
+    from guard.proxy.relay import Relay
+
+
+class Answer(Protocol):
+    """What a relay does with a model's answer once its head is there."""
+
+    def body(self, data: bytes) -> None:
+        """Some of the body."""
+
+    def close(self) -> None:
+        """The body is whole."""
+
+    def truncated(self, error: str) -> None:
+        """The body will not become whole; the client must see that."""
+
+    def cut(self) -> None:
+        """The client has left; keep for the journal what there is."""
+
+
+def open_answer(relay: Relay, status: int, headers: Headers) -> Answer | None:
+    """Take an answer; None when it could not be inspected and was refused."""
+    relay.exchange.status = status
+    fields = dict(headers)
+    coding = fields.get(b"content-encoding")
+    if coding is not None and coding.strip().lower() != b"identity":
+        relay.exchange.attempts[-1].error = "the answer is compressed although that was not asked for"
+        relay.refuse(Refusal(502, "upstream_error", "the model's answer cannot be inspected"), end="upstream_error")
+        return None
+    kind = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if relay.exchange.method == "HEAD" or status in NO_BODY or kind.endswith((b"/json", b"+json")):
+        return Whole(relay, headers)
+    return Streamed(relay, headers, kind)

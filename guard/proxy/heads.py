@@ -1,0 +1,51 @@
+"""Heads of answers, and whole answers that the guard gives in the model's place."""
+
+from __future__ import annotations
+
+from guard.exchange import Exchange
+from guard.formats.base import Format
+from guard.formats.registry import format_for
+from guard.refusal import Refusal
+from guard.wire.headers import STATUS_LINES
+
+
+DEFAULT = format_for("openai")
+
+
+def journal_unavailable() -> Refusal:
+    """The refusal when what happens could not be written down: the guard then fails closed."""
+    return Refusal(503, "journal_unavailable", "the guard cannot keep its records now", headers=((b"retry-after", b"1"),))
+
+
+def format_of(exchange: Exchange) -> Format:
+    """The format that tells how this client's errors look."""
+    return exchange.routes[0].format if exchange.routes else DEFAULT
+
+
+def answer_head(exchange: Exchange, status: int, lines: bytes, framing: bytes) -> bytes:
+    """The head of an answer: status line, `lines`, what the guard says of itself, and how the end will be told."""
+    version = exchange.version
+    return b"".join(
+        (
+            STATUS_LINES[status], lines,
+            b"x-guard-id: ", exchange.id.encode(), b"\r\nx-guard-policy: ", exchange.policy.wire_version,
+            b"\r\nx-guard-model: %b" % version.wire_name if version is not None else b"",
+            b"\r\nx-guard-overhead-us: %d\r\n" % (exchange.overhead * 1e6), framing, b"\r\n",
+        )
+    )  # fmt: skip
+
+
+def refusal_answer(exchange: Exchange, refusal: Refusal) -> tuple[bytes, bytes]:
+    """Head and body of an answer made by the guard, in the shape that the called API's clients expect."""
+    body = format_of(exchange).error(refusal.status, refusal.code, refusal.message)
+    lines = b"".join([b"%b: %b\r\n" % field for field in refusal.headers])
+    keep = exchange.keep_alive and exchange.complete and not refusal.close
+    framing = b"content-type: application/json\r\ncontent-length: %d\r\n%b" % (len(body), connection_line(exchange, keep=keep))
+    return answer_head(exchange, refusal.status, lines, framing), b"" if exchange.method == "HEAD" else body
+
+
+def connection_line(exchange: Exchange, *, keep: bool) -> bytes:
+    """The ``Connection`` line that an answer needs, if any (RFC 9112, section 9.3)."""
+    if not keep:
+        return b"connection: close\r\n"
+    return b"connection: keep-alive\r\n" if exchange.http10 else b""

@@ -1,0 +1,88 @@
+"""A worker's proxy: the policy in force, the pools, the journal, and the sweep that keeps every deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from itertools import count
+from time import monotonic, time
+
+from guard.config import Config, Http, Upstream
+from guard.exchange import Exchange
+from guard.journal.writer import Journal
+from guard.policy.clients import ANONYMOUS
+from guard.policy.limits import Meters
+from guard.policy.models import Version
+from guard.policy.policy import Policy
+from guard.proxy.probe import PROBES, Probe
+from guard.proxy.relay import Relay
+from guard.wire.pool import Pool
+from guard.wire.server import Handler, ServerConnection
+
+SWEEP_SECONDS = 0.1
+FORGET_SECONDS = 10.0
+
+
+class Proxy:
+    """What a worker's connections share. `open` begins an exchange; all its changing state is named in `__init__`."""
+
+    def __init__(self, config: Config, policy: Policy, journal: Journal) -> None:
+        self.policy = policy
+        self.journal = journal
+        self.http: Http = config.data.http
+        self.upstream: Upstream = config.upstream
+        self.meters = Meters()
+        self.relays: set[Relay] = set()
+        self.connections: set[ServerConnection] = set()
+        self._pools: dict[tuple[object, ...], Pool] = {}
+        self._id_prefix = os.urandom(4).hex()
+        self._id_count = count(1)
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._forget_at = 0.0
+
+    def open(self, connection: ServerConnection, exchange: Exchange) -> Handler:
+        """Begin an exchange: it has an id, a time, and the policy that it will use to its end."""
+        if exchange.target in PROBES and exchange.refusal is None:
+            return Probe(self, connection, exchange)
+        exchange.at = at = time()
+        # Milliseconds first, so that ids sort by time; the prefix tells workers and restarts apart.
+        exchange.id = f"{int(at * 1000):x}-{self._id_prefix}-{next(self._id_count):x}"
+        exchange.policy = self.policy
+        exchange.address = connection.peer
+        exchange.identity = ANONYMOUS
+        return Relay(self, connection, exchange)
+
+    def pool(self, version: Version) -> Pool:
+        """The connections to a version's origin, shared by all versions that answer there under the same trust."""
+        key = (version.origin, version.ca)
+        pool = self._pools.get(key)
+        if pool is None:
+            pool = self._pools[key] = Pool(version.origin, self.upstream, version.tls)
+        return pool
+
+    def start(self) -> None:
+        """Begin sweeping."""
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+
+    def stop(self) -> None:
+        """End what is still open, telling clients so, and put the journal to rest."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for relay in list(self.relays):
+            relay.shut_down()
+        for pool in self._pools.values():
+            pool.close()
+        self.journal.close()
+
+    def _sweep(self) -> None:
+        now = monotonic()
+        for connection in list(self.connections):
+            connection.sweep(now)
+        for relay in list(self.relays):
+            relay.sweep(now)
+        for pool in self._pools.values():
+            pool.sweep(now)
+        if now >= self._forget_at:
+            self._forget_at = now + FORGET_SECONDS
+            self.meters.sweep(now)
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)

@@ -1,0 +1,313 @@
+"""One exchange on its way: through the stages, to a model version and the next if need be, and back to the client."""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from guard.exchange import Attempt, Exchange, Headers
+from guard.journal.record import outcome_line, prompt_line
+from guard.journal.writer import Action, Batch
+from guard.proxy.answers import Answer, open_answer
+from guard.proxy.heads import journal_unavailable, refusal_answer
+from guard.proxy.request import request_to_model
+from guard.proxy.streamed import Streamed
+from guard.refusal import Refusal
+from guard.stages import BODY, HEAD, Stage
+from guard.wire.server import NEVER, ServerConnection
+
+if TYPE_CHECKING:
+    from guard.proxy.proxy import Proxy
+    from guard.wire.upstream import UpstreamConnection
+
+logger = logging.getLogger("guard.proxy")
+
+
+class Relay:
+    """Meets the client's connection, the model's connection and the journal, each of which calls it when something came."""
+
+    __slots__ = (
+        "answer", "batch", "begun", "client", "deadline", "exchange", "finished", "forwarded", "give_up_at", "proxy", "tried",
+        "upstream",
+    )  # fmt: skip
+
+    def __init__(self, proxy: Proxy, client: ServerConnection, exchange: Exchange) -> None:
+        self.proxy = proxy
+        self.client = client
+        self.exchange = exchange
+        self.upstream: UpstreamConnection | None = None
+        self.answer: Answer | None = None
+        self.batch: Batch | None = None
+        self.begun = False
+        self.forwarded = False
+        self.finished = False
+        self.tried = 0
+        self.deadline = NEVER
+        self.give_up_at = NEVER
+
+    # The client's connection calls.
+
+    def head(self) -> None:
+        """The request's head is there; a refusal waits for as much of the body as comes along, for the journal's sake."""
+        self._run(HEAD)
+
+    def request_complete(self) -> None:
+        """The whole request is there: inspect it, write it down, and then forward it."""
+        if self.begun:
+            return
+        self.begun = True
+        exchange = self.exchange
+        exchange.received_at = exchange.received_at or monotonic()
+        self.proxy.relays.add(self)
+        if exchange.refusal is None:
+            self._run(BODY)
+        if exchange.refusal is None and not self.proxy.journal.ready():
+            exchange.refusal = journal_unavailable()
+        if exchange.refusal is not None:
+            self.refuse(exchange.refusal)
+        else:
+            self.batch = self.proxy.journal.add(prompt_line(exchange), self.forward)
+
+    def client_left(self) -> None:
+        """Nobody is there to be answered: stop the model, keep what it said so far."""
+        if not self.finished:
+            if self.answer is not None:
+                self.answer.cut()
+            self.finish("client_disconnected")
+
+    def client_paused(self) -> None:
+        """The client is slow: let the model wait, in its own socket's buffers."""
+        if self.upstream is not None:
+            self.upstream.transport.pause_reading()
+            self.deadline = NEVER
+
+    def client_resumed(self) -> None:
+        """The client has caught up."""
+        if self.upstream is not None:
+            self.upstream.transport.resume_reading()
+            self.deadline = monotonic() + self.proxy.upstream.idle_timeout
+
+    # The journal calls.
+
+    def forward(self, written: bool) -> None:  # noqa: FBT001 -- an `Action` of the journal
+        """The prompt is written down: now it may go to a model."""
+        if self.finished:
+            return
+        if not written:
+            self.refuse(journal_unavailable())
+            return
+        self.forwarded = True
+        self.give_up_at = monotonic() + self.proxy.upstream.total_timeout
+        self._try_next()
+
+    # The model's connection calls.
+
+    def connected(self, connection: UpstreamConnection) -> None:
+        """Here is a connection to the version being tried."""
+        if self.finished:
+            connection.pool.give_back(connection)
+            return
+        self.upstream = connection
+        self.deadline = monotonic() + self.proxy.upstream.first_byte_timeout
+        exchange = self.exchange
+        connection.send(self, request_to_model(exchange), head_only=exchange.method == "HEAD")
+
+    def answer_head(self, status: int, headers: Headers) -> None:
+        """The model answers: take it, or try the next version when this is a failure that another may not have."""
+        attempt = self.exchange.attempts[-1]
+        attempt.status = status
+        if (status == 429 or status >= 500) and self._can_try_another():
+            self._end_attempt(None)
+            self.stop_model()
+            self._try_next()
+            return
+        self.deadline = monotonic() + self.proxy.upstream.idle_timeout
+        self.answer = open_answer(self, status, headers)
+
+    def answer_body(self, data: bytes) -> None:
+        """Some of the model's answer."""
+        if self.answer is not None and not self.finished:
+            self.deadline = monotonic() + self.proxy.upstream.idle_timeout
+            try:
+                self.answer.body(data)
+            except Exception:
+                self._fault()
+
+    def answer_end(self) -> None:
+        """The model's answer is whole."""
+        self.upstream = None
+        self.deadline = NEVER
+        self._end_attempt(None)
+        if self.answer is not None and not self.finished:
+            try:
+                self.answer.close()
+            except Exception:
+                self._fault()
+
+    def upstream_failed(self, error: str, *, reached: bool) -> None:
+        """The version tried gave no (whole) answer; `reached`: it may have seen the request."""
+        stale = reached and self.upstream is not None and self.upstream.exchanges > 1 and self.answer is None
+        self.upstream = None
+        self._end_attempt(error)
+        if self.finished:
+            return
+        if self.answer is not None:
+            self.answer.truncated(error)
+        elif stale and self.exchange.route is not None and self.exchange.route.repeat:
+            self.tried -= 1
+            self._try_next(fresh=True)
+        elif self._can_try_another():
+            self._try_next()
+        else:
+            timeout = "timeout" in error
+            self.refuse(
+                Refusal(504 if timeout else 502, "upstream_timeout" if timeout else "upstream_error", _upstream_message(timeout)),
+                end="upstream_error",
+            )
+
+    # The answer calls.
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the client's connection outlives this exchange."""
+        return self.exchange.keep_alive and not self.client.draining
+
+    def when_durable(self, action: Action) -> None:
+        """Call `action` when the request's record is on disk, or cannot be."""
+        if self.batch is None:
+            action(True)
+        else:
+            self.batch.when_durable(action)
+
+    def refuse(self, refusal: Refusal, *, end: str = "refused") -> None:
+        """Answer in the model's place. The answer waits until the record that it happened is on disk."""
+        exchange = self.exchange
+        exchange.refusal = refusal
+        self.stop_model()
+        exchange.overhead = monotonic() - exchange.received_at - exchange.waited
+        exchange.status = refusal.status
+        head, exchange.answer = refusal_answer(exchange, refusal)
+        batch = self._record(end)
+        batch.when_durable(lambda _durable: self._send_refusal(head + exchange.answer, refusal))
+
+    def finish(self, end: str, *, keep_alive: bool = False) -> None:
+        """The exchange is over, in one of the ways that the journal knows."""
+        self.stop_model()
+        self._record(end)
+        self.client.finish(keep_alive=keep_alive)
+
+    def stop_model(self) -> None:
+        """Take no more from the model, if it is still at it; the attempt is over."""
+        self.deadline = NEVER
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None:
+            self._end_attempt(None)
+            upstream.abandon()
+        elif self.exchange.version is not None and self.answer is None:
+            self.proxy.pool(self.exchange.version).cancel(self)
+
+    # The worker calls.
+
+    def sweep(self, now: float) -> None:
+        """Act on deadlines that have passed."""
+        if now < self.deadline and now < self.give_up_at:
+            return
+        bounds = self.proxy.upstream
+        if now >= self.give_up_at:
+            self.tried = 1_000_000
+            error = f"total timeout after {bounds.total_timeout:g} s"
+        elif self.answer is not None:
+            error = f"idle timeout after {bounds.idle_timeout:g} s"
+        else:
+            error = f"first byte timeout after {bounds.first_byte_timeout:g} s"
+        self.deadline = self.give_up_at = NEVER
+        self.stop_model()
+        self.upstream_failed(error, reached=True)
+
+    def shut_down(self) -> None:
+        """The drain window is over: end the answer with a word about it."""
+        if self.finished:
+            return
+        self.stop_model()
+        if self.answer is not None:
+            self.answer.truncated("the guard is shutting down")
+        else:
+            self.refuse(Refusal(503, "shutting_down", "the guard is shutting down", close=True))
+
+    # Within.
+
+    def _run(self, stages: tuple[Stage, ...]) -> None:
+        exchange = self.exchange
+        try:
+            for stage in stages:
+                stage(exchange, self.proxy.meters)
+        except Refusal as refusal:
+            exchange.refusal = refusal
+        except Exception:
+            logger.exception("exchange %s met a fault in the guard", exchange.id)
+            exchange.refusal = internal_error()
+
+    def _fault(self) -> None:
+        logger.exception("exchange %s met a fault in the guard", self.exchange.id)
+        if not self.finished:
+            self.stop_model()
+            if isinstance(self.answer, Streamed):
+                self.answer.truncated("a fault in the guard")
+            else:
+                self.refuse(internal_error())
+
+    def _can_try_another(self) -> bool:
+        route = self.exchange.route
+        return route is not None and route.repeat and self.tried < len(route.model.versions)
+
+    def _try_next(self, *, fresh: bool = False) -> None:
+        exchange = self.exchange
+        route = exchange.route
+        assert route is not None
+        exchange.version = version = route.model.versions[self.tried]
+        self.tried += 1
+        exchange.attempts.append(Attempt(version, monotonic()))
+        pool = self.proxy.pool(version)
+        connection = pool.take(fresh=fresh)
+        if connection is not None:
+            self.connected(connection)
+        else:
+            # Includes the wait for one of the pool's connections, which `connect_timeout` does not bound.
+            self.deadline = monotonic() + self.proxy.upstream.first_byte_timeout
+            pool.connect(self)
+
+    def _end_attempt(self, error: str | None) -> None:
+        exchange = self.exchange
+        attempt = exchange.attempts[-1]
+        attempt.error = attempt.error or error
+        if attempt.ms:
+            return
+        took = monotonic() - attempt.started_at
+        attempt.ms = took * 1000
+        exchange.waited += took
+
+    def _record(self, end: str) -> Batch:
+        exchange = self.exchange
+        exchange.end = end
+        self.finished = True
+        self.deadline = self.give_up_at = NEVER
+        self.proxy.relays.discard(self)
+        if exchange.held:
+            self.proxy.meters.release(exchange.held)
+        return self.proxy.journal.add(outcome_line(exchange, forwarded=self.forwarded))
+
+    def _send_refusal(self, answer: bytes, refusal: Refusal) -> None:
+        exchange = self.exchange
+        if self.client.current is exchange:
+            self.client.write(answer)
+            self.client.finish(keep_alive=exchange.keep_alive and exchange.complete and not refusal.close)
+
+
+def internal_error() -> Refusal:
+    """The refusal when the guard itself is at fault; the log has the traceback."""
+    return Refusal(500, "internal_error", "the guard met a fault of its own")
+
+
+def _upstream_message(timeout: bool) -> str:  # noqa: FBT001 -- a plain choice of words
+    return "no model version answered in time" if timeout else "no model version could answer"

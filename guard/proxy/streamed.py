@@ -1,0 +1,167 @@
+"""An answer that is matched and given out while it comes, piece by piece."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from guard.exchange import Headers
+from guard.formats.base import StreamReader
+from guard.journal.record import part_line
+from guard.proxy.heads import answer_head, format_of, journal_unavailable
+from guard.proxy.whole import ENDED_BADLY
+from guard.refusal import Refusal
+from guard.stages.scan import HeldTooMuch, StreamScan
+from guard.wire.headers import to_client
+from guard.wire.pieces import Events, Frame, Pieces, splitter_for
+
+if TYPE_CHECKING:
+    from guard.proxy.relay import Relay
+
+PART_BYTES = 32_768
+
+
+class Streamed:
+    """Splits an answer into frames, has each matched, and gives out what may go."""
+
+    def __init__(self, relay: Relay, headers: Headers, kind: bytes) -> None:
+        exchange = relay.exchange
+        assert exchange.route is not None
+        self.relay = relay
+        self.headers = headers
+        self.scan = StreamScan(exchange)
+        self.reader: StreamReader = exchange.route.format.stream(exchange.path)
+        self.splitter = splitter_for(kind)
+        self.begun = False
+        self.waiting: list[bytes] = []
+        self.texts: dict[str, list[str]] = {}
+        self.sent: list[bytes] = []
+        self.sent_bytes = 0
+        self.ended = ""
+        self.waited = exchange.waited + monotonic() - exchange.attempts[-1].started_at
+        relay.when_durable(self._begin)
+
+    def body(self, data: bytes) -> None:
+        if self.ended:
+            return
+        try:
+            self._frames(self.splitter.feed(data))
+        except Refusal as refusal:
+            self._block(refusal)
+        except (HeldTooMuch, ValueError) as error:
+            self.truncated(str(error))
+
+    def close(self) -> None:
+        if self.ended:
+            return
+        try:
+            self._frames(self.splitter.close())
+            self._emit(self.scan.close())
+        except Refusal as refusal:
+            self._block(refusal)
+            return
+        except (HeldTooMuch, ValueError) as error:
+            self.truncated(str(error))
+            return
+        self._end("complete")
+
+    def truncated(self, error: str) -> None:
+        exchange = self.relay.exchange
+        if exchange.attempts[-1].error is None:
+            exchange.attempts[-1].error = error
+        self._say(Refusal(502, "upstream_error", ENDED_BADLY))
+        self._end("truncated")
+
+    def cut(self) -> None:
+        self._keep_rest()
+
+    # Within.
+
+    def _frames(self, frames: list[Frame]) -> None:
+        out: list[bytes] = []
+        try:
+            for raw, data in frames:
+                deltas = self.splitter.texts(data) if isinstance(self.splitter, Pieces) else self.reader.read(data)
+                for channel, text in deltas:
+                    if not channel.startswith("="):
+                        self.texts.setdefault(channel, []).append(text)
+                out.append(self.scan.feed(raw, deltas))
+        finally:
+            # What came before a match is the client's, however the model's bytes were cut into segments.
+            self._emit(b"".join(out))
+
+    def _emit(self, data: bytes) -> None:
+        if not data:
+            return
+        if not self.begun:
+            self.waiting.append(data)
+            return
+        self.relay.client.write(data if self.relay.exchange.http10 else b"%x\r\n%b\r\n" % (len(data), data))
+        self.sent.append(data)
+        self.sent_bytes += len(data)
+        if self.sent_bytes >= PART_BYTES:
+            self._write_part()
+
+    def _begin(self, durable: bool) -> None:  # noqa: FBT001 -- an `Action` of the journal
+        relay = self.relay
+        exchange = relay.exchange
+        if relay.finished:
+            return
+        if not durable:
+            relay.refuse(journal_unavailable())
+            return
+        exchange.first_byte_at = now = monotonic()
+        exchange.overhead = now - exchange.received_at - self.waited
+        framing = b"" if exchange.http10 else b"transfer-encoding: chunked\r\n"
+        if exchange.http10 or not relay.keep_alive:
+            framing += b"connection: close\r\n"
+        relay.client.write(answer_head(exchange, exchange.status, to_client(self.headers), framing))
+        self.begun = True
+        waiting, self.waiting = self.waiting, []
+        for data in waiting:
+            self._emit(data)
+        if self.ended:
+            self._end(self.ended)
+
+    def _block(self, refusal: Refusal) -> None:
+        self.relay.exchange.refusal = refusal
+        self._say(refusal)
+        self._end("refused")
+
+    def _say(self, refusal: Refusal) -> None:
+        if isinstance(self.splitter, Events):
+            self._emit(format_of(self.relay.exchange).error_event(refusal.status, refusal.code, refusal.message))
+
+    def _end(self, end: str) -> None:
+        relay = self.relay
+        self.ended = end
+        if not self.begun:
+            relay.stop_model()
+            return
+        exchange = relay.exchange
+        self._keep_rest()
+        if end != "truncated" and not exchange.http10:
+            relay.client.write(b"0\r\n\r\n")
+        client = relay.client
+        relay.finish(end, keep_alive=end == "complete" and relay.keep_alive and not exchange.http10)
+        if end == "truncated" and exchange.http10:
+            # Without chunks only a reset tells a broken answer from a finished one.
+            client.abort()
+
+    def _write_part(self) -> None:
+        body, output = self._take()
+        self.relay.proxy.journal.add(part_line(self.relay.exchange, body, output))
+
+    def _keep_rest(self) -> None:
+        exchange = self.relay.exchange
+        exchange.answer, exchange.output = self._take()
+        exchange.usage = self.reader.usage
+        exchange.confidence = self.reader.confidence
+
+    def _take(self) -> tuple[bytes, list[tuple[str, str]]]:
+        body = b"".join(self.sent)
+        output = [(channel, "".join(texts)) for channel, texts in self.texts.items()]
+        self.sent = []
+        self.sent_bytes = 0
+        self.texts = {}
+        return body, output

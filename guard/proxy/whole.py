@@ -1,0 +1,105 @@
+"""An answer that is read to its end, matched, and only then given out; a blocked one is replaced."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import orjson
+
+from guard.exchange import Exchange, Headers
+from guard.formats.base import Output
+from guard.proxy.heads import answer_head, connection_line, journal_unavailable
+from guard.refusal import Refusal
+from guard.stages.scan import scan_whole
+from guard.wire.framing import NO_BODY
+from guard.wire.headers import to_client
+
+if TYPE_CHECKING:
+    from guard.proxy.relay import Relay
+
+ENDED_BADLY = "the model's answer broke off"
+
+
+class Whole:
+    """Collects an answer and judges it at its end."""
+
+    __slots__ = ("chunks", "headers", "relay", "size")
+
+    def __init__(self, relay: Relay, headers: Headers) -> None:
+        self.relay = relay
+        self.headers = headers
+        self.chunks: list[bytes] = []
+        self.size = 0
+
+    def body(self, data: bytes) -> None:
+        self.size += len(data)
+        self.chunks.append(data)
+        if self.size > self.relay.proxy.upstream.answer_bytes:
+            self.truncated(f"the answer is over {self.relay.proxy.upstream.answer_bytes} bytes")
+
+    def close(self) -> None:
+        relay = self.relay
+        exchange = relay.exchange
+        body = self._read()
+        try:
+            if body:
+                output = _read_output(exchange, body)
+                scan_whole(exchange, output)
+        except Refusal as refusal:
+            relay.refuse(refusal)
+            return
+        exchange.answer = body
+        relay.when_durable(self._give)
+
+    def truncated(self, error: str) -> None:
+        # Nothing has gone out yet, so the client gets an honest error in place of half an answer.
+        relay = self.relay
+        relay.exchange.output = [self._read().decode(errors="replace")]
+        if relay.exchange.attempts[-1].error is None:
+            relay.exchange.attempts[-1].error = error
+        relay.refuse(Refusal(502, "upstream_error", ENDED_BADLY), end="truncated")
+
+    def cut(self) -> None:
+        body = self._read()
+        if body and not self.relay.exchange.output:
+            self.relay.exchange.output = [body.decode(errors="replace")]
+
+    def _read(self) -> bytes:
+        return self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+
+    def _give(self, durable: bool) -> None:  # noqa: FBT001 -- an `Action` of the journal
+        relay = self.relay
+        exchange = relay.exchange
+        if relay.finished:
+            return
+        if not durable:
+            relay.refuse(journal_unavailable())
+            return
+        exchange.first_byte_at = now = monotonic()
+        exchange.overhead = now - exchange.received_at - exchange.waited
+        lines = to_client(self.headers) + self._length() + connection_line(exchange, keep=relay.keep_alive)
+        relay.client.write(answer_head(exchange, exchange.status, lines, b"") + exchange.answer)
+        relay.finish("complete", keep_alive=relay.keep_alive)
+
+    def _length(self) -> bytes:
+        if self.relay.exchange.method == "HEAD":
+            return b"".join([b"content-length: %b\r\n" % value for name, value in self.headers if name == b"content-length"])
+        if self.relay.exchange.status in NO_BODY:
+            return b""
+        return b"content-length: %d\r\n" % len(self.relay.exchange.answer)
+
+
+def _read_output(exchange: Exchange, body: bytes) -> Output:
+    route = exchange.route
+    assert route is not None
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        output = Output([body.decode(errors="replace")], [], None, None)
+    else:
+        output = route.format.output(exchange.path, document)
+    exchange.output = output.texts
+    exchange.usage = output.usage
+    exchange.confidence = output.confidence
+    return output

@@ -1,0 +1,200 @@
+"""What a configuration must be beyond its types: names that exist, addresses that parse, routes that can be reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_address, ip_network
+from itertools import combinations
+
+from guard.config import Block, Config, Model, Route
+from guard.settings.problem import Path, Report, shown
+from guard.wire.address import parse_listen, parse_url
+
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
+_POINTER = re.compile(r"(/([^~/]|~[01])*)*")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
+
+
+def models(config: Config, report: Report) -> None:
+    """Each model's active and fallback versions exist, and each is named once; each version answers at a usable URL."""
+    for name, model in config.models.items():
+        place: Path = ("models", name)
+        if report.sound((*place, "versions")):
+            _versions_named(model, place, report)
+        for label, version in model.versions.items():
+            path = (*place, "versions", label)
+            report.check(
+                _is_url(version.url), (*path, "url"), _unusable(version.url), "http[s]://host[:port][/base], no more"
+            )
+            report.check(version.ca != "", (*path, "ca"), "it is empty", "the path of a file with certificates")
+
+
+def _versions_named(model: Model, place: Path, report: Report) -> None:
+    known = "one of " + ", ".join(model.versions)
+    report.check(
+        model.active in model.versions, (*place, "active"), f"there is no version {shown(model.active)}", known
+    )
+    for index, name in enumerate(model.fallback):
+        path = (*place, "fallback", index)
+        report.check(name in model.versions, path, f"there is no version {shown(name)}", known)
+        report.check(name != model.active, path, f"{name} is the active version", "another version to fall back to")
+        report.check(name not in model.fallback[:index], path, f"{name} stands here twice", "each version once")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        origin, _ = parse_url(text)
+    except ValueError:
+        return False
+    # An empty query or fragment (`http://host/?`) leaves no trace in the parsed parts.
+    return not re.search(r"[?#@\s\\]", text) and _HOST.fullmatch(origin.host) is not None
+
+
+def _unusable(url: str) -> str:
+    """What to say of a URL; one that carries a user may carry a password, and is not repeated."""
+    return "a user or password may not stand here" if "@" in url else f"got {shown(url)}"
+
+
+def paths(config: Config, report: Report) -> None:
+    """Folders that are named have a name."""
+    report.check(config.state != "", ("state",), "it is empty", "the path of a folder")
+    report.check(config.rules.dir != "", ("rules", "dir"), "it is empty", "the path of a folder, or null for no rules")
+    report.check(config.journal.dir != "", ("journal", "dir"), "it is empty", "the path of a folder")
+
+
+def listeners(config: Config, report: Report) -> None:
+    """Both listeners have addresses that parse, and not the same one."""
+    usable = True
+    for path, text in ((("data", "listen"), config.data.listen), (("admin", "listen"), config.admin.listen)):
+        try:
+            parse_listen(text)
+        except ValueError:
+            usable = False
+            report.check(False, path, f"got {shown(text)}", "host:port or [v6]:port; port 0: any free one")
+    same = config.data.listen == config.admin.listen and not config.data.listen.endswith(":0")
+    report.check(
+        not (usable and same), ("admin", "listen"), "it is the address of data.listen", "an address of its own"
+    )
+
+
+def networks(config: Config, report: Report) -> None:
+    """Trusted proxies and blocked addresses are networks or addresses."""
+    for index, text in enumerate(config.identify.trusted_proxies):
+        _network(text, ("identify", "trusted_proxies", index), report)
+    for index, block in enumerate(config.blocks):
+        if block.ip is not None:
+            _network(block.ip, ("blocks", index, "ip"), report)
+
+
+def _network(text: str, path: Path, report: Report) -> None:
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        report.check(False, path, f"got {shown(text)}", "an address or a network such as 192.0.2.0/24 or 2001:db8::/32")
+        return
+    # Requests' IPv4 addresses mapped into IPv6 are read as IPv4, so that a mapped network would match nothing.
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:
+        report.check(False, path, f"{shown(text)} is IPv4 inside of IPv6", f"{mapped}/{network.prefixlen - 96}")
+    else:
+        exact = ip_address(text.partition("/")[0]) == network.network_address
+        report.check(exact, path, f"{shown(text)} has host bits set", str(network))
+
+
+def blocks(config: Config, report: Report) -> None:
+    """A block says whom in exactly one way."""
+    for index, block in enumerate(config.blocks):
+        named = [field for field in ("ip", "account", "client", "key") if getattr(block, field) is not None]
+        found = "it names " + (" and ".join(named) or "nobody")
+        path: Path = ("blocks", index)
+        if _block_sound(block, path, report):
+            report.check(len(named) == 1, path, found, "exactly one of ip, account, client, key")
+
+
+def _block_sound(block: Block, path: Path, report: Report) -> bool:
+    return all(report.sound((*path, field)) for field in block.__struct_fields__)
+
+
+def clients(config: Config, report: Report) -> None:
+    """A client is known by one key, in one way, and no two by the same."""
+    owners: dict[str, str] = {}
+    for name, client in config.clients.items():
+        path: Path = ("clients", name)
+        if report.sound((*path, "key")) and report.sound((*path, "key_hash")):
+            found = "it has both" if client.key is not None else "it has neither"
+            one = (client.key is None) != (client.key_hash is None)
+            report.check(one, path, found, "either key or key_hash")
+        if client.key_hash is not None:
+            right = _HASH.fullmatch(client.key_hash) is not None
+            report.check(right, (*path, "key_hash"), "it is no hash", "64 hex digits, from `guard key hash`")
+        identity = client.key or (client.key_hash or "").lower()
+        if identity:
+            first = owners.setdefault(identity, name)
+            report.check(first == name, path, f"its key is that of the client {first}", "a key of its own")
+
+
+def routes(config: Config, report: Report) -> None:
+    """Each route leads to a model, can be reached, and agrees with its neighbours on how a body is read."""
+    known = "one of " + ", ".join(config.models)
+    for index, route in enumerate(config.routes):
+        if report.sound(("models",)):
+            path = ("routes", index, "model")
+            report.check(route.model in config.models, path, f"there is no model {shown(route.model)}", known)
+        _pointers(route, ("routes", index), report)
+    for (first, earlier), (second, later) in combinations(enumerate(config.routes), 2):
+        if not (_readable(first, report) and _readable(second, report)):
+            continue
+        place: Path = ("routes", second)
+        if _catches(earlier, later.path):
+            why = f"it is never reached: routes[{first}] ({earlier.path}, no names) takes all its requests"
+            report.check(False, place, why, "the longer path first, or names that tell them apart")
+        elif earlier.format != later.format and _meet(config.routes[first:second], later):
+            why = f"it reads bodies as {later.format}, and routes[{first}] the same requests as {earlier.format}"
+            report.check(False, (*place, "format"), why, f"{earlier.format}, or paths that do not meet")
+
+
+def _readable(index: int, report: Report) -> bool:
+    return all(report.sound(("routes", index, key)) for key in ("path", "format", "names"))
+
+
+def _catches(route: Route, path: str) -> bool:
+    """Whether the route takes every request whose path begins so."""
+    return not route.names and path.startswith(route.path)
+
+
+def _meet(before: tuple[Route, ...], later: Route) -> bool:
+    """Whether a request that `before[0]` could take, but for its names, can get as far as `later`."""
+    longer, shorter = sorted((before[0].path, later.path), key=len, reverse=True)
+    return longer.startswith(shorter) and not any(_catches(route, longer) for route in before)
+
+
+def _pointers(route: Route, place: Path, report: Report) -> None:
+    for key in ("prompt", "output"):
+        pointers: tuple[str, ...] = getattr(route, key)
+        if pointers and report.sound((*place, "format")):
+            usable = route.format == "generic"
+            report.check(
+                usable, (*place, key), f"the format {route.format} knows this itself", "none, or format generic"
+            )
+        for index, pointer in enumerate(pointers):
+            right = _POINTER.fullmatch(pointer) is not None
+            wanted = "a JSON pointer such as /messages/*/text (RFC 6901)"
+            report.check(right, (*place, key, index), f"got {shown(pointer)}", wanted)
+
+
+def limits(config: Config, report: Report) -> None:
+    """A limit limits something, and a burst belongs to a rate."""
+    for index, limit in enumerate(config.limits):
+        path: Path = ("limits", index)
+        if not (report.sound((*path, "requests")) and report.sound((*path, "concurrency"))):
+            continue
+        some = limit.requests is not None or limit.concurrency is not None
+        report.check(some, path, "it limits nothing", "requests, concurrency or both")
+        lonely = limit.requests is None and (*path, "burst") in report.lines
+        report.check(not lonely, (*path, "burst"), "there is no rate that it could exceed", "requests beside it")
+
+
+CHECKS: tuple[Callable[[Config, Report], None], ...] = (
+    models, paths, listeners, networks, blocks, clients, routes, limits,
+)  # fmt: skip

@@ -1,0 +1,72 @@
+"""A configuration file, read and checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from guard.config import Config
+from guard.settings.checks import CHECKS
+from guard.settings.document import parse
+from guard.settings.problem import Report, SettingsError
+from guard.settings.reader import Reader
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read a configuration file; `${NAME}` is taken from `environ` where a key may stand.
+
+    The relative paths in it (`state`, `rules.dir`, `ca`) come back absolute: they count from the file's own folder, so
+    that a configuration means the same wherever the guard is started.
+
+    Raises:
+        SettingsError: with every error in the file, in the order of its lines.
+    """
+    report = Report(str(path))
+    value = parse(_text(path, report), report)
+    config: Config = Reader(report, environ).read_config(value)
+    for check in CHECKS:
+        check(config, report)
+    config = _settled(config, path.absolute().parent)
+    if report.problems:
+        rules = config.rules if report.sound(("rules", "dir")) and config.rules.dir else None
+        raise SettingsError(report.problems, rules)
+    return config
+
+
+def _text(path: Path, report: Report) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        report.fail((), f"cannot be read ({reason})", "a file: name it with --config or GUARD_CONFIG", None)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        report.fail((), "this is not UTF-8", "text in UTF-8", content.count(b"\n", 0, error.start) + 1)
+
+
+def _settled(config: Config, folder: Path) -> Config:
+    """The same configuration with absolute paths and key hashes in lower case."""
+
+    def absolute(place: str) -> str:
+        return str((folder / place).resolve())
+
+    models = {
+        name: replace(
+            model,
+            versions={
+                label: replace(version, ca=absolute(version.ca)) if version.ca else version
+                for label, version in model.versions.items()
+            },
+        )
+        for name, model in config.models.items()
+    }
+    clients = {
+        name: replace(client, key_hash=client.key_hash.lower()) if client.key_hash else client
+        for name, client in config.clients.items()
+    }
+    rules = replace(config.rules, dir=absolute(config.rules.dir)) if config.rules.dir else config.rules
+    return replace(config, models=models, clients=clients, rules=rules, state=absolute(config.state))

@@ -1,0 +1,24 @@
+"""The path of a request: what is decided about it, in which order.
+
+Each stage is a plain function of an exchange, without I/O; it refuses by raising `Refusal`. What needs only the head of the
+request runs before its body is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from guard.exchange import Exchange
+from guard.policy.limits import Meters
+from guard.stages.block import block
+from guard.stages.filter import filter_prompt
+from guard.stages.identify import identify
+from guard.stages.limit import limit
+from guard.stages.locate import locate
+from guard.stages.parse import parse
+from guard.stages.route import route
+
+Stage = Callable[[Exchange, Meters], None]
+
+HEAD: tuple[Stage, ...] = (locate, identify, block, limit)
+BODY: tuple[Stage, ...] = (parse, filter_prompt, route)

@@ -1,0 +1,15 @@
+"""Block: refuse whom an operator has blocked."""
+
+from __future__ import annotations
+
+from guard.exchange import Exchange
+from guard.policy.limits import Meters
+from guard.refusal import Refusal
+
+
+def block(exchange: Exchange, _meters: Meters) -> None:
+    """403 for a blocked address, key, client or account. The client is not told which: that would help it around."""
+    blocked = exchange.policy.blocks.find(exchange.address, exchange.identity)
+    if blocked is not None:
+        exchange.note(f"block {blocked}", "client", "enforce", "block")
+        raise Refusal(403, "client_blocked", "this client is blocked")

@@ -1,0 +1,138 @@
+"""Network addresses: whose they are, which sets they fall into, and where the guard listens or connects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from guard.exchange import Headers
+
+Address = IPv4Address | IPv6Address
+
+
+def parse_address(text: str) -> Address:
+    """Read an IP address; an IPv4 address mapped into IPv6 (``::ffff:192.0.2.1``) becomes the IPv4 address it stands for.
+
+    Raises:
+        ValueError: the text is no address.
+    """
+    address = ip_address(text.partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+class Networks:
+    """A set of networks that answers in time independent of its size: one look-up for each prefix length in use."""
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        self._shifts: dict[int, dict[int, dict[int, str]]] = {4: {}, 6: {}}
+        for text in networks:
+            network = ip_network(text)
+            shift = network.max_prefixlen - network.prefixlen
+            prefixes = self._shifts[network.version].setdefault(shift, {})
+            prefixes[int(network.network_address) >> shift] = text
+
+    def __bool__(self) -> bool:
+        return any(self._shifts.values())
+
+    def find(self, address: Address) -> str | None:
+        """The network (as it was given) that holds the address, or None."""
+        number = int(address)
+        for shift, prefixes in self._shifts[address.version].items():
+            if (number >> shift) in prefixes:
+                return prefixes[number >> shift]
+        return None
+
+
+def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
+    """Tell the client's address: the peer's, unless that is a trusted proxy; then the last address that none of ours added.
+
+    ``Forwarded`` (RFC 7239) and ``X-Forwarded-For`` are read from the right, as each proxy appends. A hop that is no
+    address ends the walk at the proxy that reported it, so that nothing invented further left is believed.
+    """
+    address = _parse_hop(peer)
+    if address is None or not trusted or trusted.find(address) is None:
+        return str(address or peer)
+    for hop in reversed(_forwarded_for(headers)):
+        forwarded = _parse_hop(hop)
+        if forwarded is None:
+            break
+        address = forwarded
+        if trusted.find(address) is None:
+            break
+    return str(address)
+
+
+def _forwarded_for(headers: Headers) -> list[str]:
+    hops = [hop for name, value in headers if name == b"x-forwarded-for" for hop in value.decode("latin-1").split(",")]
+    if hops:
+        return hops
+    elements = [e for name, value in headers if name == b"forwarded" for e in value.decode("latin-1").split(",")]
+    pairs = [pair.strip().partition("=") for element in elements for pair in element.split(";")]
+    return [value.strip('"') for key, _, value in pairs if key.lower() == "for"]
+
+
+def _parse_hop(text: str) -> Address | None:
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return parse_address(text)
+    except ValueError:
+        return None
+
+
+class Listen(NamedTuple):
+    """Where a listener binds."""
+
+    host: str
+    port: int
+
+
+def parse_listen(text: str) -> Listen:
+    """Read ``host:port`` or ``[v6]:port``; port 0 lets the system choose.
+
+    Raises:
+        ValueError: with what was expected.
+    """
+    host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        colon = ""
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65_535:
+        raise ValueError(f"expected host:port or [v6]:port, got {text!r}")
+    return Listen(host, int(port))
+
+
+class Origin(NamedTuple):
+    """Where a model version answers: what a connection pool is made for."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """The ``Host`` that requests to this origin carry (RFC 9110, section 7.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.scheme == "https" else 80) else f"{host}:{self.port}"
+
+
+def parse_url(text: str) -> tuple[Origin, str]:
+    """Split a version's URL into its origin and the base path (no trailing slash) that requests' paths are put behind.
+
+    Raises:
+        ValueError: with what was expected.
+    """
+    parts = urlsplit(text)
+    expected = "expected http://host[:port][/base] or https://…"
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{expected}, got {text!r}")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise ValueError(f"{expected}: no user, query or fragment")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return Origin(parts.scheme, parts.hostname, port), parts.path.rstrip("/")

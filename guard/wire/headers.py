@@ -1,0 +1,67 @@
+"""Header fields as the guard takes them in and gives them out (RFC 9110, RFC 9112)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from guard.exchange import Headers
+
+HOP_BY_HOP = frozenset(
+    {
+        b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-authentication-info",
+        b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+    }
+)  # fmt: skip
+
+# What the guard decides itself on the way to a model: framing, the host, how the answer may be encoded, and anything that
+# tells a third party about the client's network.
+NOT_FORWARDED = HOP_BY_HOP | {
+    b"host", b"content-length", b"expect", b"accept-encoding", b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host",
+    b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-server", b"x-real-ip",
+}  # fmt: skip
+CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key"})
+
+# What the guard decides itself on the way back.
+NOT_RETURNED = HOP_BY_HOP | {b"content-length", b"via"}
+OURS = b"x-guard-"
+
+REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
+STATUS_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"")) for status in range(100, 600)}
+
+
+def dropped_by(headers: Headers) -> frozenset[bytes]:
+    """The names that ``Connection`` lists: they too end at this hop (RFC 9110, section 7.6.1)."""
+    listed = [value for name, value in headers if name == b"connection"]
+    return frozenset(name.strip().lower() for value in listed for name in value.split(b","))
+
+
+def to_model(headers: Headers, authority: bytes, credential: tuple[bytes, bytes] | None) -> bytes:
+    """The header lines of a request to a model, without those that depend on the exchange (length, id).
+
+    `credential` replaces whatever the client sent as its own; None passes the client's through.
+    """
+    dropped = NOT_FORWARDED | CREDENTIALS if credential else NOT_FORWARDED
+    dropped = dropped | dropped_by(headers)
+    lines = [b"host: ", authority, b"\r\n"]
+    for name, value in headers:
+        if name not in dropped and not name.startswith(OURS):
+            lines += (name, b": ", value, b"\r\n")
+    if credential:
+        lines += (credential[0], b": ", credential[1], b"\r\n")
+    lines.append(b"accept-encoding: identity\r\nvia: 1.1 guard\r\n")
+    return b"".join(lines)
+
+
+def to_client(headers: Headers) -> bytes:
+    """The header lines of a model's answer that are the client's to see."""
+    dropped = NOT_RETURNED
+    lines = []
+    for name, value in headers:
+        if name == b"connection":
+            dropped = dropped | dropped_by(headers)
+            break
+    for name, value in headers:
+        if name not in dropped and not name.startswith(OURS):
+            lines += (name, b": ", value, b"\r\n")
+    lines.append(b"via: 1.1 guard\r\n")
+    return b"".join(lines)

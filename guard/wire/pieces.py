@@ -1,0 +1,109 @@
+"""A streamed answer cut into frames: server-sent events (WHATWG HTML, section 9.2.6), lines, or pieces as they come."""
+
+from __future__ import annotations
+
+import re
+from codecs import getincrementaldecoder
+from typing import NamedTuple
+
+LINE_TYPES = frozenset({b"application/x-ndjson", b"application/jsonl", b"application/jsonlines"})
+BINARY_TYPES = (b"image/", b"audio/", b"video/", b"application/octet-stream")
+BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
+
+
+class Frame(NamedTuple):
+    """One event as it came: its bytes, with the blank line that ends it, and its data."""
+
+    raw: bytes
+    data: bytes
+
+
+class Events:
+    """Splits a stream into events; what has not ended yet waits in `rest`, at most `limit` bytes of it."""
+
+    def __init__(self, limit: int = 1_048_576) -> None:
+        self.rest = b""
+        self.limit = limit
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take bytes, give the events that they complete.
+
+        Raises:
+            ValueError: an event is longer than `limit` bytes.
+        """
+        text = self.rest + data if self.rest else data
+        frames = []
+        start = 0
+        while (blank := BLANK_LINE.search(text, start)) is not None:
+            end = blank.end()
+            if blank.group() == b"\r\r" and end == len(text):
+                break
+            frames.append(_frame(text[start:end]))
+            start = end
+        self.rest = text[start:]
+        if len(self.rest) > self.limit:
+            raise ValueError(f"an event is longer than {self.limit} bytes")
+        return frames
+
+    def close(self) -> list[Frame]:
+        """The stream has ended: an unfinished event counts as one, for clients may read it so."""
+        rest, self.rest = self.rest, b""
+        return [_frame(rest)] if rest else []
+
+
+class Lines:
+    """Splits newline-delimited JSON, which some model servers stream instead of events."""
+
+    def __init__(self, limit: int = 1_048_576) -> None:
+        self.rest = b""
+        self.limit = limit
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take bytes, give the lines that they complete; ValueError when a line is longer than `limit` bytes."""
+        lines = (self.rest + data).split(b"\n")
+        self.rest = lines.pop()
+        if len(self.rest) > self.limit:
+            raise ValueError(f"a line is longer than {self.limit} bytes")
+        return [Frame(line + b"\n", line.strip()) for line in lines]
+
+    def close(self) -> list[Frame]:
+        """The stream has ended: an unfinished line counts as one."""
+        rest, self.rest = self.rest, b""
+        return [Frame(rest, rest.strip())] if rest else []
+
+
+class Pieces:
+    """A stream that is no events: text of any kind, read as it comes, or binary, which holds no text to match."""
+
+    def __init__(self, *, text: bool) -> None:
+        self._decoder = getincrementaldecoder("utf-8")(errors="replace") if text else None
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Every piece is a frame of its own."""
+        return [Frame(data, data)]
+
+    def close(self) -> list[Frame]:
+        """Nothing is kept back here."""
+        return []
+
+    def texts(self, data: bytes) -> list[tuple[str, str]]:
+        """The text of a piece, on one channel."""
+        return [("", self._decoder.decode(data))] if self._decoder is not None else []
+
+
+def splitter_for(kind: bytes) -> Events | Lines | Pieces:
+    """The splitter for a content type (lower-case, without parameters)."""
+    if kind == b"text/event-stream":
+        return Events()
+    return Lines() if kind in LINE_TYPES else Pieces(text=not kind.startswith(BINARY_TYPES))
+
+
+def _frame(raw: bytes) -> Frame:
+    if raw.startswith(b"data: ") and raw.endswith(b"\n\n") and raw.count(b"\n") == 2 and b"\r" not in raw:
+        return Frame(raw, raw[6:-2])
+    data = []
+    for line in raw.splitlines():
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data.append(value.removeprefix(b" "))
+    return Frame(raw, b"\n".join(data))

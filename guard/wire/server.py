@@ -1,0 +1,338 @@
+"""The client's side of the wire: an asyncio protocol that turns bytes into exchanges, under limits of size, count and time.
+
+uvicorn makes one `ServerConnection` per socket (its ``http=`` class) and keeps the listening, the TLS and the signals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol
+
+import httptools
+
+from guard.config import Http
+from guard.exchange import Exchange
+from guard.refusal import Refusal
+from guard.wire.framing import bad_request, check_request, check_target
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+logger = logging.getLogger("guard.wire")
+
+NEVER = float("inf")
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 1_048_576
+WRITE_HIGH_WATER = 65_536
+
+
+class Handler(Protocol):
+    """What meets one exchange behind the wire."""
+
+    def head(self) -> None:
+        """The request's head is there: decide what can be decided without the body."""
+
+    def request_complete(self) -> None:
+        """The whole request is there, or as much of it as an exchange with a refusal will get."""
+
+    def client_left(self) -> None:
+        """The connection is gone; nothing can be answered any more."""
+
+    def client_paused(self) -> None:
+        """The client reads more slowly than it is written to: hold the model's answer."""
+
+    def client_resumed(self) -> None:
+        """The client has caught up."""
+
+
+class Service(Protocol):
+    """What a worker offers to its connections."""
+
+    http: Http
+    connections: set[ServerConnection]
+
+    def open(self, connection: ServerConnection, exchange: Exchange) -> Handler:
+        """Give the handler of a new exchange."""
+
+
+class ServerConnection(asyncio.Protocol):
+    """One client connection: reads requests in order, has at most one in progress, and writes what its handler says."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.service: Service = app_state["service"]
+        self.http = self.service.http
+        self.connections: set[Any] = server_state.connections
+        self.transport: asyncio.Transport
+        self.peer = ""
+        self.parser = httptools.HttpRequestParser(self)
+        self.reading: Exchange | None = None
+        self.current: Exchange | None = None
+        self.handler: Handler | None = None
+        self.waiting: deque[Exchange] = deque()
+        self.deadline = NEVER
+        self.write_deadline = NEVER
+        self.arriving = False
+        self.deaf = False
+        self.closing = False
+        self.lingered = 0
+        self.draining = False
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.header_bytes = 0
+        self.chunks: list[bytes] = []
+        self.body_bytes = 0
+
+    # The transport's calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+        self.transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
+        peer = transport.get_extra_info("peername")
+        self.peer = peer[0] if peer else ""
+        self.connections.add(self)
+        self.service.connections.add(self)
+        self.deadline = monotonic() + self.http.header_timeout
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.connections.discard(self)
+        self.service.connections.discard(self)
+        self.closing = True
+        self.deadline = self.write_deadline = NEVER
+        self.waiting.clear()
+        if self.handler is not None:
+            self.handler.client_left()
+            self.handler = self.current = None
+        elif self.reading is not None and not self.reading.complete:
+            self.service.open(self, self.reading).client_left()
+        self.reading = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.deaf:
+            self._discard(len(data))
+            return
+        if self.current is None and not self.arriving:
+            self.deadline = monotonic() + self.http.header_timeout
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(Refusal(501, "upgrade_not_supported", "protocol upgrades are not supported here", close=True))
+        except httptools.HttpParserError as error:
+            self._refuse(_cause(error))
+        if self.current is not None and self.current.refusal is not None and self.handler is not None:
+            self.handler.request_complete()
+
+    def pause_writing(self) -> None:
+        self.write_deadline = monotonic() + self.http.write_timeout
+        if self.handler is not None:
+            self.handler.client_paused()
+
+    def resume_writing(self) -> None:
+        self.write_deadline = NEVER
+        if self.handler is not None:
+            self.handler.client_resumed()
+
+    # The parser's calls.
+
+    def on_message_begin(self) -> None:
+        self.arriving = True
+        self.target = b""
+        self.headers = []
+        self.header_bytes = 0
+        self.chunks = []
+        self.body_bytes = 0
+        self.reading = None
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
+        if len(self.target) > self.http.target_bytes:
+            raise Refusal(414, "target_too_long", f"the request target is over {self.http.target_bytes} bytes", close=True)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.header_bytes += len(name) + len(value) + 4
+        if self.header_bytes > self.http.header_bytes:
+            raise _headers_too_large(f"over {self.http.header_bytes} bytes")
+        if self.reading is None:
+            self.headers.append((name.lower(), value))
+            if len(self.headers) > self.http.header_count:
+                raise _headers_too_large(f"more than {self.http.header_count}")
+
+    def on_headers_complete(self) -> None:
+        parser = self.parser
+        self.reading = exchange = Exchange()
+        exchange.peer = self.peer
+        exchange.method = parser.get_method().decode("ascii")
+        exchange.target = self.target.decode("latin-1")
+        exchange.headers = self.headers
+        exchange.fields = dict(self.headers)
+        check_target(self.target)
+        version = parser.get_http_version()
+        check_request(exchange, version)
+        exchange.http10 = version == "1.0"
+        exchange.keep_alive = parser.should_keep_alive()
+        length = exchange.fields.get(b"content-length")
+        if length is not None and int(length) > self.http.body_bytes:
+            raise self._body_too_large()
+        self.deadline = monotonic() + self.http.body_timeout
+        if self.current is None:
+            self._start(exchange)
+            if b"expect" in exchange.fields and exchange.refusal is None and not exchange.http10:
+                self._expect(exchange)
+        elif len(self.waiting) >= self.http.pipeline:
+            raise bad_request("too many requests ahead of their answers")
+        else:
+            self.waiting.append(exchange)
+
+    def on_body(self, data: bytes) -> None:
+        self.body_bytes += len(data)
+        if self.body_bytes > self.http.body_bytes:
+            raise self._body_too_large()
+        self.chunks.append(data)
+
+    def on_message_complete(self) -> None:
+        exchange = self.reading
+        if exchange is None or self.deaf:
+            return
+        self.arriving = False
+        chunks = self.chunks
+        exchange.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        exchange.complete = True
+        exchange.received_at = monotonic()
+        self.deadline = NEVER
+        if exchange is self.current and self.handler is not None:
+            self.handler.request_complete()
+        else:
+            self._hold_reading()
+
+    # The handler's calls.
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of the answer in progress."""
+        self.transport.write(data)
+
+    def finish(self, *, keep_alive: bool) -> None:
+        """The answer in progress is written to its end: go on with the next request, or close."""
+        exchange = self.current
+        self.current = self.handler = None
+        if exchange is None or self.closing:
+            return
+        if not keep_alive or self.draining or not exchange.complete:
+            self._close(linger=self.arriving or self.deaf or bool(self.waiting))
+        elif self.waiting:
+            self._start_next(self.waiting.popleft())
+        else:
+            self.deadline = monotonic() + (self.http.header_timeout if self.arriving else self.http.idle_timeout)
+
+    def abort(self) -> None:
+        """Break the connection so that the client cannot take a cut answer for a whole one."""
+        self.current = self.handler = None
+        self.deaf = self.closing = True
+        self.transport.abort()
+
+    # The server's calls.
+
+    def shutdown(self) -> None:
+        """The server drains (uvicorn's call): close when idle, else after the answer in progress."""
+        self.draining = True
+        if self.current is None:
+            self._close(linger=False)
+
+    def sweep(self, now: float) -> None:
+        """Act on deadlines that have passed; called several times a second."""
+        if now >= self.write_deadline:
+            logger.info("client %s reads too slowly: connection broken", self.peer)
+            self.transport.abort()
+        elif now >= self.deadline:
+            self.deadline = NEVER
+            if self.closing:
+                self.transport.abort()
+            elif self.arriving:
+                self._refuse(Refusal(408, "request_timeout", "the request did not arrive in time", close=True))
+            elif self.current is None:
+                self._close(linger=False)
+
+    # Within.
+
+    def _start(self, exchange: Exchange) -> None:
+        self.current = exchange
+        self.handler = handler = self.service.open(self, exchange)
+        if exchange.refusal is None:
+            handler.head()
+
+    def _start_next(self, exchange: Exchange) -> None:
+        if not self.waiting and not self.transport.is_reading():
+            self.transport.resume_reading()
+        self._start(exchange)
+        if self.current is exchange and self.handler is not None and (exchange.complete or exchange.refusal is not None):
+            self.handler.request_complete()
+
+    def _expect(self, exchange: Exchange) -> None:
+        if exchange.fields[b"expect"].lower() != b"100-continue":
+            exchange.refusal = Refusal(417, "expectation_failed", "only 100-continue can be expected", close=True)
+        else:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Nothing more on this connection is listened to; what it still asked for is answered with the refusal, in turn."""
+        self.deaf = True
+        exchange = self.reading
+        if exchange is None or exchange.complete:
+            exchange = self.reading = Exchange()
+            exchange.peer = self.peer
+            exchange.target = self.target.decode("latin-1")
+        exchange.body = b"".join(self.chunks)
+        exchange.received_at = monotonic()
+        exchange.refusal = exchange.refusal or refusal
+        if self.current is None:
+            self._start(exchange)
+        elif self.current is not exchange and exchange not in self.waiting:
+            self.waiting.append(exchange)
+        if self.current is exchange and self.handler is not None:
+            self.handler.request_complete()
+
+    def _hold_reading(self) -> None:
+        if self.waiting and self.transport.is_reading():
+            self.transport.pause_reading()
+
+    def _body_too_large(self) -> Refusal:
+        return Refusal(413, "body_too_large", f"the body is over {self.http.body_bytes} bytes", close=True)
+
+    def _close(self, *, linger: bool) -> None:
+        """Close; after an answer to a request that is still arriving, wait for its sender to read the answer first.
+
+        Closing a socket with unread input resets it, and the reset can overtake the answer (RFC 9112, section 9.6).
+        """
+        self.deaf = self.closing = True
+        if linger and self.transport.can_write_eof() and not self.transport.is_closing():
+            self.deadline = monotonic() + LINGER_SECONDS
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _discard(self, size: int) -> None:
+        self.lingered += size
+        if self.lingered > LINGER_BYTES:
+            self.transport.abort()
+
+
+def _headers_too_large(what: str) -> Refusal:
+    return Refusal(431, "headers_too_large", f"the header fields are {what}", close=True)
+
+
+def _cause(error: httptools.HttpParserError) -> Refusal:
+    cause = error.__context__
+    if isinstance(cause, Refusal):
+        return cause
+    if cause is not None:
+        logger.error("a request met a fault in the guard", exc_info=cause)
+        return Refusal(500, "internal_error", "the guard met a fault of its own", close=True)
+    return bad_request(f"the request is not valid HTTP: {error}")

@@ -1,0 +1,171 @@
+"""The model's side of the wire: one connection to an origin, carrying one exchange at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+import httptools
+
+from guard.exchange import Headers
+from guard.wire.framing import extent
+
+if TYPE_CHECKING:
+    from guard.wire.pool import Pool
+
+MAX_HEADER_BYTES = 131_072
+MAX_INTERIM = 16
+
+
+class Receiver(Protocol):
+    """What takes a model's answer as it comes."""
+
+    def answer_head(self, status: int, headers: Headers) -> None:
+        """The head of the final answer (never a 1xx)."""
+
+    def answer_body(self, data: bytes) -> None:
+        """Some of the body, its transfer coding removed."""
+
+    def answer_end(self) -> None:
+        """The answer is whole."""
+
+    def upstream_failed(self, error: str, *, reached: bool) -> None:
+        """No (more) answer will come; `reached`: the request may have been seen by the model."""
+
+
+class BadAnswer(Exception):
+    """The model's framing is not one that a client could be given."""
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """One connection to an origin. It is idle, or it has a `receiver`; anything that comes while idle closes it."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.transport: asyncio.Transport
+        self.parser = httptools.HttpResponseParser(self)
+        self.receiver: Receiver | None = None
+        self.headers: Headers = []
+        self.header_bytes = 0
+        self.interim = 0
+        self.head_only = False
+        self.until_close = False
+        self.in_body = False
+        self.done = False
+        self.reusable = False
+        self.exchanges = 0
+        self.idle_since = 0.0
+
+    def __repr__(self) -> str:
+        state = "idle" if self.receiver is None else "busy"
+        return f"<UpstreamConnection {self.pool.origin.authority} {state} exchanges={self.exchanges}>"
+
+    def send(self, receiver: Receiver, request: bytes, *, head_only: bool) -> None:
+        """Send one whole request; its answer goes to `receiver`. `head_only`: it was HEAD, the answer has no body."""
+        self.receiver = receiver
+        self.headers = []
+        self.header_bytes = self.interim = 0
+        self.head_only = head_only
+        self.until_close = self.in_body = self.done = False
+        self.exchanges += 1
+        self.transport.write(request)
+
+    def abandon(self) -> None:
+        """Give the exchange in progress up: with an answer still to come the connection cannot be used again."""
+        self.receiver = None
+        self.pool.forget(self)
+        self.transport.abort()
+
+    # The transport's calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        if self.receiver is None:
+            self.abandon()
+            return
+        try:
+            self.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            cause = error.__context__
+            if cause is not None and not isinstance(cause, BadAnswer):
+                raise cause from None
+            if not self.done:
+                self._fail(f"bad answer: {cause or error}")
+                return
+            self.reusable = False
+        if self.done:
+            self._complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.receiver is not None and self.until_close and exc is None:
+            self._complete()
+        elif self.receiver is not None:
+            self._fail(f"connection lost: {exc}" if exc else "connection closed before the answer's end")
+        self.pool.forget(self)
+
+    # The parser's calls.
+
+    def on_message_begin(self) -> None:
+        if self.done:
+            raise BadAnswer("bytes after the answer's end")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.header_bytes += len(name) + len(value)
+        if self.header_bytes > MAX_HEADER_BYTES:
+            raise BadAnswer("header fields too large")
+        if not self.in_body:
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        status = self.parser.get_status_code()
+        if status == 101 or self.parser.should_upgrade():
+            raise BadAnswer("an upgrade nobody asked for")
+        if status < 200:
+            self.interim += 1
+            self.headers = []
+            if self.interim > MAX_INTERIM:
+                raise BadAnswer("too many interim answers")
+            return
+        receiver = self.receiver
+        if receiver is None:
+            return
+        fields = dict(self.headers)
+        if len(fields) != len(self.headers) and sum(name == b"content-length" for name, _ in self.headers) > 1:
+            raise BadAnswer("Content-Length stands twice")
+        # llhttp has no word for "the answer to HEAD", so its state after one is of no further use.
+        self.until_close = not self.head_only and extent(status, fields) == "close"
+        self.reusable = self.parser.should_keep_alive() and not self.until_close and not self.head_only
+        self.in_body = True
+        self.done = self.head_only
+        receiver.answer_head(status, self.headers)
+
+    def on_body(self, data: bytes) -> None:
+        if self.receiver is not None and not self.done:
+            self.receiver.answer_body(data)
+
+    def on_message_complete(self) -> None:
+        self.done = self.in_body
+
+    # Within.
+
+    def _complete(self) -> None:
+        receiver, self.receiver = self.receiver, None
+        if receiver is None:
+            return
+        if self.reusable:
+            self.idle_since = monotonic()
+            self.pool.give_back(self)
+        else:
+            self.pool.forget(self)
+            self.transport.close()
+        receiver.answer_end()
+
+    def _fail(self, error: str) -> None:
+        receiver, self.receiver = self.receiver, None
+        self.pool.forget(self)
+        self.transport.abort()
+        if receiver is not None:
+            receiver.upstream_failed(error, reached=True)

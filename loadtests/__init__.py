@@ -1,0 +1,1 @@
+"""Load on the guard: beside its peers (compare), and by realistic users (locustfile)."""

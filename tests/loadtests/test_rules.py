@@ -1,0 +1,38 @@
+"""The generated rule set of "everything on"."""
+
+import re
+
+import yaml
+
+from loadtests import peers, rules, wrk
+
+
+def load(folder):
+    """The rules that were written to a folder."""
+    return yaml.safe_load((folder / "10-load.yaml").read_text())
+
+
+def test_same_seed_same_rules(tmp_path):
+    """Two runs match with exactly the same rules; another seed gives others."""
+    for name, seed in (("one", 1), ("same", 1), ("other", 2)):
+        rules.write(tmp_path / name, phrases=20, regexes=5, seed=seed)
+    assert load(tmp_path / "one") == load(tmp_path / "same")
+    assert load(tmp_path / "one") != load(tmp_path / "other")
+
+
+def test_half_of_the_rules_watch_output(tmp_path):
+    """There are 1,050 rules with ids of their own, and every second one is for output."""
+    rules.write(tmp_path / "rules")
+    written = load(tmp_path / "rules")
+    assert len({rule["id"] for rule in written}) == 1_050
+    assert sum(rule["target"] == "output" for rule in written) == 525
+
+
+def test_no_rule_matches_the_load(tmp_path):
+    """No rule matches the prompt or the answer that is measured with, and each matches its own example."""
+    rules.write(tmp_path / "rules")
+    text = (wrk.PROMPT.read_text() + peers.ANSWER.read_text()).casefold()
+    for rule in load(tmp_path / "rules"):
+        pattern = rule["match"].get("regex") or re.escape(rule["match"]["any"][0])
+        assert re.search(pattern, rule["tests"]["match"][0])
+        assert not re.search(pattern, text)

@@ -1,0 +1,408 @@
+"""A request's whole way, with a real client, a real guard and a model that says what the test wants."""
+
+from __future__ import annotations
+
+import asyncio
+
+import orjson
+import pytest
+
+from tests.support.guard import guard, one_model
+from tests.support.model import answer_chat, chat_answer, chat_delta, model, stream_of
+
+
+async def test_an_answer_comes_back_unchanged_and_both_sides_are_in_the_journal(tmp_path):
+    """What the model said is what the client gets, byte for byte, and the journal has prompt and output in full."""
+    async with model() as served, guard(tmp_path, one_model(served.url)) as running:
+        answer = await running.chat("hello\r\n\x00\x1b[31m \U0001f600")
+        assert answer.status_code == 200
+        assert answer.content == chat_answer()
+        [exchange] = await running.journal()
+    assert exchange["id"] == answer.headers["x-guard-id"]
+    assert exchange["end"] == "complete"
+    assert exchange["prompt"] == ["hello\r\n\x00\x1b[31m \U0001f600"]
+    assert exchange["output"] == ["Hello there."]
+    assert exchange["usage"] == {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
+    assert exchange["request"]["body"].encode() == served.calls[0].body
+    assert exchange["response"] == {"status": 200, "body": chat_answer().decode()}
+    assert exchange["attempts"][0]["version"] == "v1"
+    assert exchange["version"] == answer.headers["x-guard-model"] == "v1"
+    assert int(answer.headers["x-guard-overhead-us"]) < 1_000_000
+    assert exchange["timings"]["total_us"] >= exchange["timings"]["upstream_us"]
+
+
+async def test_the_request_to_the_model_is_built_anew(tmp_path):
+    """Hop-by-hop headers, those that Connection lists, and forwarding headers end at the guard; the rest goes through."""
+    async with model() as served, guard(tmp_path, one_model(served.url)) as running:
+        await running.chat(
+            headers={
+                "connection": "x-listed, keep-alive", "x-listed": "1", "te": "trailers", "x-forwarded-for": "192.0.2.1",
+                "x-guard-id": "forged", "authorization": "Bearer sk-1", "openai-organization": "org",
+            }
+        )  # fmt: skip
+    names = [name for name, _ in served.calls[0].headers]
+    assert len(names) == len(set(names))
+    assert served.calls[0].header(b"authorization") == b"Bearer sk-1"
+    assert served.calls[0].header(b"openai-organization") == b"org"
+    assert served.calls[0].header(b"host") == served.url.removeprefix("http://").encode()
+    assert served.calls[0].header(b"via") == b"1.1 guard"
+    assert served.calls[0].header(b"accept-encoding") == b"identity"
+    assert served.calls[0].header(b"x-guard-id") not in {None, b"forged"}
+    assert not {b"x-listed", b"te", b"connection", b"x-forwarded-for", b"transfer-encoding"} & set(names)
+
+
+async def test_a_version_s_own_key_replaces_the_client_s(tmp_path):
+    """With a key of its own, a version never sees what the client authenticated with."""
+    async with model() as served:
+        text = one_model(served.url).replace('"}', '", key: sk-own, name: real-name}')
+        async with guard(tmp_path, text) as running:
+            await running.chat(headers={"authorization": "Bearer sk-client", "x-api-key": "sk-client"})
+            [exchange] = await running.journal()
+    assert served.calls[0].header(b"authorization") == b"Bearer sk-own"
+    assert b"sk-client" not in served.calls[0].head
+    assert served.calls[0].document["model"] == "real-name"
+    assert "sk-client" not in str(exchange)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "end", "findings"),
+    [
+        ("a forbidden phrase", 400, "refused", [("prompt-block", "enforce", "block")]),
+        ("a FORBIDDEN\u200b phrase", 400, "refused", [("prompt-block", "enforce", "block")]),
+        ("a watched phrase", 200, "complete", [("prompt-shadow", "shadow", "block")]),
+        ("odd   words", 200, "complete", [("prompt-flag", "enforce", "flag")]),
+        ("nothing", 200, "complete", []),
+    ],
+)
+async def test_prompt_rules_block_flag_or_watch(tmp_path, content, status, end, findings):
+    """A blocked prompt never reaches the model; a flagged or watched one does, and each match is in the journal."""
+    async with model() as served, guard(tmp_path, one_model(served.url)) as running:
+        answer = await running.chat(content)
+        [exchange] = await running.journal()
+        assert answer.status_code == status
+        assert len(served.calls) == (status == 200)
+        if status == 400:
+            assert answer.json()["error"]["code"] == "content_policy_violation"
+    assert exchange["end"] == end
+    assert [(f["rule"], f["mode"], f["action"]) for f in exchange["findings"]] == findings
+    assert exchange["prompt"] == [content]
+    assert {f["target"] for f in exchange["findings"]} <= {"prompt"}
+
+
+async def test_a_blocked_output_is_replaced(tmp_path):
+    """The client gets a refusal without a byte of the answer; the journal has what the model said."""
+
+    async def leak(call):
+        await call.answer(chat_answer("here is the secret-token for you"))
+
+    async with model(leak) as served, guard(tmp_path, one_model(served.url)) as running:
+        answer = await running.chat()
+        [exchange] = await running.journal()
+    assert answer.status_code == 400
+    assert b"secret" not in answer.content
+    assert answer.json()["error"]["code"] == "content_policy_violation"
+    assert exchange["end"] == "refused"
+    assert exchange["output"] == ["here is the secret-token for you"]
+    assert exchange["findings"] == [{"rule": "output-block", "target": "output", "mode": "enforce", "action": "block"}]
+
+
+async def test_a_stream_passes_as_it_comes(tmp_path):
+    """Each event reaches the client before the model sends the next one, and the journal has the joined text."""
+    ask = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    turn = asyncio.Event()
+
+    async def script(call):
+        await call.begin_stream()
+        for text in ("One ", "two ", "three."):
+            await call.chunk(chat_delta(text))
+            async with asyncio.timeout(5):
+                await turn.wait()
+            turn.clear()
+        await call.chunk(b"data: [DONE]\n\n")
+        await call.end_stream()
+
+    async with model(script) as served, guard(tmp_path, one_model(served.url)) as running:
+        lines = []
+        async with running.client as client, client.stream("POST", "/v1/chat/completions", json=ask) as answer:
+            assert answer.headers["content-type"] == "text/event-stream"
+            async for line in answer.aiter_lines():
+                if line:
+                    lines.append(line)
+                    turn.set()
+        [exchange] = await running.journal()
+    assert [orjson.loads(line[6:])["choices"][0]["delta"]["content"] for line in lines[:3]] == ["One ", "two ", "three."]
+    assert lines[3] == "data: [DONE]"
+    assert exchange["output"] == ["One two three."]
+    assert exchange["end"] == "complete"
+    assert exchange["response"]["body"].count("data: ") == 4
+
+
+@pytest.mark.parametrize("cut", range(1, len("secret-token")))
+async def test_nothing_of_a_blocked_match_in_a_stream_is_released(tmp_path, cut):
+    """Wherever the model cuts the phrase into events, the client sees none of it, and an error event in its place."""
+    texts = ("Sure: ", "secret-token"[:cut], "secret-token"[cut:], " and more")
+    async with model(stream_of(*texts)) as served, guard(tmp_path, one_model(served.url)) as running:
+        answer = await running.chat(stream=True)
+        [exchange] = await running.journal()
+    events = [orjson.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
+    said = "".join(event["choices"][0]["delta"]["content"] for event in events if "choices" in event)
+    assert said == "Sure: "
+    assert "event: error" in answer.text
+    assert "[DONE]" not in answer.text
+    assert events[-1]["error"]["code"] == "content_policy_violation"
+    assert exchange["end"] == "refused"
+    assert "secret-token" in exchange["output"][0]
+    assert "secret" not in exchange["response"]["body"]
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "served_by", "errors"),
+    [
+        ("repeat: true", 200, "v2", 2),
+        ("repeat: false", 502, "v1", 1),
+    ],
+)
+async def test_a_version_that_cannot_be_reached_is_passed_over_where_the_route_allows(tmp_path, route, status, served_by, errors):
+    """The fallback answers when the active version refuses connections, and every attempt is in the journal."""
+    async with model() as gone:
+        pass
+    async with model() as served, guard(tmp_path, one_model(gone.url, served.url, route=route)) as running:
+        answer = await running.chat()
+        [exchange] = await running.journal()
+    assert answer.status_code == status
+    assert answer.headers["x-guard-model"] == exchange["version"] == served_by
+    assert len(exchange["attempts"]) == errors
+    assert exchange["attempts"][0]["version"] == "v1"
+    assert "cannot connect" in exchange["attempts"][0]["error"]
+
+
+@pytest.mark.parametrize("failing", [429, 500, 503])
+async def test_a_failing_version_is_passed_over_before_the_first_byte(tmp_path, failing):
+    """429 and 5xx of the active version are not the client's last word while there is a fallback."""
+
+    async def fail(call):
+        await call.answer(b'{"error":{"message":"no"}}', status=failing)
+
+    async with (
+        model(fail) as first,
+        model() as second,
+        guard(tmp_path, one_model(first.url, second.url, route="repeat: true")) as running,
+    ):
+        answer = await running.chat()
+        [exchange] = await running.journal()
+    assert answer.status_code == 200
+    assert [(a["version"], a["status"]) for a in exchange["attempts"]] == [("v1", failing), ("v2", 200)]
+
+
+async def test_the_last_version_s_failure_is_passed_on(tmp_path):
+    """When no version is left, the client gets what the model said, not an invention of the guard's."""
+
+    async def fail(call):
+        await call.answer(b'{"error":{"message":"no"}}', status=503)
+
+    async with model(fail) as served, guard(tmp_path, one_model(served.url, route="repeat: true")) as running:
+        answer = await running.chat()
+    assert answer.status_code == 503
+    assert answer.content == b'{"error":{"message":"no"}}'
+
+
+@pytest.mark.parametrize(("route", "status", "calls"), [("repeat: true", 200, 1), ("repeat: false", 504, 0)])
+async def test_a_hung_version_is_given_up_on(tmp_path, route, status, calls):
+    """No first byte in time: the next version where the route allows repeating, 504 where it does not."""
+
+    async def hang(call):
+        await call.closed.wait()
+
+    more = "upstream: {first_byte_timeout: 0.2}"
+    async with (
+        model(hang) as first,
+        model() as second,
+        guard(tmp_path, one_model(first.url, second.url, route=route, more=more)) as running,
+    ):
+        answer = await running.chat()
+        [exchange] = await running.journal()
+        async with asyncio.timeout(2):
+            await first.calls[0].closed.wait()
+    assert answer.status_code == status
+    assert len(second.calls) == calls
+    assert "first byte timeout" in exchange["attempts"][0]["error"]
+
+
+async def test_a_client_that_leaves_stops_the_model(tmp_path):
+    """The model's connection is closed within a second, and what it said until then is in the journal."""
+
+    async def talk(call):
+        await call.begin_stream()
+        await call.chunk(chat_delta("A first word."))
+        await call.closed.wait()
+
+    ask = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    async with model(talk) as served, guard(tmp_path, one_model(served.url)) as running:
+        async with running.client as client, client.stream("POST", "/v1/chat/completions", json=ask) as answer:
+            async for line in answer.aiter_lines():
+                if line:
+                    break
+        async with asyncio.timeout(1):
+            await served.calls[0].closed.wait()
+        [exchange] = await running.journal()
+    assert exchange["end"] == "client_disconnected"
+    assert exchange["output"] == ["A first word."]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_truncated_answer_is_never_ended_cleanly(tmp_path, stream):
+    """When the model's answer breaks off, the client can tell, and the journal says so."""
+
+    async def break_off(call):
+        if stream:
+            await call.begin_stream()
+            await call.chunk(chat_delta("Half of"))
+        else:
+            await call.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{")
+        call.reset()
+
+    async with model(break_off) as served, guard(tmp_path, one_model(served.url)) as running:
+        if stream:
+            reader, writer = await running.open()
+            writer.write(raw_request({"model": "m", "stream": True, "messages": []}))
+            whole = await reader.read()
+            writer.close()
+            assert b"Half of" in whole
+            assert b"event: error" in whole
+            assert not whole.endswith(b"0\r\n\r\n")
+        else:
+            assert (await running.chat()).status_code == 502
+        [exchange] = await running.journal()
+    assert exchange["end"] == "truncated"
+
+
+async def test_a_refused_connection_leaves_no_trace_of_the_key(tmp_path):
+    """The key that a client showed stands nowhere in the journal, in no form that leads back to it."""
+    async with model() as served, guard(tmp_path, one_model(served.url)) as running:
+        await running.chat(headers={"authorization": "Bearer sk-canary-123456"})
+        await running.chat("a forbidden phrase", headers={"x-api-key": "sk-canary-123456"})
+        first, second = await running.journal(2)
+        text = "".join(path.read_text() for path in (tmp_path / "state" / "journal").iterdir())
+    assert "canary" not in text
+    assert first["client"]["key"] == second["client"]["key"] != ""
+
+
+async def test_requests_on_one_connection_are_answered_in_order(tmp_path):
+    """Pipelined requests get their own answers, in the order they were sent."""
+
+    async def echo(call):
+        await call.answer(chat_answer(call.document["messages"][0]["content"]))
+
+    async with model(echo) as served, guard(tmp_path, one_model(served.url)) as running:
+        reader, writer = await running.open()
+        for number in range(20):
+            writer.write(raw_request({"model": "m", "messages": [{"role": "user", "content": f"n{number}"}]}))
+        for number in range(20):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            body = orjson.loads(await reader.readexactly(length))
+            assert body["choices"][0]["message"]["content"] == f"n{number}"
+        writer.close()
+        assert served.connections == 1
+        assert len(await running.journal(20)) == 20
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+async def test_requests_without_a_body_pass_through(tmp_path, method):
+    """Listing models and the like is relayed and journaled as it is."""
+
+    async def listing(call):
+        body = b'{"object":"list","data":[]}'
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+        await call.send(head if call.head.startswith(b"HEAD") else head + body)
+
+    async with model(listing) as served, guard(tmp_path, one_model(served.url)) as running:
+        async with running.client as client:
+            for _ in range(2):
+                answer = await client.request(method, "/v1/models?limit=2")
+                assert answer.status_code == 200
+                assert answer.headers["content-length"] == "27"
+                assert answer.content == (b"" if method == "HEAD" else b'{"object":"list","data":[]}')
+        found = await running.journal(2)
+    assert [exchange["request"]["path"] for exchange in found] == ["/v1/models?limit=2"] * 2
+    assert served.calls[0].head.startswith(f"{method} /v1/models?limit=2 HTTP/1.1".encode())
+
+
+async def test_a_path_that_no_route_names_is_404_and_in_the_journal(tmp_path):
+    """Nothing goes to a model that the configuration does not send there."""
+    async with model() as served, guard(tmp_path, one_model(served.url)) as running:
+        async with running.client as client:
+            answer = await client.post("/v2/chat", json={"messages": []})
+        [exchange] = await running.journal()
+        assert served.calls == []
+    assert answer.status_code == 404
+    assert answer.json()["error"]["code"] == "not_found"
+    assert (exchange["end"], exchange["reason"]) == ("refused", "not_found")
+
+
+async def test_limits_answer_429_with_when_to_come_back(tmp_path):
+    """Over the limit: 429 with Retry-After and the RateLimit fields; the model never sees it."""
+    more = "limits: [{per: address, requests: 1/h, burst: 2}]"
+    async with model() as served, guard(tmp_path, one_model(served.url, more=more)) as running:
+        answers = [await running.chat() for _ in range(4)]
+        found = await running.journal(4)
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+    assert int(answers[2].headers["retry-after"]) == pytest.approx(3600, abs=5)
+    assert answers[2].headers["ratelimit"].startswith('"address";r=0')
+    assert answers[2].headers["x-ratelimit-remaining-requests"] == "0"
+    assert len(served.calls) == 2
+    assert [exchange["reason"] for exchange in found] == [None, None, "rate_limit_exceeded", "rate_limit_exceeded"]
+
+
+async def test_concurrency_is_given_back(tmp_path):
+    """A limit of one at a time refuses the second while the first runs, and not after."""
+    go = asyncio.Event()
+
+    async def wait(call):
+        await go.wait()
+        await answer_chat(call)
+
+    more = "limits: [{per: global, concurrency: 1}]"
+    async with model(wait) as served, guard(tmp_path, one_model(served.url, more=more)) as running:
+        first = asyncio.create_task(running.chat())
+        await served.received.wait()
+        assert (await running.chat()).status_code == 429
+        go.set()
+        assert (await first).status_code == 200
+        await running.quiet()
+        assert (await running.chat()).status_code == 200
+
+
+async def test_a_stalled_reader_holds_the_model_back(tmp_path):
+    """With a client that reads nothing, the guard takes from the model no more than its buffers hold."""
+    sent = 0
+
+    async def pour(call):
+        nonlocal sent
+        await call.begin_stream()
+        piece = chat_delta("x" * 1_000)
+        while not call.closed.is_set():
+            await call.chunk(piece)
+            sent += len(piece)
+
+    async with model(pour) as served, guard(tmp_path, one_model(served.url)) as running:
+        reader, writer = await running.open()
+        writer.write(raw_request({"model": "m", "stream": True, "messages": []}))
+        await reader.readexactly(1_000)
+        before = -1
+        async with asyncio.timeout(20):
+            while before != sent:
+                before = sent
+                await asyncio.sleep(0.3)
+        relay = next(iter(running.proxy.relays))
+        buffered = relay.client.transport.get_write_buffer_size()
+        assert buffered <= 400_000
+        writer.transport.abort()
+        [exchange] = await running.journal()
+    assert exchange["end"] == "client_disconnected"
+
+
+def raw_request(document) -> bytes:
+    """A request as bytes."""
+    body = orjson.dumps(document)
+    return b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
