@@ -25,6 +25,9 @@ from guard.wire.server import ServerConnection
 
 logger = logging.getLogger("guard")
 
+BACKLOG = 2_048
+GC_THRESHOLDS = (20_000, 20, 50)
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -56,9 +59,11 @@ class Worker:
         journal = Journal(journal_folder(self.config), f"w{os.getpid()}", asyncio.get_running_loop())
         proxy = Proxy(self.config, self.policy or make_policy(self.config), journal)
         proxy.start()
-        # What is loaded now lives as long as the worker: keep the collector from going through it again and again.
+        # What is loaded now lives as long as the worker: keep the collector from going through it again and again. An exchange
+        # is freed by its reference counts, so the collector has little to find and may come seldom.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         return proxy
 
 
@@ -101,7 +106,7 @@ def serve(config: Config, *, ready: Callable[[str], None]) -> int:
         interface="asgi3",
         lifespan="on",
         workers=config.data.workers,
-        backlog=2_048,
+        backlog=BACKLOG,
         timeout_graceful_shutdown=max(round(config.data.drain_timeout), 1),
         proxy_headers=False,
         server_header=False,
@@ -119,12 +124,11 @@ def serve(config: Config, *, ready: Callable[[str], None]) -> int:
 
 
 def _bind(listen: str) -> socket.socket:
+    """Open the data listener; who connects before the workers are up waits in its queue."""
     host, port = parse_listen(listen)
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise StartError(f"cannot listen on {listen}: {error.strerror or error}; is another guard running there?") from error
     listener.set_inheritable(True)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from guard.policy.models import Route, Version
     from guard.policy.policy import Policy
     from guard.refusal import Refusal
+    from guard.wire.head import RequestHead
 
 Headers = list[tuple[bytes, bytes]]
 Finding = dict[str, str]
@@ -40,8 +41,7 @@ class Exchange:
     method: str = ""
     target: str = ""
     path: str = ""
-    headers: Headers
-    fields: dict[bytes, bytes]
+    head: RequestHead
     http10: bool = False
     keep_alive: bool = True
     body: bytes = b""
@@ -81,8 +81,6 @@ class Exchange:
     end: str = ""
 
     def __init__(self) -> None:
-        self.headers = []
-        self.fields = {}
         self.findings = []
         self.attempts = []
         self.output = []

@@ -62,7 +62,7 @@ class Guard(click.Group):
         sys.exit(result if isinstance(result, int) else 0)
 
 
-@click.group(cls=Guard, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group("guard", cls=Guard, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(guard.__version__, prog_name="guard", message="%(prog)s %(version)s")
 def main() -> None:
     """A gateway in front of AI model endpoints: it writes down everything that passes and can stop anything at once.

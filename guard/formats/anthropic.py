@@ -16,7 +16,7 @@ from guard.formats.unknown import all_output, all_prompt
 from guard.formats.usage import usage_of
 from guard.formats.walk import OTHER, TEXT, Channelled, Shape, collect, collect_around, trace
 
-_REQUEST = Shape(OTHER).having(
+_REQUEST = Shape(OTHER, rest=ALL_OTHER).having(
     model=ALL_OTHER,
     system=ITEM,
     tools=ITEM,
@@ -24,11 +24,11 @@ _REQUEST = Shape(OTHER).having(
     output_format=ITEM,
 )
 
-_MESSAGE = Shape(OTHER).having(
+_MESSAGE = Shape(OTHER, rest=ALL_OTHER).having(
     dict.fromkeys(("id", "type", "role", "model", "stop_reason"), ENVELOPE),
     content=ANSWER,
     error=ALL_TEXT,
-    usage=Shape(OTHER).having(service_tier=ENVELOPE, inference_geo=ENVELOPE, speed=ENVELOPE),
+    usage=Shape(OTHER, rest=ALL_OTHER).having(service_tier=ENVELOPE, inference_geo=ENVELOPE, speed=ENVELOPE),
 )
 
 _TYPES = {
@@ -115,13 +115,13 @@ class MessagesReader(EventReader):
 _TEXTS = {"text": "text", "thinking": "thinking", "partial_json": "input"}
 """Members of deltas that are pieces of a text, and the member of the finished block that they are pieces of."""
 
-_DELTA = Shape(TEXT).having(type=ENVELOPE, signature=ENVELOPE, citation=ALL_OTHER)
+_DELTA = Shape(TEXT, rest=ALL_TEXT).having(type=ENVELOPE, signature=ENVELOPE, citation=ALL_OTHER)
 
 _ERROR = Shape(OTHER, rest=ALL_TEXT).having(type=ENVELOPE, error=ALL_TEXT, request_id=ALL_OTHER)
 
-_EVENT = Shape(OTHER).having(
+_EVENT = Shape(OTHER, rest=ALL_OTHER).having(
     type=ENVELOPE,
-    delta=Shape(OTHER).having(stop_reason=ENVELOPE),
+    delta=Shape(OTHER, rest=ALL_OTHER).having(stop_reason=ENVELOPE),
     usage=_MESSAGE.fields["usage"],
     error=ALL_TEXT,
 )

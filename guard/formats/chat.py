@@ -16,7 +16,7 @@ from guard.formats.shapes import ALL_OTHER, ALL_TEXT, ANSWER, ENVELOPE, ITEM, LO
 from guard.formats.usage import usage_of
 from guard.formats.walk import OTHER, TEXT, Channelled, Shape, collect, collect_around, trace
 
-_REQUEST = Shape(OTHER).having(
+_REQUEST = Shape(OTHER, rest=ALL_OTHER).having(
     model=ALL_OTHER,
     tools=ITEM,
     functions=ITEM,
@@ -26,11 +26,11 @@ _REQUEST = Shape(OTHER).having(
     system=ITEM,
 )
 
-_CHOICE = Shape(TEXT).having(finish_reason=ENVELOPE, message=ANSWER, delta=ANSWER, logprobs=LOGPROBS)
+_CHOICE = Shape(TEXT, rest=ALL_TEXT).having(finish_reason=ENVELOPE, message=ANSWER, delta=ANSWER, logprobs=LOGPROBS)
 
 _ENVELOPE = dict.fromkeys(("id", "object", "model", "system_fingerprint", "service_tier", "obfuscation"), ENVELOPE)
 
-_ANSWER = Shape(OTHER).having(_ENVELOPE, choices=_CHOICE, error=ALL_TEXT)
+_ANSWER = Shape(OTHER, rest=ALL_OTHER).having(_ENVELOPE, choices=_CHOICE, error=ALL_TEXT)
 
 _CHANNELS = {"reasoning_content": "reasoning", "thinking": "reasoning"}
 

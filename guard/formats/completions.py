@@ -14,13 +14,13 @@ from guard.formats.shapes import ALL_OTHER, ALL_TEXT, ENVELOPE, LOGPROBS
 from guard.formats.usage import usage_of
 from guard.formats.walk import OTHER, TEXT, Channelled, Shape, collect, trace
 
-_REQUEST = Shape(OTHER).having(model=ALL_OTHER, prompt=ALL_TEXT, suffix=ALL_TEXT)
+_REQUEST = Shape(OTHER, rest=ALL_OTHER).having(model=ALL_OTHER, prompt=ALL_TEXT, suffix=ALL_TEXT)
 
-_CHOICE = Shape(TEXT).having(finish_reason=ENVELOPE, stop_reason=ENVELOPE, logprobs=LOGPROBS)
+_CHOICE = Shape(TEXT, rest=ALL_TEXT).having(finish_reason=ENVELOPE, stop_reason=ENVELOPE, logprobs=LOGPROBS)
 
 _ENVELOPE = dict.fromkeys(("id", "object", "model", "system_fingerprint", "service_tier"), ENVELOPE)
 
-_ANSWER = Shape(OTHER).having(_ENVELOPE, choices=_CHOICE, error=ALL_TEXT)
+_ANSWER = Shape(OTHER, rest=ALL_OTHER).having(_ENVELOPE, choices=_CHOICE, error=ALL_TEXT)
 
 
 def prompt(document: Any) -> Prompt:

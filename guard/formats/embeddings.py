@@ -12,13 +12,13 @@ from guard.formats.shapes import ALL_OTHER, ALL_TEXT, ENVELOPE, ITEM, NUMBERS
 from guard.formats.usage import usage_of
 from guard.formats.walk import OTHER, Shape, collect
 
-_REQUEST = Shape(OTHER).having(model=ALL_OTHER, input=ITEM)
+_REQUEST = Shape(OTHER, rest=ALL_OTHER).having(model=ALL_OTHER, input=ITEM)
 
-_ANSWER = Shape(OTHER).having(
+_ANSWER = Shape(OTHER, rest=ALL_OTHER).having(
     object=ENVELOPE,
     model=ENVELOPE,
     id=ENVELOPE,
-    data=Shape(OTHER).having(object=ENVELOPE, embedding=NUMBERS),
+    data=Shape(OTHER, rest=ALL_OTHER).having(object=ENVELOPE, embedding=NUMBERS),
     error=ALL_TEXT,
 )
 

@@ -13,15 +13,15 @@ from guard.formats.shapes import ALL_OTHER, ALL_TEXT, ENVELOPE, ITEM
 from guard.formats.usage import usage_of
 from guard.formats.walk import OTHER, SKIP, Shape, collect
 
-_REQUEST = Shape(OTHER).having(model=ALL_OTHER, input=ITEM)
+_REQUEST = Shape(OTHER, rest=ALL_OTHER).having(model=ALL_OTHER, input=ITEM)
 
 _BY_CATEGORY = Shape(OTHER, keys=SKIP)
 
-_ANSWER = Shape(OTHER).having(
+_ANSWER = Shape(OTHER, rest=ALL_OTHER).having(
     id=ENVELOPE,
     model=ENVELOPE,
     object=ENVELOPE,
-    results=Shape(OTHER).having(
+    results=Shape(OTHER, rest=ALL_OTHER).having(
         categories=_BY_CATEGORY, category_scores=_BY_CATEGORY, category_applied_input_types=_BY_CATEGORY
     ),
     error=ALL_TEXT,

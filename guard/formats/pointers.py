@@ -34,37 +34,43 @@ class Pointers:
 
         Each comes with its own pointer and with what reaches it; nothing reaches a key.
         """
-        alive = tuple(range(len(self._tokens)))
-        start: Iterator[tuple[str | int, Any]] = iter((("", document),))
-        stack = [(start, alive, _NONE, "", 0)]
+        reached = frozenset(i for i, tokens in enumerate(self._tokens) if not tokens)
+        if type(document) is str:
+            yield "", document, reached
+        stack = [(_members(document), tuple(i for i, tokens in enumerate(self._tokens) if tokens), reached, "")]
         while stack:
-            members, alive, above, prefix, depth = stack[-1]
+            members, alive, above, prefix = stack[-1]
             for key, member in members:
-                kind = type(member)
-                token = str(key)
-                if kind not in (str, dict, list):
-                    if token is key and key not in NAMES:
-                        yield prefix, key, _NONE
-                    continue
-                below = self._step(alive, token, depth) if depth else alive
-                reached = above.union(i for i in below if len(self._tokens[i]) == depth) if below else above
-                if depth and token is key and key not in NAMES:
+                if type(key) is str and key not in NAMES:
                     yield prefix, key, _NONE
-                place = f"{prefix}/{_escaped(token)}"[:LONGEST_CHANNEL] if depth else ""
+                kind = type(member)
+                if kind in NUMBERS:
+                    continue
+                below, reached = self._step(alive, above, str(key), len(stack)) if alive else (alive, above)
+                place = f"{prefix}/{_escaped(key) if type(key) is str else key}"[:LONGEST_CHANNEL]
                 if kind is str:
                     yield place, member, reached
-                elif kind is dict:
-                    stack.append((iter(member.items()), below, reached, place, depth + 1))
-                    break
-                elif not NUMBERS.issuperset(map(type, member)):
-                    stack.append((iter(enumerate(member)), below, reached, place, depth + 1))
+                else:
+                    stack.append((_members(member), below, reached, place))
                     break
             else:
                 stack.pop()
 
-    def _step(self, alive: tuple[int, ...], token: str, depth: int) -> tuple[int, ...]:
-        """Return the pointers of `alive` that go on with `token` at this depth, 1 being the first."""
-        return tuple(i for i in alive if len(t := self._tokens[i]) >= depth and t[depth - 1] in ("*", token))
+    def _step(self, alive: tuple[int, ...], above: Reached, token: str, depth: int) -> tuple[tuple[int, ...], Reached]:
+        """Return the pointers of `alive` that go on below `token`, the one at this depth, and those that reach it."""
+        hit = [i for i in alive if self._tokens[i][depth - 1] in ("*", token)]
+        if not hit:
+            return (), above
+        ended = [i for i in hit if len(self._tokens[i]) == depth]
+        return tuple(i for i in hit if i not in ended), above.union(ended)
+
+
+def _members(value: Any) -> Iterator[tuple[str | int, Any]]:
+    if type(value) is dict:
+        return iter(value.items())
+    if type(value) is list and not NUMBERS.issuperset(map(type, value)):
+        return enumerate(value)
+    return iter(())
 
 
 def _tokens(pointer: str) -> list[str]:
@@ -74,4 +80,4 @@ def _tokens(pointer: str) -> list[str]:
 
 
 def _escaped(token: str) -> str:
-    return token.replace("~", "~0").replace("/", "~1")
+    return token.replace("~", "~0").replace("/", "~1") if "/" in token or "~" in token else token

@@ -14,16 +14,16 @@ from guard.formats.shapes import ALL_OTHER, ALL_TEXT, ANSWER, DATA, ENVELOPE, IT
 from guard.formats.usage import usage_of
 from guard.formats.walk import OTHER, Channelled, Shape, collect, trace
 
-_REQUEST = Shape(OTHER).having(
+_REQUEST = Shape(OTHER, rest=ALL_OTHER).having(
     model=ALL_OTHER,
     input=ITEM,
     instructions=ITEM,
     tools=ITEM,
     text=ITEM,
-    prompt=Shape(OTHER).having(variables=ITEM),
+    prompt=Shape(OTHER, rest=ALL_OTHER).having(variables=ITEM),
 )
 
-_ANSWER = Shape(OTHER).having(
+_ANSWER = Shape(OTHER, rest=ALL_OTHER).having(
     dict.fromkeys(("id", "object", "model", "status", "service_tier", "truncation"), ENVELOPE),
     output=ANSWER,
     output_text=ALL_TEXT,
@@ -77,7 +77,7 @@ _WHOLE = ("text", "refusal", "arguments", "input", "code", "part", "item")
 
 _INDICES = ("output_index", "content_index", "summary_index", "command_index", "annotation_index")
 
-_EVENT = Shape(OTHER).having(
+_EVENT = Shape(OTHER, rest=ALL_OTHER).having(
     dict.fromkeys(("type", "item_id", "obfuscation", "partial_image_b64", "output_format", "size"), ENVELOPE),
     delta=DATA,
 )
@@ -156,7 +156,7 @@ def _place(name: str, event: dict[str, Any]) -> str:
     indices = {key: value if type(value := event.get(key)) is int else 0 for key in _INDICES}
     if name in _PLACES:
         return f"{indices['output_index']}.{_PLACES[name].format_map(indices)}".rstrip(".")
-    return ".".join([*(str(event[key]) for key in _INDICES if type(event.get(key)) is int), name])
+    return ".".join([*(str(event[key]) for key in _INDICES if type(event.get(key)) is int), name.lstrip("=")])
 
 
 def _beside(event: dict[str, Any], known: tuple[str, ...]) -> Channelled:

@@ -65,29 +65,35 @@ ITEM.when(
     document=_DOCUMENT,
 )
 
-LOGPROBS = Shape(TEXT)
+LOGPROBS = Shape(TEXT, rest=ALL_TEXT)
 """Log-probabilities: their tokens only repeat the text, or say what it might have been."""
 
 LOGPROBS.having(
+    content=LOGPROBS,
+    refusal=LOGPROBS,
     token=ENVELOPE,
     tokens=Shape(SKIP),
-    top_logprobs=Shape(TEXT, keys=SKIP).having(token=ENVELOPE),
+    top_logprobs=Shape(TEXT, keys=SKIP, rest=ALL_TEXT).having(token=ENVELOPE),
 )
 
-ANSWER = Shape(TEXT)
+ANSWER = Shape(TEXT, rest=ALL_TEXT)
 """A message, a part of its content, or a call of a tool, as a model answers it."""
 
+_PARTS = (
+    "content", "tool_calls", "function", "custom", "function_call", "summary", "reasoning_details", "outputs", "action",
+)  # fmt: skip
+
 ANSWER.having(
-    dict.fromkeys(_WORDS, ENVELOPE),
+    dict.fromkeys(_PARTS, ANSWER) | dict.fromkeys(_WORDS, ENVELOPE),
     annotations=ALL_OTHER,
     citations=ALL_OTHER,
     images=ALL_OTHER,
     logprobs=LOGPROBS,
     arguments=DATA,
     input=DATA,
-    audio=Shape(TEXT).having(id=ENVELOPE, data=ENVELOPE, format=ENVELOPE),
+    audio=Shape(TEXT, rest=ALL_TEXT).having(id=ENVELOPE, data=ENVELOPE, format=ENVELOPE),
 )
 ANSWER.when(
-    image_generation_call=Shape(TEXT).having(ANSWER.fields, result=ENVELOPE),
-    redacted_thinking=Shape(TEXT).having(type=ENVELOPE, data=ENVELOPE),
+    image_generation_call=Shape(TEXT, rest=ALL_TEXT).having(ANSWER.fields, result=ENVELOPE),
+    redacted_thinking=Shape(TEXT, rest=ALL_TEXT).having(type=ENVELOPE, data=ENVELOPE),
 )

@@ -159,17 +159,20 @@ def trace(value: Any, shape: Shape, path: str) -> Channelled:
                 inner = shape.fields.get(key, shape.rest)
                 if key not in NAMES and key not in shape.fields and shape.keys is not SKIP:
                     found.append((f"={prefix}", key))
+            place = f"{prefix}{key}"
+            if place.startswith("="):  # a key must not pass its text off as a repeat
+                place = f".{place}"
             kind = type(member)
             if kind is str:
                 if member and inner.kind is not SKIP:
-                    found.append((f"{prefix}{key}" if inner.kind is TEXT else f"={prefix}{key}", member))
+                    found.append((place if inner.kind is TEXT else f"={place}", member))
             elif kind is dict:
-                place = f"{prefix}{key}"[:LONGEST_CHANNEL]
-                stack.append((iter(member.items()), inner.of(member), True, f"{place}." if place else ""))
+                below = f"{place[:LONGEST_CHANNEL]}." if place else ""
+                stack.append((iter(member.items()), inner.of(member), True, below))
                 break
             elif kind is list and not inner.opaque and not NUMBERS.issuperset(map(type, member)):
-                place = f"{prefix}{key}"[:LONGEST_CHANNEL]
-                stack.append((iter(enumerate(member)), inner.below(), False, f"{place}." if place else ""))
+                below = f"{place[:LONGEST_CHANNEL]}." if place else ""
+                stack.append((iter(enumerate(member)), inner.below(), False, below))
                 break
         else:
             stack.pop()

@@ -47,13 +47,14 @@ def join(lines: Sequence[Line]) -> dict[str, Any]:
 
 
 def _response(parts: Sequence[Line], last: dict[str, Any]) -> dict[str, Any]:
+    status = last.get("status")
     if not parts:
         return last
     body = b"".join(map(_bytes, (*parts, last)))
     try:
-        return {"status": last.get("status"), "body": body.decode()}
+        return {"status": status, "body": body.decode()}
     except UnicodeDecodeError:
-        return {"status": last.get("status"), "body_base64": b64encode(body).decode()}
+        return {"status": status, "body_base64": b64encode(body).decode()}
 
 
 def _bytes(piece: dict[str, Any]) -> bytes:

@@ -21,6 +21,7 @@ from guard.journal.joining import Line, join, starts
 
 BLOCK_BYTES = 65_536
 POLL_SECONDS = 0.1
+FEW = 8
 KINDS = ("prompt", "part", "outcome")
 UNFINISHED = "its last line is unfinished and left out"
 
@@ -104,7 +105,8 @@ def _gather(folder: Path, ids: set[str]) -> dict[str, list[Line]]:
     missing = {id_: orjson.dumps(id_) for id_ in ids}
     for path in reversed(files(folder)):
         for raw in _backward(path, _ignore) if missing else ():
-            if not any(name in raw for name in missing.values()):
+            # Looking for a few names in the bytes is quicker than parsing them; looking for thousands is not.
+            if len(missing) <= FEW and not any(name in raw for name in missing.values()):
                 continue
             line = _parse(raw)
             if line is None or line["id"] not in missing:
@@ -217,7 +219,8 @@ def _parse(raw: bytes) -> Line | None:
 def _unreadable(path: Path, raw: bytes, note: Note) -> None:
     """Tell of a line that is damaged; records of other kinds are not for this reader, and no damage."""
     try:
-        other = isinstance(orjson.loads(raw).get("kind"), str)
+        kind = orjson.loads(raw).get("kind")
+        other = isinstance(kind, str) and kind not in KINDS
     except (orjson.JSONDecodeError, AttributeError):
         other = False
     if not other:

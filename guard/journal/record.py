@@ -36,19 +36,21 @@ def part_line(exchange: Exchange, body: bytes, output: list[tuple[str, str]]) ->
 def outcome_line(exchange: Exchange, *, forwarded: bool) -> bytes:
     """How an exchange ended; `forwarded`: its prompt line is written already."""
     version = exchange.version
+    response: dict[str, Any] = {"status": exchange.status or None}
+    _put_body(response, exchange.answer)
     record: dict[str, Any] = {"kind": "outcome", "id": exchange.id}
     if not forwarded:
         _put_request(record, exchange)
-    response: dict[str, Any] = {"status": exchange.status or None}
-    _put_body(response, exchange.answer)
+    findings = exchange.findings
+    if forwarded and findings:
+        findings = [finding for finding in findings if finding["target"] == "output"]
     record["version"] = version.name if version is not None else None
     record["attempts"] = [_attempt(attempt) for attempt in exchange.attempts]
     record["response"] = response
     record["output"] = exchange.output
     record["usage"] = exchange.usage
     record["confidence"] = exchange.confidence
-    if forwarded:
-        record["findings"] = [finding for finding in exchange.findings if finding["target"] == "output"]
+    record["findings"] = findings
     record["timings"] = _timings(exchange)
     record["end"] = exchange.end
     record["reason"] = exchange.refusal.code if exchange.refusal is not None else None
@@ -56,16 +58,15 @@ def outcome_line(exchange: Exchange, *, forwarded: bool) -> bytes:
 
 
 def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
-    identity = exchange.identity
-    client = identity.client
-    routes = exchange.routes
-    route = exchange.route or (routes[0] if routes else None)
+    key_id, client = exchange.identity
+    route = exchange.route or (exchange.routes[0] if exchange.routes else None)
+    prompt = exchange.prompt
     request: dict[str, Any] = {"method": exchange.method, "path": exchange.target}
     _put_body(request, exchange.body)
     record["at"] = exchange.at
     record["client"] = {
         "address": exchange.address,
-        "key": identity.key_id,
+        "key": key_id,
         "account": client.account if client is not None else None,
         "name": client.name if client is not None else None,
     }
@@ -73,7 +74,7 @@ def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
     record["model"] = route.model.name if route is not None else None
     record["policy"] = exchange.policy.version
     record["request"] = request
-    record["prompt"] = exchange.prompt.texts if exchange.prompt is not None else []
+    record["prompt"] = prompt.texts if prompt is not None else []
     record["findings"] = exchange.findings
 
 
@@ -89,17 +90,17 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "version": attempt.version.name,
         "status": attempt.status or None,
         "error": attempt.error,
-        "ms": round(attempt.ms, 3),
+        "ms": int(attempt.ms * 1000) / 1000,
     }
 
 
 def _timings(exchange: Exchange) -> dict[str, int]:
     """Microseconds: all of it, waiting for models, the guard's own until the answer began, and until the client's first byte."""
-    total = monotonic() - exchange.received_at
-    first = exchange.first_byte_at - exchange.received_at if exchange.first_byte_at else total
+    received_at = exchange.received_at
+    total = int((monotonic() - received_at) * 1e6)
     return {
-        "total_us": round(total * 1e6),
-        "upstream_us": round(exchange.waited * 1e6),
-        "overhead_us": round(exchange.overhead * 1e6),
-        "first_byte_us": round(first * 1e6),
+        "total_us": total,
+        "upstream_us": int(exchange.waited * 1e6),
+        "overhead_us": int(exchange.overhead * 1e6),
+        "first_byte_us": int((exchange.first_byte_at - received_at) * 1e6) if exchange.first_byte_at else total,
     }

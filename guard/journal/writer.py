@@ -17,11 +17,17 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 
 logger = logging.getLogger("guard.journal")
 
 RETRY_SECONDS = 1.0
+# What nobody waits for is written with the next thing that somebody does, or after this.
+LAZY_SECONDS = 0.005
+# Group commit: when this many batches came during one sync, the load is high, and gathering a little longer before the next
+# costs each of them less than a sync of its own would cost them all.
+SIBLINGS = 3
+GATHER_SECONDS = 0.001
 
 Action = Callable[[bool], None]
 
@@ -101,6 +107,8 @@ class Segment:
         while error is None and not (self._closing and not self._unsynced):
             self._wake.wait()
             self._wake.clear()
+            if len(self._unsynced) >= SIBLINGS:
+                sleep(GATHER_SECONDS)
             # Counted before the sync: what is appended while it runs is not covered by it.
             count = len(self._unsynced)
             if not count:
@@ -134,19 +142,25 @@ class Journal:
         self._files = 0
         self._batch = Batch()
         self._scheduled = False
+        self._lazy: asyncio.TimerHandle | None = None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._segment: Segment | None = self._open()
 
-    def add(self, line: bytes, then: Action | None = None) -> Batch:
+    def add(self, line: bytes, then: Action) -> Batch:
         """Take one record (a line with its newline); `then(True)` runs when it is written, `then(False)` when it cannot be."""
         batch = self._batch
         batch.lines.append(line)
-        if then is not None:
-            batch.after_write.append(then)
+        batch.after_write.append(then)
         if not self._scheduled:
             self._scheduled = True
             self.loop.call_soon(self._flush)
         return batch
+
+    def add_lazily(self, line: bytes) -> None:
+        """Take one record that nobody waits for."""
+        self._batch.lines.append(line)
+        if not self._scheduled and self._lazy is None:
+            self._lazy = self.loop.call_later(LAZY_SECONDS, self._flush)
 
     def ready(self) -> bool:
         """Whether a record would be written now; after a failure a new file is tried once a second."""
@@ -161,6 +175,9 @@ class Journal:
 
     def _flush(self) -> None:
         self._scheduled = False
+        if self._lazy is not None:
+            self._lazy.cancel()
+            self._lazy = None
         batch, self._batch = self._batch, Batch()
         if not batch.lines:
             return
@@ -171,7 +188,8 @@ class Journal:
         except OSError as error:
             self._fail(error)
             batch.settle(durable=False)
-        for action in batch.after_write:
+        actions, batch.after_write = batch.after_write, []
+        for action in actions:
             action(not batch.failed)
 
     def _open(self) -> Segment:

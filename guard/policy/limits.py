@@ -6,7 +6,8 @@ the next request if all came evenly spaced. A request is in time while its TAT r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from guard import config
@@ -15,8 +16,12 @@ UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
 class Limit(NamedTuple):
-    """One bound for every subject of a kind. `interval` and `window` are seconds; None: requests are not counted."""
+    """One bound for every subject of a kind. `interval` and `window` are seconds; None: requests are not counted.
 
+    Limits with the same `key` are the same limit, and count together also across policies.
+    """
+
+    key: str
     per: str
     requests: str
     interval: float | None
@@ -36,11 +41,12 @@ class Denied(NamedTuple):
 
 def parse_limit(limit: config.Limit) -> Limit:
     """Read a limit of the configuration, e.g. ``requests: 100/min``."""
+    key = f"{limit.per} {limit.requests} burst {limit.burst} concurrency {limit.concurrency}"
     if limit.requests is None:
-        return Limit(limit.per, "", None, 0.0, 0, 0, limit.concurrency)
+        return Limit(key, limit.per, "", None, 0.0, 0, 0, limit.concurrency)
     count, _, unit = limit.requests.partition("/")
     window = UNITS[unit]
-    return Limit(limit.per, limit.requests, window / int(count), window, int(count), limit.burst, limit.concurrency)
+    return Limit(key, limit.per, limit.requests, window / int(count), window, int(count), limit.burst, limit.concurrency)
 
 
 class Limits:
@@ -60,15 +66,15 @@ class Meters:
     """A worker's counts against the limits: arrival times and requests in progress, by limit and subject."""
 
     def __init__(self) -> None:
-        self._arrivals: dict[Limit, dict[str, float]] = {}
-        self._running: dict[Limit, dict[str, int]] = {}
+        self._arrivals: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        self._running: defaultdict[str, dict[str, int]] = defaultdict(dict)
 
-    def admit(self, limits: Limits, subjects: dict[str, str | None], now: float) -> Denied | Held:
+    def admit(self, limits: Limits, subject_of: Callable[[str], str | None], now: float) -> Denied | Held:
         """Count a request against every limit that has a subject here, or against none when one of them denies it.
 
         Args:
             limits: what is in force.
-            subjects: kind to subject (``{"client": "acme-app", "address": "192.0.2.1", …}``); None: the kind does not apply.
+            subject_of: tells the subject for a limit's `per` (``client``: ``acme-app``); None: the limit does not apply.
             now: monotonic seconds.
 
         Returns:
@@ -78,18 +84,18 @@ class Meters:
         arrivals: list[tuple[dict[str, float], str, float]] = []
         held: list[tuple[dict[str, int], str]] = []
         for limit in limits.all:
-            subject = subjects[limit.per]
+            subject = subject_of(limit.per)
             if subject is None:
                 continue
             if limit.interval is not None:
-                times = self._arrivals.setdefault(limit, {})
+                times = self._arrivals[limit.key]
                 arrival = max(times.get(subject, 0.0), now) + limit.interval
                 wait = arrival - now - limit.interval * limit.burst
                 if wait > 1e-9 and (denied is None or wait > denied.retry_after):
                     denied = Denied(limit, "requests", wait)
                 arrivals.append((times, subject, arrival))
             if limit.concurrency is not None:
-                running = self._running.setdefault(limit, {})
+                running = self._running[limit.key]
                 if running.get(subject, 0) >= limit.concurrency and denied is None:
                     denied = Denied(limit, "concurrency", 1.0)
                 held.append((running, subject))
@@ -121,5 +127,5 @@ class Meters:
         """How many requests the subject could make at once now."""
         if limit.interval is None:
             return 0
-        ahead = max(self._arrivals.get(limit, {}).get(subject, 0.0) - now, 0.0)
+        ahead = max(self._arrivals[limit.key].get(subject, 0.0) - now, 0.0)
         return max(int(limit.burst - ahead / limit.interval + 1e-6), 0)

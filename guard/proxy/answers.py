@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from guard.exchange import Headers
 from guard.proxy.streamed import Streamed
 from guard.proxy.whole import Whole
 from guard.refusal import Refusal
@@ -12,6 +11,7 @@ from guard.wire.framing import NO_BODY
 
 if TYPE_CHECKING:
     from guard.proxy.relay import Relay
+    from guard.wire.head import AnswerHead
 
 
 class Answer(Protocol):
@@ -30,16 +30,13 @@ class Answer(Protocol):
         """The client has left; keep for the journal what there is."""
 
 
-def open_answer(relay: Relay, status: int, headers: Headers) -> Answer | None:
+def open_answer(relay: Relay, status: int, head: AnswerHead, length: bytes | None) -> Answer | None:
     """Take an answer; None when it could not be inspected and was refused."""
     relay.exchange.status = status
-    fields = dict(headers)
-    coding = fields.get(b"content-encoding")
-    if coding is not None and coding.strip().lower() != b"identity":
+    if head.encoded:
         relay.exchange.attempts[-1].error = "the answer is compressed although that was not asked for"
         relay.refuse(Refusal(502, "upstream_error", "the model's answer cannot be inspected"), end="upstream_error")
         return None
-    kind = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if relay.exchange.method == "HEAD" or status in NO_BODY or kind.endswith((b"/json", b"+json")):
-        return Whole(relay, headers)
-    return Streamed(relay, headers, kind)
+    if head.kind.endswith((b"/json", b"+json")) or relay.exchange.method == "HEAD" or status in NO_BODY:
+        return Whole(relay, head, length)
+    return Streamed(relay, head)

@@ -6,7 +6,7 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from guard.exchange import Attempt, Exchange, Headers
+from guard.exchange import Attempt, Exchange
 from guard.journal.record import outcome_line, prompt_line
 from guard.journal.writer import Action, Batch
 from guard.proxy.answers import Answer, open_answer
@@ -19,6 +19,7 @@ from guard.wire.server import NEVER, ServerConnection
 
 if TYPE_CHECKING:
     from guard.proxy.proxy import Proxy
+    from guard.wire.head import AnswerHead
     from guard.wire.upstream import UpstreamConnection
 
 logger = logging.getLogger("guard.proxy")
@@ -113,7 +114,7 @@ class Relay:
         exchange = self.exchange
         connection.send(self, request_to_model(exchange), head_only=exchange.method == "HEAD")
 
-    def answer_head(self, status: int, headers: Headers) -> None:
+    def answer_head(self, status: int, head: AnswerHead, length: bytes | None) -> None:
         """The model answers: take it, or try the next version when this is a failure that another may not have."""
         attempt = self.exchange.attempts[-1]
         attempt.status = status
@@ -123,7 +124,7 @@ class Relay:
             self._try_next()
             return
         self.deadline = monotonic() + self.proxy.upstream.idle_timeout
-        self.answer = open_answer(self, status, headers)
+        self.answer = open_answer(self, status, head, length)
 
     def answer_body(self, data: bytes) -> None:
         """Some of the model's answer."""
@@ -188,13 +189,14 @@ class Relay:
         exchange.overhead = monotonic() - exchange.received_at - exchange.waited
         exchange.status = refusal.status
         head, exchange.answer = refusal_answer(exchange, refusal)
-        batch = self._record(end)
+        batch = self.proxy.journal.add(self._outcome(end), nothing_waits)
         batch.when_durable(lambda _durable: self._send_refusal(head + exchange.answer, refusal))
 
     def finish(self, end: str, *, keep_alive: bool = False) -> None:
         """The exchange is over, in one of the ways that the journal knows."""
         self.stop_model()
-        self._record(end)
+        self.proxy.journal.add_lazily(self._outcome(end))
+        self.answer = None
         self.client.finish(keep_alive=keep_alive)
 
     def stop_model(self) -> None:
@@ -243,7 +245,8 @@ class Relay:
             for stage in stages:
                 stage(exchange, self.proxy.meters)
         except Refusal as refusal:
-            exchange.refusal = refusal
+            # Without its traceback, whose frames hold the exchange: a cycle that only the collector could free.
+            exchange.refusal = refusal.with_traceback(None)
         except Exception:
             logger.exception("exchange %s met a fault in the guard", exchange.id)
             exchange.refusal = internal_error()
@@ -287,7 +290,7 @@ class Relay:
         attempt.ms = took * 1000
         exchange.waited += took
 
-    def _record(self, end: str) -> Batch:
+    def _outcome(self, end: str) -> bytes:
         exchange = self.exchange
         exchange.end = end
         self.finished = True
@@ -295,13 +298,17 @@ class Relay:
         self.proxy.relays.discard(self)
         if exchange.held:
             self.proxy.meters.release(exchange.held)
-        return self.proxy.journal.add(outcome_line(exchange, forwarded=self.forwarded))
+        return outcome_line(exchange, forwarded=self.forwarded)
 
     def _send_refusal(self, answer: bytes, refusal: Refusal) -> None:
         exchange = self.exchange
         if self.client.current is exchange:
             self.client.write(answer)
             self.client.finish(keep_alive=exchange.keep_alive and exchange.complete and not refusal.close)
+
+
+def nothing_waits(_written: bool) -> None:  # noqa: FBT001 -- an `Action` of the journal
+    """The action after a write that is only made soon because its sync is waited for."""
 
 
 def internal_error() -> Refusal:

@@ -15,13 +15,19 @@ def request_to_model(exchange: Exchange) -> bytes:
     assert version is not None
     body = _body(exchange, version)
     length = b"content-length: %d\r\n" % len(body) if body or exchange.method in {"POST", "PUT", "PATCH"} else b""
-    return b"".join(
-        (
-            exchange.method.encode(), b" ", version.base, exchange.target.encode("latin-1"), b" HTTP/1.1\r\n",
-            to_model(exchange.headers, version.authority, _credential(exchange, version)),
-            b"x-guard-id: ", exchange.id.encode(), b"\r\n", length, b"\r\n", body,
-        )
+    return b"%b %b%b HTTP/1.1\r\n%bx-guard-id: %b\r\n%b\r\n%b" % (
+        exchange.method.encode(), version.base, exchange.target.encode("latin-1"), _lines(exchange, version),
+        exchange.id.encode(), length, body,
     )  # fmt: skip
+
+
+def _lines(exchange: Exchange, version: Version) -> bytes:
+    head = exchange.head
+    lines = head.for_model.get(version)
+    if lines is None:
+        lines = to_model(head.headers, version.authority, _credential(exchange, version))
+        head.for_model[version] = lines
+    return lines
 
 
 def _body(exchange: Exchange, version: Version) -> bytes:

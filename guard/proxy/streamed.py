@@ -5,18 +5,17 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from guard.exchange import Headers
 from guard.formats.base import StreamReader
 from guard.journal.record import part_line
 from guard.proxy.heads import answer_head, format_of, journal_unavailable
 from guard.proxy.whole import ENDED_BADLY
 from guard.refusal import Refusal
 from guard.stages.scan import HeldTooMuch, StreamScan
-from guard.wire.headers import to_client
 from guard.wire.pieces import Events, Frame, Pieces, splitter_for
 
 if TYPE_CHECKING:
     from guard.proxy.relay import Relay
+    from guard.wire.head import AnswerHead
 
 PART_BYTES = 32_768
 
@@ -24,14 +23,14 @@ PART_BYTES = 32_768
 class Streamed:
     """Splits an answer into frames, has each matched, and gives out what may go."""
 
-    def __init__(self, relay: Relay, headers: Headers, kind: bytes) -> None:
+    def __init__(self, relay: Relay, head: AnswerHead) -> None:
         exchange = relay.exchange
         assert exchange.route is not None
         self.relay = relay
-        self.headers = headers
+        self.head = head
         self.scan = StreamScan(exchange)
         self.reader: StreamReader = exchange.route.format.stream(exchange.path)
-        self.splitter = splitter_for(kind)
+        self.splitter = splitter_for(head.kind)
         self.begun = False
         self.waiting: list[bytes] = []
         self.texts: dict[str, list[str]] = {}
@@ -115,7 +114,7 @@ class Streamed:
         framing = b"" if exchange.http10 else b"transfer-encoding: chunked\r\n"
         if exchange.http10 or not relay.keep_alive:
             framing += b"connection: close\r\n"
-        relay.client.write(answer_head(exchange, exchange.status, to_client(self.headers), framing))
+        relay.client.write(answer_head(exchange, exchange.status, self.head.lines, framing))
         self.begun = True
         waiting, self.waiting = self.waiting, []
         for data in waiting:
@@ -150,7 +149,7 @@ class Streamed:
 
     def _write_part(self) -> None:
         body, output = self._take()
-        self.relay.proxy.journal.add(part_line(self.relay.exchange, body, output))
+        self.relay.proxy.journal.add_lazily(part_line(self.relay.exchange, body, output))
 
     def _keep_rest(self) -> None:
         exchange = self.relay.exchange

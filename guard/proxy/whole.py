@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from guard.exchange import Exchange, Headers
+from guard.exchange import Exchange
 from guard.formats.base import Output
 from guard.proxy.heads import answer_head, connection_line, journal_unavailable
 from guard.refusal import Refusal
 from guard.stages.scan import scan_whole
 from guard.wire.framing import NO_BODY
-from guard.wire.headers import to_client
 
 if TYPE_CHECKING:
     from guard.proxy.relay import Relay
+    from guard.wire.head import AnswerHead
 
 ENDED_BADLY = "the model's answer broke off"
 
@@ -24,11 +24,12 @@ ENDED_BADLY = "the model's answer broke off"
 class Whole:
     """Collects an answer and judges it at its end."""
 
-    __slots__ = ("chunks", "headers", "relay", "size")
+    __slots__ = ("chunks", "head", "length", "relay", "size")
 
-    def __init__(self, relay: Relay, headers: Headers) -> None:
+    def __init__(self, relay: Relay, head: AnswerHead, length: bytes | None) -> None:
         self.relay = relay
-        self.headers = headers
+        self.head = head
+        self.length = length
         self.chunks: list[bytes] = []
         self.size = 0
 
@@ -78,13 +79,13 @@ class Whole:
             return
         exchange.first_byte_at = now = monotonic()
         exchange.overhead = now - exchange.received_at - exchange.waited
-        lines = to_client(self.headers) + self._length() + connection_line(exchange, keep=relay.keep_alive)
+        lines = self.head.lines + self._length() + connection_line(exchange, keep=relay.keep_alive)
         relay.client.write(answer_head(exchange, exchange.status, lines, b"") + exchange.answer)
         relay.finish("complete", keep_alive=relay.keep_alive)
 
     def _length(self) -> bytes:
         if self.relay.exchange.method == "HEAD":
-            return b"".join([b"content-length: %b\r\n" % value for name, value in self.headers if name == b"content-length"])
+            return b"content-length: %b\r\n" % self.length if self.length is not None else b""
         if self.relay.exchange.status in NO_BODY:
             return b""
         return b"content-length: %d\r\n" % len(self.relay.exchange.answer)

@@ -77,10 +77,10 @@ class Automaton:
         return to
 
     def takes_non_ascii(self, state: State) -> bool:
-        """Whether any character beyond ASCII leads on from `state`."""
+        """Whether any character beyond ASCII leads on from `state`, or completes a match."""
         if state.non_ascii is None:
             reached = self._program.reach(state.steps, state.before, Side.OTHER)
-            state.non_ascii = any(isinstance(step, Take) and takes_non_ascii(step) for step in reached) or (
+            state.non_ascii = any(isinstance(step, Found) or takes_non_ascii(step) for step in reached) or (
                 state.prefix is not None and self._prefix(state.prefix, "\x80") is not None
             )
         return state.non_ascii

@@ -13,6 +13,8 @@ from msgspec.structs import fields
 from guard.ruleset.problem import Problem
 from guard.ruleset.rule import Rule
 
+LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+DEPTH = 16  # collections within collections
 FIELDS = {field.name: field for field in fields(Rule)}
 
 
@@ -32,27 +34,36 @@ class Read(NamedTuple):
 def read_document(file: str, content: bytes) -> tuple[list[Read], list[Problem]]:
     """The rules in a file's content, in order, and what is wrong with the others. `file` is its name in problems."""
     try:
-        loader = _Loader(content.decode())
+        text = content.decode()
+        _check_depth(text)
+        loader = LOADER(text)
         root = loader.get_single_node()
-        if root is None:
-            return [], []
-        if not isinstance(root, yaml.SequenceNode):
-            return [], [_at(file, root, "a list of rules was expected, each beginning with '- id:'")]
-        read = [_read_rule(file, loader, node) for node in root.value]
     except UnicodeDecodeError as error:
         return [], [Problem(file=file, why=f"not UTF-8 at byte {error.start}")]
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        return [], [Problem(file=file, line=mark.line + 1 if mark else None, why=f"bad YAML: {error.problem}")]
-    except (yaml.YAMLError, ValueError) as error:
-        return [], [Problem(file=file, why=f"bad YAML: {' '.join(str(error).split())}")]
-    except RecursionError:
-        return [], [Problem(file=file, why="bad YAML: nested too deeply")]
+    except yaml.YAMLError as error:
+        return [], [_bad_yaml(file, error)]
+    if root is None:
+        return [], []
+    if not isinstance(root, yaml.SequenceNode):
+        return [], [_at(file, root, "a list of rules was expected, each beginning with '- id:'")]
+    read = [_read_rule(file, loader, node) for node in root.value]
     return [rule for rule, _ in read if rule], [problem for _, problems in read for problem in problems]
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The safe loader, with the line of every key of a rule."""
+def _check_depth(text: str) -> None:
+    """Refuse what would exhaust the stack of the loader, which composes by recursion."""
+    depth = 0
+    for event in yaml.parse(text, LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise yaml.YAMLError(f"more than {DEPTH} levels deep at line {line}")
+
+
+def _bad_yaml(file: str, error: Exception, rule: str = "", line: int | None = None) -> Problem:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    why = getattr(error, "problem", None) or " ".join(str(error).split())
+    return Problem(file=file, line=mark.line + 1 if mark else line, rule=rule, why=f"bad YAML: {why}")
 
 
 def _at(file: str, node: yaml.Node, why: str, rule: str = "", field: str = "") -> Problem:
@@ -67,7 +78,10 @@ def _read_rule(file: str, loader: yaml.SafeLoader, node: yaml.Node) -> tuple[Rea
     if problems:
         name = next((value.value for key, value in node.value if key.value == "id" and value.value), "")
         return None, [msgspec.structs.replace(problem, rule=str(name)) for problem in problems]
-    values: dict[Hashable, Any] = loader.construct_mapping(node, deep=True)
+    try:
+        values: dict[Hashable, Any] = loader.construct_mapping(node, deep=True)
+    except (yaml.YAMLError, ValueError) as error:
+        return None, [_bad_yaml(file, error, line=lines[""])]
     name = values.get("id")
     rule_id = name if isinstance(name, str) else ""
     wrong = [

@@ -46,8 +46,9 @@ class Hold:
     def oldest(self, pending: str) -> int | None:
         """The position of the first character that may belong to a match to come; None: there is none.
 
-        `pending` is what has come but is not normalised for good. If it is one character, it will turn out to be that
-        character's normalised form or, joined with marks, one beyond ASCII, so only walks that can take either count.
+        `pending` is the normalised form of what has come but may still be changed by marks. If it is one character,
+        the text will go on with that character or, joined with marks, with one beyond ASCII: only walks that can take
+        either count.
         """
         if not pending:
             return next(iter(self._walks.values()), None)
@@ -60,4 +61,4 @@ class Hold:
 
     def _may_take(self, state: State, character: str) -> bool:
         to = state.moves.get(character) or self._automaton.step(state, character)
-        return to.alive or self._automaton.takes_non_ascii(state)
+        return to.alive or bool(to.found) or self._automaton.takes_non_ascii(state)

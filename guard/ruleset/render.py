@@ -47,8 +47,9 @@ def _atom(node: Node, notation: Notation) -> str:
 
 
 def _set(ranges: Ranges, notation: Notation) -> str:
-    # The negated form is the short one for sets that reach the last code point, such as everything but a newline.
-    negative = ranges[-1][1] == LAST and ranges[0][0] == 0 and len(ranges) > 1
+    # The negated form is the short one for sets such as everything but a newline. `regex` never gets it: the library
+    # joins neighbouring branches that are negated sets wrongly ([^a]|[^b] does not find "a").
+    negative = notation == "hyperscan" and ranges[0][0] == 0 and ranges[-1][1] == LAST and len(ranges) > 1
     members = "".join(
         [
             _character(low, notation) if low == high else f"{_character(low, notation)}-{_character(high, notation)}"

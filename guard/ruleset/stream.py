@@ -8,7 +8,7 @@ from typing import NamedTuple
 from guard.ruleset.automaton import Automaton
 from guard.ruleset.engine import TextStream
 from guard.ruleset.hold import Hold
-from guard.ruleset.normalise import Normaliser
+from guard.ruleset.normalise import Normaliser, normalise
 from guard.ruleset.rule import Rule
 
 NONE: tuple[Rule, ...] = ()
@@ -65,7 +65,8 @@ class MatchStream:
         found = self._text.feed(normalised) if normalised else ()
         rules = self._new(found) if found else NONE
         if not self._blocked:
-            self.releasable = self._held_from(normalised)
+            # Never back: a character that was let go belonged to no match, even if it is now part of a longer segment.
+            self.releasable = max(self.releasable, self._held_from(normalised))
         return rules
 
     def close(self) -> tuple[Rule, ...]:
@@ -88,7 +89,7 @@ class MatchStream:
         if hold is None:
             return normaliser.fed
         hold.feed(normalised)
-        oldest = hold.oldest(normaliser.pending)
+        oldest = hold.oldest(normalise(normaliser.pending))
         return normaliser.fed if oldest is None else normaliser.raw(oldest)
 
     def _new(self, found: Sequence[int]) -> tuple[Rule, ...]:

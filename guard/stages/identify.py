@@ -12,8 +12,8 @@ def identify(exchange: Exchange, _meters: Meters) -> None:
     """Fill in the client's address and identity; 401 where the configuration wants a known key and there is none."""
     policy = exchange.policy
     if policy.trusted_proxies:
-        exchange.address = client_address(exchange.peer, exchange.headers, policy.trusted_proxies)
-    key = api_key(exchange.fields)
+        exchange.address = client_address(exchange.peer, exchange.head.headers, policy.trusted_proxies)
+    key = api_key(exchange.head.fields)
     if key:
         exchange.identity = policy.clients.identify(key)
     if policy.require_known and exchange.identity.client is None:

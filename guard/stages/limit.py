@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import ceil
 from time import monotonic
 
@@ -16,24 +17,24 @@ def limit(exchange: Exchange, meters: Meters) -> None:
     if not limits:
         return
     now = monotonic()
-    subjects = _subjects(exchange)
-    verdict = meters.admit(limits, subjects, now)
-    if isinstance(verdict, Denied):
-        remaining = meters.remaining(verdict.limit, subjects[verdict.limit.per] or "", now)
+    verdict = meters.admit(limits, partial(_subject, exchange), now)
+    if type(verdict) is Denied:
+        remaining = meters.remaining(verdict.limit, _subject(exchange, verdict.limit.per) or "", now)
         raise Refusal(429, "rate_limit_exceeded", _message(verdict), headers=_headers(verdict, remaining))
     exchange.held = verdict
 
 
-def _subjects(exchange: Exchange) -> dict[str, str | None]:
+def _subject(exchange: Exchange, per: str) -> str | None:
+    """Whom a limit of this kind holds here; None: nobody."""
+    if per == "address":
+        return exchange.address
     client = exchange.identity.client
-    return {
+    if per == "client":
         # A key that nobody knows proves nothing, so it is the address that such a client is held to.
-        "client": client.name if client is not None else exchange.address,
-        "account": client.account if client is not None else None,
-        "address": exchange.address,
-        "route": exchange.routes[0].path,
-        "global": "",
-    }
+        return client.name if client is not None else exchange.address
+    if per == "account":
+        return client.account if client is not None else None
+    return exchange.routes[0].path if per == "route" else ""
 
 
 def _message(denied: Denied) -> str:

@@ -8,19 +8,21 @@ from guard.policy.limits import Meters
 from guard.refusal import Refusal
 from guard.wire import body as strict
 
+JSON_STARTS = frozenset(b"{[")
+
 
 def parse(exchange: Exchange, _meters: Meters) -> None:
     """Fill in the document, the prompt and the bytes to forward. A request without a body has nothing to read.
 
     Whatever the ``Content-Type`` says, a body that looks like JSON is read as JSON, because a model server may do so too.
     """
-    coding = exchange.fields.get(b"content-encoding")
+    coding = exchange.head.fields.get(b"content-encoding")
     if coding is not None and coding.strip().lower() != b"identity":
         raise Refusal(415, "unsupported_content_encoding", "a compressed body is not accepted: send it plain")
     body = exchange.body
     if not body:
         return
-    if body[:1] in b"{[" or b"json" in exchange.fields.get(b"content-type", b"").lower() or body.lstrip()[:1] in b"{[":
+    if body[0] in JSON_STARTS or b"json" in exchange.head.fields.get(b"content-type", b"").lower() or body.lstrip()[:1] in (b"{", b"["):
         _parse_json(exchange)
     else:
         _not_understood(exchange, 415, "unsupported_media_type", "expected a JSON body")

@@ -33,8 +33,10 @@ class Networks:
             prefixes = self._shifts[network.version].setdefault(shift, {})
             prefixes[int(network.network_address) >> shift] = text
 
+        self._any = any(self._shifts.values())
+
     def __bool__(self) -> bool:
-        return any(self._shifts.values())
+        return self._any
 
     def find(self, address: Address) -> str | None:
         """The network (as it was given) that holds the address, or None."""
@@ -69,8 +71,13 @@ def _forwarded_for(headers: Headers) -> list[str]:
     if hops:
         return hops
     elements = [e for name, value in headers if name == b"forwarded" for e in value.decode("latin-1").split(",")]
-    pairs = [pair.strip().partition("=") for element in elements for pair in element.split(";")]
-    return [value.strip('"') for key, _, value in pairs if key.lower() == "for"]
+    return [_forwarding(element) for element in elements]
+
+
+def _forwarding(element: str) -> str:
+    """Whom an element of ``Forwarded`` names; empty when it names nobody, which like any hop that is no address ends the walk."""
+    pairs = [pair.strip().partition("=") for pair in element.split(";")]
+    return next((value.strip('"') for key, _, value in pairs if key.lower() == "for"), "")
 
 
 def _parse_hop(text: str) -> Address | None:

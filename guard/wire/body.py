@@ -38,13 +38,13 @@ def parse(body: bytes) -> tuple[Any, bytes]:
 
 
 def _check_depth(document: Any) -> None:
-    level = [document]
-    for _ in range(MAX_DEPTH + 1):
+    level = [document] if type(document) in (dict, list) else []
+    for _ in range(MAX_DEPTH):
         level = [
             child
             for node in level
-            if type(node) in (dict, list)
             for child in (node.values() if type(node) is dict else node)
+            if type(child) in (dict, list)
         ]
         if not level:
             return

@@ -20,6 +20,7 @@ NOT_FORWARDED = HOP_BY_HOP | {
     b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-server", b"x-real-ip",
 }  # fmt: skip
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key"})
+LOOKED_AT = NOT_FORWARDED | CREDENTIALS | {b"content-type", b"content-encoding"}
 
 # What the guard decides itself on the way back.
 NOT_RETURNED = HOP_BY_HOP | {b"content-length", b"via"}
@@ -29,7 +30,7 @@ REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 STATUS_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"")) for status in range(100, 600)}
 
 
-def dropped_by(headers: Headers) -> frozenset[bytes]:
+def dropped_by_connection(headers: Headers) -> frozenset[bytes]:
     """The names that ``Connection`` lists: they too end at this hop (RFC 9110, section 7.6.1)."""
     listed = [value for name, value in headers if name == b"connection"]
     return frozenset(name.strip().lower() for value in listed for name in value.split(b","))
@@ -40,11 +41,10 @@ def to_model(headers: Headers, authority: bytes, credential: tuple[bytes, bytes]
 
     `credential` replaces whatever the client sent as its own; None passes the client's through.
     """
-    dropped = NOT_FORWARDED | CREDENTIALS if credential else NOT_FORWARDED
-    dropped = dropped | dropped_by(headers)
+    dropped = (NOT_FORWARDED | CREDENTIALS if credential else NOT_FORWARDED) | dropped_by_connection(headers)
     lines = [b"host: ", authority, b"\r\n"]
     for name, value in headers:
-        if name not in dropped and not name.startswith(OURS):
+        if name not in dropped and not name.startswith(OURS) and not _is_twin(name):
             lines += (name, b": ", value, b"\r\n")
     if credential:
         lines += (credential[0], b": ", credential[1], b"\r\n")
@@ -52,16 +52,17 @@ def to_model(headers: Headers, authority: bytes, credential: tuple[bytes, bytes]
     return b"".join(lines)
 
 
-def to_client(headers: Headers) -> bytes:
-    """The header lines of a model's answer that are the client's to see."""
-    dropped = NOT_RETURNED
-    lines = []
-    for name, value in headers:
-        if name == b"connection":
-            dropped = dropped | dropped_by(headers)
-            break
-    for name, value in headers:
-        if name not in dropped and not name.startswith(OURS):
-            lines += (name, b": ", value, b"\r\n")
+def _is_twin(name: bytes) -> bool:
+    """Whether servers that read ``_`` as ``-``, as CGI's heirs do, would take it for a field that the guard looks at or writes."""
+    hyphened = name.replace(b"_", b"-")
+    return hyphened != name and (hyphened in LOOKED_AT or hyphened.startswith(OURS))
+
+
+def returned(headers: Headers, listed: frozenset[bytes]) -> bytes:
+    """The header lines of a model's answer that are the client's to see; `listed`: what its ``Connection`` names."""
+    dropped = NOT_RETURNED | listed
+    lines = [
+        b"%b: %b\r\n" % (name, value) for name, value in headers if name not in dropped and not name.startswith(OURS)
+    ]
     lines.append(b"via: 1.1 guard\r\n")
     return b"".join(lines)

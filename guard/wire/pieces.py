@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 LINE_TYPES = frozenset({b"application/x-ndjson", b"application/jsonl", b"application/jsonlines"})
 BINARY_TYPES = (b"image/", b"audio/", b"video/", b"application/octet-stream")
-BLANK_LINE = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n")
+BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
+LONGEST_BLANK_LINE = 4
 
 
 class Frame(NamedTuple):
@@ -34,12 +35,13 @@ class Events:
         text = self.rest + data if self.rest else data
         frames = []
         start = 0
-        while (blank := BLANK_LINE.search(text, start)) is not None:
+        unsearched = max(len(self.rest) - LONGEST_BLANK_LINE, 0)
+        while (blank := BLANK_LINE.search(text, unsearched)) is not None:
             end = blank.end()
-            if blank.group() == b"\r\r" and end == len(text):
-                break
+            if end == len(text) and text.endswith(b"\r"):
+                break  # its LF may be still to come
             frames.append(_frame(text[start:end]))
-            start = end
+            start = unsearched = end
         self.rest = text[start:]
         if len(self.rest) > self.limit:
             raise ValueError(f"an event is longer than {self.limit} bytes")

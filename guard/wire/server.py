@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httptools
 
 from guard.config import Http
-from guard.exchange import Exchange
+from guard.exchange import Exchange, Headers
 from guard.refusal import Refusal
-from guard.wire.framing import bad_request, check_request, check_target
+from guard.wire.framing import bad_request, check_target
+from guard.wire.head import RequestHead
+from guard.wire.repeat import Repeat, repeat_of
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -28,6 +30,7 @@ NEVER = float("inf")
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1_048_576
 WRITE_HIGH_WATER = 65_536
+NO_HEAD = RequestHead([], "1.0")
 
 
 class Handler(Protocol):
@@ -87,7 +90,13 @@ class ServerConnection(asyncio.Protocol):
         self.lingered = 0
         self.draining = False
         self.target = b""
-        self.headers: list[tuple[bytes, bytes]] = []
+        self.checked_target = b""
+        self.headers: Headers = []
+        self.length: bytes | None = None
+        self.head = NO_HEAD
+        self.again = False
+        self.repeat: Repeat | None = None
+        self.pattern = ("", "", False, True)
         self.header_bytes = 0
         self.chunks: list[bytes] = []
         self.body_bytes = 0
@@ -120,7 +129,12 @@ class ServerConnection(asyncio.Protocol):
         if self.deaf:
             self._discard(len(data))
             return
-        if self.current is None and not self.arriving:
+        between = self.current is None and not self.arriving
+        if between:
+            if self.repeat is not None and (body := self.repeat.body_of(data)) is not None:
+                self._take_repeated(body)
+                return
+            self.repeat = None
             self.deadline = monotonic() + self.http.header_timeout
         try:
             self.parser.feed_data(data)
@@ -130,6 +144,8 @@ class ServerConnection(asyncio.Protocol):
             self._refuse(_cause(error))
         if self.current is not None and self.current.refusal is not None and self.handler is not None:
             self.handler.request_complete()
+        elif between and self.again:
+            self._expect_repeat(data)
 
     def pause_writing(self) -> None:
         self.write_deadline = monotonic() + self.http.write_timeout
@@ -147,6 +163,7 @@ class ServerConnection(asyncio.Protocol):
         self.arriving = True
         self.target = b""
         self.headers = []
+        self.length = None
         self.header_bytes = 0
         self.chunks = []
         self.body_bytes = 0
@@ -161,8 +178,15 @@ class ServerConnection(asyncio.Protocol):
         self.header_bytes += len(name) + len(value) + 4
         if self.header_bytes > self.http.header_bytes:
             raise _headers_too_large(f"over {self.http.header_bytes} bytes")
-        if self.reading is None:
-            self.headers.append((name.lower(), value))
+        if self.reading is not None:
+            return  # a trailer: it never becomes a header
+        name = name.lower()
+        if name == b"content-length":
+            if self.length is not None:
+                raise bad_request("the header content-length stands twice")
+            self.length = value
+        else:
+            self.headers.append((name, value))
             if len(self.headers) > self.http.header_count:
                 raise _headers_too_large(f"more than {self.http.header_count}")
 
@@ -172,20 +196,29 @@ class ServerConnection(asyncio.Protocol):
         exchange.peer = self.peer
         exchange.method = parser.get_method().decode("ascii")
         exchange.target = self.target.decode("latin-1")
-        exchange.headers = self.headers
-        exchange.fields = dict(self.headers)
-        check_target(self.target)
+        if self.target != self.checked_target:
+            check_target(self.target)
+            self.checked_target = self.target
         version = parser.get_http_version()
-        check_request(exchange, version)
+        head = self.head
+        if self.headers != head.headers or version != head.version:
+            head = self.head = RequestHead(self.headers, version)
+            self.again = False
+        else:
+            self.again = True
+        exchange.head = head
         exchange.http10 = version == "1.0"
         exchange.keep_alive = parser.should_keep_alive()
-        length = exchange.fields.get(b"content-length")
-        if length is not None and int(length) > self.http.body_bytes:
-            raise self._body_too_large()
-        self.deadline = monotonic() + self.http.body_timeout
+        if self.length is not None:
+            if head.chunked:
+                raise bad_request("Transfer-Encoding and Content-Length contradict each other")
+            if int(self.length) > self.http.body_bytes:
+                raise self._body_too_large()
+        if self.length is not None or head.chunked:
+            self.deadline = monotonic() + self.http.body_timeout
         if self.current is None:
             self._start(exchange)
-            if b"expect" in exchange.fields and exchange.refusal is None and not exchange.http10:
+            if head.expects and exchange.refusal is None and not exchange.http10:
                 self._expect(exchange)
         elif len(self.waiting) >= self.http.pipeline:
             raise bad_request("too many requests ahead of their answers")
@@ -268,6 +301,31 @@ class ServerConnection(asyncio.Protocol):
         if exchange.refusal is None:
             handler.head()
 
+    def _expect_repeat(self, data: bytes) -> None:
+        """The head came a second time: if `data` was one whole request, the next one like it will need no parser."""
+        exchange = self.reading
+        if exchange is not None and exchange.complete and not exchange.head.expects and not self.deaf:
+            repeat = repeat_of(data)
+            if repeat is not None and repeat.body_of(data) is not None:
+                self.repeat = repeat
+                self.pattern = exchange.method, exchange.target, exchange.http10, exchange.keep_alive
+
+    def _take_repeated(self, body: bytes) -> None:
+        if len(body) > self.http.body_bytes:
+            self._refuse(self._body_too_large())
+            return
+        self.reading = exchange = Exchange()
+        exchange.peer = self.peer
+        exchange.head = self.head
+        exchange.method, exchange.target, exchange.http10, exchange.keep_alive = self.pattern
+        exchange.body = body
+        exchange.complete = True
+        exchange.received_at = monotonic()
+        self.deadline = NEVER
+        self._start(exchange)
+        if self.handler is not None:
+            self.handler.request_complete()
+
     def _start_next(self, exchange: Exchange) -> None:
         if not self.waiting and not self.transport.is_reading():
             self.transport.resume_reading()
@@ -276,7 +334,7 @@ class ServerConnection(asyncio.Protocol):
             self.handler.request_complete()
 
     def _expect(self, exchange: Exchange) -> None:
-        if exchange.fields[b"expect"].lower() != b"100-continue":
+        if exchange.head.fields[b"expect"].lower() != b"100-continue":
             exchange.refusal = Refusal(417, "expectation_failed", "only 100-continue can be expected", close=True)
         else:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -287,6 +345,7 @@ class ServerConnection(asyncio.Protocol):
         exchange = self.reading
         if exchange is None or exchange.complete:
             exchange = self.reading = Exchange()
+            exchange.head = NO_HEAD
             exchange.peer = self.peer
             exchange.target = self.target.decode("latin-1")
         exchange.body = b"".join(self.chunks)

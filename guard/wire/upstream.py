@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import httptools
 
 from guard.exchange import Headers
-from guard.wire.framing import extent
+from guard.wire.framing import ends_with_connection
+from guard.wire.head import AnswerHead
+from guard.wire.repeat import Repeat, repeat_of
 
 if TYPE_CHECKING:
     from guard.wire.pool import Pool
@@ -21,7 +23,7 @@ MAX_INTERIM = 16
 class Receiver(Protocol):
     """What takes a model's answer as it comes."""
 
-    def answer_head(self, status: int, headers: Headers) -> None:
+    def answer_head(self, status: int, head: AnswerHead, length: bytes | None) -> None:
         """The head of the final answer (never a 1xx)."""
 
     def answer_body(self, data: bytes) -> None:
@@ -47,6 +49,12 @@ class UpstreamConnection(asyncio.Protocol):
         self.parser = httptools.HttpResponseParser(self)
         self.receiver: Receiver | None = None
         self.headers: Headers = []
+        self.length: bytes | None = None
+        self.head = AnswerHead([])
+        self.again = False
+        self.repeat: Repeat | None = None
+        self.status = 0
+        self.begun = False
         self.header_bytes = 0
         self.interim = 0
         self.head_only = False
@@ -65,9 +73,12 @@ class UpstreamConnection(asyncio.Protocol):
         """Send one whole request; its answer goes to `receiver`. `head_only`: it was HEAD, the answer has no body."""
         self.receiver = receiver
         self.headers = []
+        self.length = None
         self.header_bytes = self.interim = 0
         self.head_only = head_only
-        self.until_close = self.in_body = self.done = False
+        if head_only:
+            self.repeat = None
+        self.until_close = self.in_body = self.done = self.begun = False
         self.exchanges += 1
         self.transport.write(request)
 
@@ -86,6 +97,11 @@ class UpstreamConnection(asyncio.Protocol):
         if self.receiver is None:
             self.abandon()
             return
+        if self.repeat is not None and not self.begun and (body := self.repeat.body_of(data)) is not None:
+            self._take_repeated(body)
+            return
+        whole = not self.begun
+        self.begun = True
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -97,6 +113,8 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             self.reusable = False
         if self.done:
+            if whole and self.again and self.reusable:
+                self._expect_repeat(data)
             self._complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -116,8 +134,15 @@ class UpstreamConnection(asyncio.Protocol):
         self.header_bytes += len(name) + len(value)
         if self.header_bytes > MAX_HEADER_BYTES:
             raise BadAnswer("header fields too large")
-        if not self.in_body:
-            self.headers.append((name.lower(), value))
+        if self.in_body:
+            return  # a trailer: it never becomes a header
+        name = name.lower()
+        if name != b"content-length":
+            self.headers.append((name, value))
+        elif self.length is None:
+            self.length = value
+        else:
+            raise BadAnswer("Content-Length stands twice")
 
     def on_headers_complete(self) -> None:
         status = self.parser.get_status_code()
@@ -126,21 +151,27 @@ class UpstreamConnection(asyncio.Protocol):
         if status < 200:
             self.interim += 1
             self.headers = []
+            self.length = None
             if self.interim > MAX_INTERIM:
                 raise BadAnswer("too many interim answers")
             return
         receiver = self.receiver
         if receiver is None:
             return
-        fields = dict(self.headers)
-        if len(fields) != len(self.headers) and sum(name == b"content-length" for name, _ in self.headers) > 1:
-            raise BadAnswer("Content-Length stands twice")
+        head = self.head
+        if self.headers != head.headers:
+            head = self.head = AnswerHead(self.headers)
+            self.again = False
+            self.repeat = None
+        else:
+            self.again = True
         # llhttp has no word for "the answer to HEAD", so its state after one is of no further use.
-        self.until_close = not self.head_only and extent(status, fields) == "close"
+        self.until_close = not self.head_only and ends_with_connection(status, self.length, chunked=head.chunked)
         self.reusable = self.parser.should_keep_alive() and not self.until_close and not self.head_only
         self.in_body = True
         self.done = self.head_only
-        receiver.answer_head(status, self.headers)
+        self.status = status
+        receiver.answer_head(status, head, self.length)
 
     def on_body(self, data: bytes) -> None:
         if self.receiver is not None and not self.done:
@@ -150,6 +181,21 @@ class UpstreamConnection(asyncio.Protocol):
         self.done = self.in_body
 
     # Within.
+
+    def _expect_repeat(self, data: bytes) -> None:
+        """The head came a second time: if `data` was one whole answer, the next one like it will need no parser."""
+        repeat = repeat_of(data)
+        self.repeat = repeat if repeat is not None and repeat.body_of(data) is not None else None
+
+    def _take_repeated(self, body: bytes) -> None:
+        receiver = self.receiver
+        if receiver is None:
+            return
+        receiver.answer_head(self.status, self.head, None)
+        if self.receiver is receiver:
+            receiver.answer_body(body)
+        if self.receiver is receiver:
+            self._complete()
 
     def _complete(self) -> None:
         receiver, self.receiver = self.receiver, None

@@ -19,4 +19,7 @@ def test_an_event_is_one_line_of_data_and_a_blank_line():
 @pytest.mark.parametrize("message", ["\ud800", "a\udc00b"])
 def test_what_json_cannot_carry_is_replaced(message):
     """Half a surrogate pair in a message does not keep the error from being told."""
-    assert orjson.loads(body({"error": {"message": message}}))["error"]["message"] == message.encode(errors="replace").decode()
+    assert (
+        orjson.loads(body({"error": {"message": message}}))["error"]["message"]
+        == message.encode(errors="replace").decode()
+    )

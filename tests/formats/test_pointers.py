@@ -1,10 +1,17 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from guard.formats.pointers import Pointers
 
-DOCUMENT = {"a": {"b/c": "1", "~d": "2"}, "list": [{"text": "3"}, {"text": "4", "id": "5"}], "": "6", "text": ["7", ["8"]]}
+DOCUMENT = {
+    "a": {"b/c": "1", "~d": "2"},
+    "list": [{"text": "3"}, {"text": "4", "id": "5"}],
+    "": "6",
+    "text": ["7", ["8"]],
+}
 
 
 @pytest.mark.parametrize(
@@ -15,7 +22,7 @@ DOCUMENT = {"a": {"b/c": "1", "~d": "2"}, "list": [{"text": "3"}, {"text": "4", 
         ("/a", {"/a/b~1c": "1", "/a/~0d": "2"}),
         ("/list/*/text", {"/list/0/text": "3", "/list/1/text": "4"}),
         ("/list/1/*", {"/list/1/text": "4", "/list/1/id": "5"}),
-        ("/*/0", {"/text/0": "7"}),
+        ("/*/0", {"/list/0/text": "3", "/text/0": "7"}),
         ("/text", {"/text/0": "7", "/text/1/0": "8"}),
         ("/", {"/": "6"}),
         ("/list/01/text", {}),
@@ -32,7 +39,7 @@ def test_a_pointer_reaches_what_rfc_6901_says(pointer, places):
 def test_the_empty_pointer_is_the_whole_document():
     """The empty pointer reaches every string, but keys are nobody's."""
     reached = [text for _, text, reached in Pointers([""]).find(DOCUMENT) if reached]
-    assert reached == list("12345678"[:5]) + ["6", "7", "8"]
+    assert reached == list("12345678")
     assert list(Pointers([""]).find("alone")) == [("", "alone", frozenset([0]))]
 
 
@@ -61,7 +68,7 @@ def test_every_place_can_be_pointed_at(document):
 
 def test_depth_is_no_danger():
     """A deep document is walked like a flat one."""
-    value = "deep"
+    value: Any = "deep"
     for _ in range(20_000):
         value = [value]
     assert [text for _, text, reached in Pointers(["/0/*/0"]).find(value) if reached] == ["deep"]

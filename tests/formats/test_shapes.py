@@ -3,7 +3,10 @@ import pytest
 from guard.formats.shapes import ANSWER, DATA, ENVELOPE, ITEM, LOGPROBS, SCHEMA
 from guard.formats.walk import collect
 
-PARAMETERS = {"type": "object", "properties": {"place": {"type": "string", "description": "a town"}, "type": {"enum": ["x"]}}}
+PARAMETERS = {
+    "type": "object",
+    "properties": {"place": {"type": "string", "description": "a town"}, "type": {"enum": ["x"]}},
+}
 
 
 @pytest.mark.parametrize(
@@ -21,7 +24,12 @@ PARAMETERS = {"type": "object", "properties": {"place": {"type": "string", "desc
         (ITEM, {"type": "tool_use", "id": "1", "name": "f", "input": {"id": "x"}}, ["f", "x"], ["tool_use", "1"]),
         (ANSWER, {"type": "tool_use", "id": "1", "name": "f", "input": {"id": "x"}}, ["f", "x"], []),
         (ANSWER, {"role": "assistant", "content": "hi", "annotations": [{"url": "u"}]}, ["hi"], ["u"]),
-        (ANSWER, {"type": "image_generation_call", "result": "AA", "revised_prompt": "a cat"}, ["a cat"], ["revised_prompt"]),
+        (
+            ANSWER,
+            {"type": "image_generation_call", "result": "AA", "revised_prompt": "a cat"},
+            ["a cat"],
+            ["revised_prompt"],
+        ),
         (ANSWER, {"id": ["not an id"]}, ["not an id"], []),
         (LOGPROBS, {"content": [{"token": "a", "top_logprobs": [{"token": "b", "logprob": -1}]}]}, [], []),
         (LOGPROBS, {"tokens": ["a"], "top_logprobs": [{"a": -1.0}], "token_logprobs": [-1.0]}, [], []),
@@ -30,7 +38,7 @@ PARAMETERS = {"type": "object", "properties": {"place": {"type": "string", "desc
     ],
 )
 def test_shapes_know_what_is_text(shape, value, texts, others):
-    """What is said to or by a model is text; ids, types, files and addresses are not; schemas and data are, keys and all."""
-    found = ([], [])
+    """What is said to or by a model is text; ids, types, files and addresses are not; schemas are, keys and all."""
+    found: tuple[list[str], list[str]] = ([], [])
     collect(value, shape, *found)
     assert found == (texts, others)

@@ -15,8 +15,8 @@ def counts(read, written, total, **more):
         ({"prompt_tokens": 3, "completion_tokens": 4}, counts(3, 4, 7)),
         ({"prompt_tokens": 3, "total_tokens": 3}, counts(3, 0, 3)),
         (
-            {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7, "prompt_tokens_details": {"cached_tokens": 2},
-             "completion_tokens_details": {"reasoning_tokens": 1}},
+            {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7,
+             "prompt_tokens_details": {"cached_tokens": 2}, "completion_tokens_details": {"reasoning_tokens": 1}},
             counts(3, 4, 7, cached_tokens=2, reasoning_tokens=1),
         ),
         (

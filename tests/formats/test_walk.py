@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ JSON = st.recursive(
 
 def nested(depth):
     """A string below `depth` lists and objects."""
-    value = "deep"
+    value: Any = "deep"
     for level in range(depth):
         value = [value] if level % 2 else {"content": value}
     return value
@@ -22,7 +24,8 @@ def nested(depth):
 
 def collected(value, shape):
     """The texts and the other strings of a value."""
-    texts, others = [], []
+    texts: list[str] = []
+    others: list[str] = []
     collect(value, shape, texts, others)
     return texts, others
 
@@ -75,8 +78,9 @@ SHAPE = Shape(OTHER).having(model=Shape(SKIP, rest=ALL), content=ALL)
 @given(st.dictionaries(st.sampled_from(["model", "content", "usage", "own", ""]), JSON))
 def test_the_quick_walk_is_the_plain_walk(document):
     """Passing over numbers and known names quickly finds the same strings in the same order."""
-    texts, others = [], []
-    collect_around(document, SHAPE, None, collect, texts, others)
+    texts: list[str] = []
+    others: list[str] = []
+    collect_around(document, SHAPE, "content", lambda value, *into: collect(value, ALL, *into), texts, others)
     assert (texts, others) == collected(document, SHAPE)
 
 

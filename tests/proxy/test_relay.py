@@ -7,61 +7,8 @@ import asyncio
 import orjson
 import pytest
 
-from tests.support.guard import guard, one_model
+from tests.support.guard import guard, one_model, raw_request
 from tests.support.model import answer_chat, chat_answer, chat_delta, model, stream_of
-
-
-async def test_an_answer_comes_back_unchanged_and_both_sides_are_in_the_journal(tmp_path):
-    """What the model said is what the client gets, byte for byte, and the journal has prompt and output in full."""
-    async with model() as served, guard(tmp_path, one_model(served.url)) as running:
-        answer = await running.chat("hello\r\n\x00\x1b[31m \U0001f600")
-        assert answer.status_code == 200
-        assert answer.content == chat_answer()
-        [exchange] = await running.journal()
-    assert exchange["id"] == answer.headers["x-guard-id"]
-    assert exchange["end"] == "complete"
-    assert exchange["prompt"] == ["hello\r\n\x00\x1b[31m \U0001f600"]
-    assert exchange["output"] == ["Hello there."]
-    assert exchange["usage"] == {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
-    assert exchange["request"]["body"].encode() == served.calls[0].body
-    assert exchange["response"] == {"status": 200, "body": chat_answer().decode()}
-    assert exchange["attempts"][0]["version"] == "v1"
-    assert exchange["version"] == answer.headers["x-guard-model"] == "v1"
-    assert int(answer.headers["x-guard-overhead-us"]) < 1_000_000
-    assert exchange["timings"]["total_us"] >= exchange["timings"]["upstream_us"]
-
-
-async def test_the_request_to_the_model_is_built_anew(tmp_path):
-    """Hop-by-hop headers, those that Connection lists, and forwarding headers end at the guard; the rest goes through."""
-    async with model() as served, guard(tmp_path, one_model(served.url)) as running:
-        await running.chat(
-            headers={
-                "connection": "x-listed, keep-alive", "x-listed": "1", "te": "trailers", "x-forwarded-for": "192.0.2.1",
-                "x-guard-id": "forged", "authorization": "Bearer sk-1", "openai-organization": "org",
-            }
-        )  # fmt: skip
-    names = [name for name, _ in served.calls[0].headers]
-    assert len(names) == len(set(names))
-    assert served.calls[0].header(b"authorization") == b"Bearer sk-1"
-    assert served.calls[0].header(b"openai-organization") == b"org"
-    assert served.calls[0].header(b"host") == served.url.removeprefix("http://").encode()
-    assert served.calls[0].header(b"via") == b"1.1 guard"
-    assert served.calls[0].header(b"accept-encoding") == b"identity"
-    assert served.calls[0].header(b"x-guard-id") not in {None, b"forged"}
-    assert not {b"x-listed", b"te", b"connection", b"x-forwarded-for", b"transfer-encoding"} & set(names)
-
-
-async def test_a_version_s_own_key_replaces_the_client_s(tmp_path):
-    """With a key of its own, a version never sees what the client authenticated with."""
-    async with model() as served:
-        text = one_model(served.url).replace('"}', '", key: sk-own, name: real-name}')
-        async with guard(tmp_path, text) as running:
-            await running.chat(headers={"authorization": "Bearer sk-client", "x-api-key": "sk-client"})
-            [exchange] = await running.journal()
-    assert served.calls[0].header(b"authorization") == b"Bearer sk-own"
-    assert b"sk-client" not in served.calls[0].head
-    assert served.calls[0].document["model"] == "real-name"
-    assert "sk-client" not in str(exchange)
 
 
 @pytest.mark.parametrize(
@@ -87,72 +34,6 @@ async def test_prompt_rules_block_flag_or_watch(tmp_path, content, status, end, 
     assert [(f["rule"], f["mode"], f["action"]) for f in exchange["findings"]] == findings
     assert exchange["prompt"] == [content]
     assert {f["target"] for f in exchange["findings"]} <= {"prompt"}
-
-
-async def test_a_blocked_output_is_replaced(tmp_path):
-    """The client gets a refusal without a byte of the answer; the journal has what the model said."""
-
-    async def leak(call):
-        await call.answer(chat_answer("here is the secret-token for you"))
-
-    async with model(leak) as served, guard(tmp_path, one_model(served.url)) as running:
-        answer = await running.chat()
-        [exchange] = await running.journal()
-    assert answer.status_code == 400
-    assert b"secret" not in answer.content
-    assert answer.json()["error"]["code"] == "content_policy_violation"
-    assert exchange["end"] == "refused"
-    assert exchange["output"] == ["here is the secret-token for you"]
-    assert exchange["findings"] == [{"rule": "output-block", "target": "output", "mode": "enforce", "action": "block"}]
-
-
-async def test_a_stream_passes_as_it_comes(tmp_path):
-    """Each event reaches the client before the model sends the next one, and the journal has the joined text."""
-    ask = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
-    turn = asyncio.Event()
-
-    async def script(call):
-        await call.begin_stream()
-        for text in ("One ", "two ", "three."):
-            await call.chunk(chat_delta(text))
-            async with asyncio.timeout(5):
-                await turn.wait()
-            turn.clear()
-        await call.chunk(b"data: [DONE]\n\n")
-        await call.end_stream()
-
-    async with model(script) as served, guard(tmp_path, one_model(served.url)) as running:
-        lines = []
-        async with running.client as client, client.stream("POST", "/v1/chat/completions", json=ask) as answer:
-            assert answer.headers["content-type"] == "text/event-stream"
-            async for line in answer.aiter_lines():
-                if line:
-                    lines.append(line)
-                    turn.set()
-        [exchange] = await running.journal()
-    assert [orjson.loads(line[6:])["choices"][0]["delta"]["content"] for line in lines[:3]] == ["One ", "two ", "three."]
-    assert lines[3] == "data: [DONE]"
-    assert exchange["output"] == ["One two three."]
-    assert exchange["end"] == "complete"
-    assert exchange["response"]["body"].count("data: ") == 4
-
-
-@pytest.mark.parametrize("cut", range(1, len("secret-token")))
-async def test_nothing_of_a_blocked_match_in_a_stream_is_released(tmp_path, cut):
-    """Wherever the model cuts the phrase into events, the client sees none of it, and an error event in its place."""
-    texts = ("Sure: ", "secret-token"[:cut], "secret-token"[cut:], " and more")
-    async with model(stream_of(*texts)) as served, guard(tmp_path, one_model(served.url)) as running:
-        answer = await running.chat(stream=True)
-        [exchange] = await running.journal()
-    events = [orjson.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: {")]
-    said = "".join(event["choices"][0]["delta"]["content"] for event in events if "choices" in event)
-    assert said == "Sure: "
-    assert "event: error" in answer.text
-    assert "[DONE]" not in answer.text
-    assert events[-1]["error"]["code"] == "content_policy_violation"
-    assert exchange["end"] == "refused"
-    assert "secret-token" in exchange["output"][0]
-    assert "secret" not in exchange["response"]["body"]
 
 
 @pytest.mark.parametrize(
@@ -249,33 +130,6 @@ async def test_a_client_that_leaves_stops_the_model(tmp_path):
     assert exchange["output"] == ["A first word."]
 
 
-@pytest.mark.parametrize("stream", [False, True])
-async def test_a_truncated_answer_is_never_ended_cleanly(tmp_path, stream):
-    """When the model's answer breaks off, the client can tell, and the journal says so."""
-
-    async def break_off(call):
-        if stream:
-            await call.begin_stream()
-            await call.chunk(chat_delta("Half of"))
-        else:
-            await call.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{")
-        call.reset()
-
-    async with model(break_off) as served, guard(tmp_path, one_model(served.url)) as running:
-        if stream:
-            reader, writer = await running.open()
-            writer.write(raw_request({"model": "m", "stream": True, "messages": []}))
-            whole = await reader.read()
-            writer.close()
-            assert b"Half of" in whole
-            assert b"event: error" in whole
-            assert not whole.endswith(b"0\r\n\r\n")
-        else:
-            assert (await running.chat()).status_code == 502
-        [exchange] = await running.journal()
-    assert exchange["end"] == "truncated"
-
-
 async def test_a_refused_connection_leaves_no_trace_of_the_key(tmp_path):
     """The key that a client showed stands nowhere in the journal, in no form that leads back to it."""
     async with model() as served, guard(tmp_path, one_model(served.url)) as running:
@@ -305,27 +159,6 @@ async def test_requests_on_one_connection_are_answered_in_order(tmp_path):
         writer.close()
         assert served.connections == 1
         assert len(await running.journal(20)) == 20
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
-async def test_requests_without_a_body_pass_through(tmp_path, method):
-    """Listing models and the like is relayed and journaled as it is."""
-
-    async def listing(call):
-        body = b'{"object":"list","data":[]}'
-        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
-        await call.send(head if call.head.startswith(b"HEAD") else head + body)
-
-    async with model(listing) as served, guard(tmp_path, one_model(served.url)) as running:
-        async with running.client as client:
-            for _ in range(2):
-                answer = await client.request(method, "/v1/models?limit=2")
-                assert answer.status_code == 200
-                assert answer.headers["content-length"] == "27"
-                assert answer.content == (b"" if method == "HEAD" else b'{"object":"list","data":[]}')
-        found = await running.journal(2)
-    assert [exchange["request"]["path"] for exchange in found] == ["/v1/models?limit=2"] * 2
-    assert served.calls[0].head.startswith(f"{method} /v1/models?limit=2 HTTP/1.1".encode())
 
 
 async def test_a_path_that_no_route_names_is_404_and_in_the_journal(tmp_path):
@@ -371,38 +204,3 @@ async def test_concurrency_is_given_back(tmp_path):
         assert (await first).status_code == 200
         await running.quiet()
         assert (await running.chat()).status_code == 200
-
-
-async def test_a_stalled_reader_holds_the_model_back(tmp_path):
-    """With a client that reads nothing, the guard takes from the model no more than its buffers hold."""
-    sent = 0
-
-    async def pour(call):
-        nonlocal sent
-        await call.begin_stream()
-        piece = chat_delta("x" * 1_000)
-        while not call.closed.is_set():
-            await call.chunk(piece)
-            sent += len(piece)
-
-    async with model(pour) as served, guard(tmp_path, one_model(served.url)) as running:
-        reader, writer = await running.open()
-        writer.write(raw_request({"model": "m", "stream": True, "messages": []}))
-        await reader.readexactly(1_000)
-        before = -1
-        async with asyncio.timeout(20):
-            while before != sent:
-                before = sent
-                await asyncio.sleep(0.3)
-        relay = next(iter(running.proxy.relays))
-        buffered = relay.client.transport.get_write_buffer_size()
-        assert buffered <= 400_000
-        writer.transport.abort()
-        [exchange] = await running.journal()
-    assert exchange["end"] == "client_disconnected"
-
-
-def raw_request(document) -> bytes:
-    """A request as bytes."""
-    body = orjson.dumps(document)
-    return b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)

@@ -16,8 +16,8 @@ from tests.ruleset.made import NASTY, cut, nasty_text
         ("Ignore ALL\n", "ignore all\n"),
         ("ig\u200bn\u00ado\u2060re\ufeff", "ignore"),
         ("i\U000e0067g\ufe0fn\u202eo\u034fre", "ignore"),
-        ("ｉｇｎｏｒｅ", "ignore"),
-        ("𝐢𝒈𝓷𝔬𝕣𝖾", "ignore"),
+        ("\uff49\uff47\uff4e\uff4f\uff52\uff45", "ignore"),
+        ("\U0001d422\U0001d488\U0001d4f7\U0001d52c\U0001d563\U0001d5be", "ignore"),
         ("Straße ﬁnd", "strasse find"),
         ("e\u0301", "é"),
         ("É", "é"),
@@ -64,7 +64,8 @@ def test_no_character_that_begins_a_segment_can_join_the_one_before():
         stages = [character, character.casefold(), normalize("NFKC", character), normalise(character)]
         stages.append(normalize("NFKC", normalize("NFKC", character).casefold()))
         for stage in stages:
-            assert not (combining(stage[0]) or stage[0] in seconds), hex(code)
+            assert not combining(stage[0]), hex(code)
+            assert stage[0] not in seconds, hex(code)
 
 
 def test_a_character_with_marks_begins_with_itself_or_with_one_beyond_ascii():

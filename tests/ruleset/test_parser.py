@@ -1,4 +1,5 @@
 import re
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -92,7 +93,5 @@ def test_refuses_what_is_not_in_the_dialect(source, why):
 @given(st.text(st.sampled_from("ab()[]{}|*+?\\^$.,12dwsx-:=!<P>ké"), max_size=20))
 def test_any_text_is_read_or_refused(source):
     """No text makes the parser fail in any other way than by refusing it."""
-    try:
+    with suppress(PatternError):
         parse(source)
-    except PatternError as error:
-        assert str(error)

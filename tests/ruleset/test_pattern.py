@@ -1,7 +1,9 @@
+import re
+
 import pytest
-import regex
 from hypothesis import given
 
+from guard.ruleset.confirm import searcher
 from guard.ruleset.normalise import normalise
 from guard.ruleset.parser import PatternError
 from guard.ruleset.pattern import read_pattern
@@ -15,7 +17,7 @@ from tests.ruleset.made import patterns, texts
         ("foo\\s*", "foo", 3),
         ("foo(bar|)", "foo", 3),
         ("a(?:b+|cd?)", "a(?:b|c)", 2),
-        ("a.*b", "a[^\\x0a]{0,}b", None),
+        ("a.*b", "a[\\x00-\\x09\\x0b-\\U0010ffff]{0,}b", None),
         ("sk-[a-z]{20,}\\b", "sk\\x2d[a-z]{20,}\\b", None),
         ("Fuß{2,}", "fu(?:ss){2,2}", 6),
         ("^a$", "\\Aa\\Z", 1),
@@ -44,17 +46,12 @@ def test_matching_the_empty_text_is_refused(source):
 def test_a_pattern_that_unfolds_too_far_is_refused():
     """Bounded repeats within bounded repeats are an error before any engine sees them."""
     with pytest.raises(PatternError, match=r"too large: 1,001,001 steps"):
-        read_pattern("(?:(?:a{10}){10}){10000}".replace("10000", "1000").replace("{10}){10}", "{999}){1}"))
+        read_pattern("(?:a{1000}){1000}")
 
 
-@given(patterns, texts)
-def test_means_what_the_regex_library_takes_it_to_mean(source, text):
-    """Over a normalised text, a pattern is found exactly where `regex`, ignoring case, finds its source."""
+@given(patterns.filter(lambda source: "ß" not in source), texts)
+def test_means_what_python_takes_it_to_mean(source, text):
+    """Over a normalised text, a pattern is found exactly where Python's own `re` finds its source."""
     text = normalise(text)
-    source_flags = regex.ASCII | regex.VERSION0
-    expected = regex.search(source.replace("$", "\\Z").replace("ß", "ss" if "ß" in source else "ß"), text, source_flags)
-    if "ß" in source:  # a quantifier after it counts the whole letter, which the plain replacement does not say
-        return
-    assert (regex.search(read_pattern(source).written("regex"), text, source_flags) is not None) is (
-        expected is not None
-    )
+    expected = re.search(source.replace("$", "\\Z"), text, re.ASCII) is not None
+    assert searcher(read_pattern(source))(text) is expected

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import orjson
 import yaml
 from uvicorn.server import ServerState
 
@@ -112,6 +113,13 @@ routes:
   - {{path: /v1/, format: openai, model: chat, {route}}}
 {more}
 """
+
+
+def raw_request(document: Any, *, version: str = "1.1", headers: str = "") -> bytes:
+    """A chat request as bytes, for tests that look at the bytes of the answer."""
+    body = orjson.dumps(document)
+    head = f"POST /v1/chat/completions HTTP/{version}\r\nhost: g\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
+    return head.encode() + body
 
 
 @asynccontextmanager

@@ -1,0 +1,56 @@
+"""Header fields that were parsed and checked once: a client repeats its head with every request, a model with every answer.
+
+A connection keeps the last head it saw, and when the next one has the same fields everything derived from it is there
+already. ``Content-Length`` is not among the fields: it changes from message to message and is framing, which ends here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from guard.exchange import Headers
+from guard.wire.framing import check_fields
+from guard.wire.headers import dropped_by_connection, returned
+
+
+class RequestHead:
+    """The fields of a request, legal by `check_fields`.
+
+    Attributes:
+        headers: as they came, names in lower case, without ``Content-Length``.
+        fields: the same, for looking up those that stand only once.
+        for_model: the header lines to forward, by what they were made for; filled in as they are needed.
+    """
+
+    __slots__ = ("chunked", "expects", "fields", "for_model", "headers", "version")
+
+    def __init__(self, headers: Headers, version: str) -> None:
+        """Check and keep; raises Refusal for what no legal request has."""
+        self.headers = headers
+        self.version = version
+        self.fields = fields = dict(headers)
+        check_fields(headers, fields, version)
+        self.chunked = b"transfer-encoding" in fields
+        self.expects = b"expect" in fields
+        self.for_model: dict[Any, bytes] = {}
+
+
+class AnswerHead:
+    """The fields of a model's answer.
+
+    Attributes:
+        lines: the header lines that are the client's to see.
+        kind: content type, lower case, without parameters.
+        chunked: the body comes in chunks.
+        encoded: the body is in a content coding, although none was asked for.
+    """
+
+    __slots__ = ("chunked", "encoded", "headers", "kind", "lines")
+
+    def __init__(self, headers: Headers) -> None:
+        fields = dict(headers)
+        self.headers = headers
+        self.lines = returned(headers, dropped_by_connection(headers) if b"connection" in fields else frozenset())
+        self.kind = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        self.chunked = b"transfer-encoding" in fields
+        self.encoded = fields.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}

@@ -1,0 +1,67 @@
+"""`guard check`."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from guard.cli import main
+from guard.cli.check import examine
+from tests.cli.running import CONFIG, RULE, configure
+
+
+def check(path, *options):
+    """Run `guard check`."""
+    return CliRunner().invoke(main, ["check", "--config", path, *options])
+
+
+def test_right_configuration_is_summed_up(tmp_path):
+    """What is right is told in one line with what there is of everything."""
+    path = configure(tmp_path)
+    result = check(path)
+    counts = "models 1, versions 1, routes 1, clients 0, blocks 0, limits 0, rules 1"
+    assert (result.exit_code, result.stdout) == (0, f"{path} is right: {counts}\n")
+    document = json.loads(check(path, "--json").stdout)
+    assert (document["ok"], document["errors"], document["config"]) == (True, [], path)
+    assert document["summary"]["rules"] == 1
+    assert len(document["summary"]["rules_hash"]) == 64
+
+
+def test_errors_of_both_are_told(tmp_path):
+    """Errors in the configuration and in the rules are told in one run, and the exit code is 1."""
+    path = configure(tmp_path, CONFIG + "stat: 1\nadmin: {listen: x}\n", RULE.replace("high", "hihg"))
+    result = check(path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    lines = result.stderr.splitlines()
+    assert f"{path}:4: stat: there is no key stat here" in lines[0]
+    assert f"{path}:5: admin.listen: " in lines[1]
+    assert "inj-0001" in lines[2]
+    document = json.loads(check(path, "--json").stdout)
+    assert document["ok"] is False
+    assert [error.get("path") for error in document["errors"]] == ["stat", "admin.listen", None]
+    assert document["errors"][0]["line"] == 4
+    assert all(error["message"] for error in document["errors"])
+
+
+@pytest.mark.parametrize("content", [None, "not a certificate", ""])
+def test_certificates_are_tried(tmp_path, content):
+    """A file with certificates that is missing, or has none, is an error that names the key."""
+    path = configure(tmp_path, CONFIG.replace('9"}', '9", ca: ca.pem}'))
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    result = check(path)
+    assert result.exit_code == 1
+    assert f"models.chat.versions.v1.ca: {tmp_path}/ca.pem cannot be used (" in result.stderr
+
+
+def test_no_rules_is_right(tmp_path):
+    """A configuration without rules is right."""
+    verdict = examine(tmp_path / configure(tmp_path, CONFIG + "rules: {dir: null}\n"))
+    assert (verdict.errors, verdict.summary["rules"]) == ([], 0)
+
+
+def test_missing_rules_are_an_error(tmp_path):
+    """A rules folder that is named and not there is an error."""
+    verdict = examine(tmp_path / configure(tmp_path, CONFIG + "rules: {dir: elsewhere}\n"))
+    assert len(verdict.errors) == 1
+    assert "elsewhere" in str(verdict.errors[0])

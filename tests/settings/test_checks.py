@@ -1,0 +1,245 @@
+"""What a configuration must be beyond its types."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from guard.settings import SettingsError, load
+
+VERSIONS = {"v1": {"url": "http://h:1"}, "v2": {"url": "http://h:2"}}
+
+
+def told(folder: Path, **parts: Any) -> list[str]:
+    """The errors of a right configuration with these parts put into it, as ``path: what``."""
+    document = {
+        "models": {"chat": {"versions": VERSIONS, "active": "v2"}},
+        "routes": [{"path": "/v1/", "format": "openai", "model": "chat"}],
+        **parts,
+    }
+    path = folder / "guard.yaml"
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    try:
+        load(path, {})
+    except SettingsError as error:
+        return [f"{one.path}: {one.wrong}; {one.expected}" for one in error.errors]
+    return []
+
+
+def one(found: list[str], expected: str | None) -> None:
+    """Exactly this error, or none."""
+    if expected is None:
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert expected in found[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ({"active": "v1", "fallback": ["v2"]}, None),
+        ({"active": "v3"}, 'models.chat.active: there is no version "v3"; one of v1, v2'),
+        ({"active": "v1", "fallback": ["v3"]}, 'models.chat.fallback[0]: there is no version "v3"'),
+        ({"active": "v1", "fallback": ["v2", "v2"]}, "models.chat.fallback[1]: v2 stands here twice"),
+        ({"active": "v1", "fallback": ["v1"]}, "models.chat.fallback[0]: v1 is the active version"),
+        ({"active": "v1", "versions": {"v1": {"url": "x"}}}, "models.chat.versions.v1.url"),
+        (
+            {"active": "v1", "versions": {"v1": {"url": "http://h", "ca": ""}}},
+            "models.chat.versions.v1.ca: it is empty",
+        ),
+    ],
+)
+def test_versions(tmp_path, model, expected):
+    """Active and fallback are versions that exist, each once."""
+    one(told(tmp_path, models={"chat": {"versions": VERSIONS, **model}}), expected)
+
+
+@pytest.mark.parametrize(
+    ("url", "right"),
+    [
+        ("http://h", True),
+        ("https://api.example.com/base", True),
+        ("http://127.0.0.1:9001/", True),
+        ("http://[::1]:9001", True),
+        ("http://my_service:80", True),
+        ("ftp://h", False),
+        ("//h", False),
+        ("h:80", False),
+        ("http://", False),
+        ("http://:80", False),
+        ("http://h:99999", False),
+        ("http://h:x", False),
+        ("http://u@h", False),
+        ("http://u:p@h", False),
+        ("http://@h", False),
+        ("http://h?q=1", False),
+        ("http://h/?", False),
+        ("http://h#f", False),
+        ("http://h/#", False),
+        ("http://a b", False),
+        ("http://h/a b", False),
+        ("http://h\\@evil", False),
+        ("http://[::1", False),
+        (" http://h", False),
+    ],
+)
+def test_url(tmp_path, url, right):
+    """A version's URL is http or https, a host, a port and a base path, and nothing more."""
+    model = {"versions": {"v1": {"url": url}}, "active": "v1"}
+    one(told(tmp_path, models={"chat": model}), None if right else "models.chat.versions.v1.url: ")
+
+
+@pytest.mark.parametrize(
+    ("data", "admin", "expected"),
+    [
+        ("127.0.0.1:0", "127.0.0.1:0", None),
+        ("[::1]:80", "[::1]:81", None),
+        ("localhost:80", "0.0.0.0:81", None),
+        ("127.0.0.1", "h:1", "data.listen: "),
+        ("::1:80", "h:1", "data.listen: "),
+        ("h:70000", "h:1", "data.listen: "),
+        ("h:2", ":80", "admin.listen: "),
+        ("h:2", "h:-1", "admin.listen: "),
+        ("h:2", "h:2", "admin.listen: it is the address of data.listen"),
+    ],
+)
+def test_listeners(tmp_path, data, admin, expected):
+    """Both listeners have an address of their own that parses."""
+    one(told(tmp_path, data={"listen": data}, admin={"listen": admin}), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("10.0.0.0/8", None),
+        ("192.0.2.7", None),
+        ("2001:db8::/32", None),
+        ("::1", None),
+        ("10.0.0.1/8", '"10.0.0.1/8" has host bits set; 10.0.0.0/8'),
+        ("2001:db8::1/32", "has host bits set; 2001:db8::/32"),
+        ("10.0.0.0/33", "an address or a network"),
+        ("10.0.0", "an address or a network"),
+        ("example.com", "an address or a network"),
+        ("", "an address or a network"),
+        ("::ffff:10.0.0.1", "is IPv4 inside of IPv6; 10.0.0.1/32"),
+        ("::ffff:10.0.0.0/104", "is IPv4 inside of IPv6; 10.0.0.0/8"),
+    ],
+)
+def test_networks(tmp_path, text, expected):
+    """Trusted proxies and blocked addresses parse; the error suggests what may have been meant."""
+    one(told(tmp_path, identify={"trusted_proxies": [text]}), expected)
+    one(told(tmp_path, blocks=[{"ip": text}]), expected)
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        ({"ip": "10.0.0.1", "reason": "x"}, None),
+        ({"key": "k"}, None),
+        ({"account": "a", "ip": None}, None),
+        ({}, "blocks[0]: it names nobody"),
+        ({"reason": "x"}, "blocks[0]: it names nobody"),
+        ({"account": "a", "client": "b"}, "blocks[0]: it names account and client"),
+    ],
+)
+def test_blocks(tmp_path, block, expected):
+    """A block says whom in exactly one way."""
+    one(told(tmp_path, blocks=[block]), expected)
+
+
+@pytest.mark.parametrize(
+    ("clients", "expected"),
+    [
+        ({"a": {"key": "x"}, "b": {"key_hash": "0" * 64}}, None),
+        ({"a": {"key_hash": "AB" * 32}}, None),
+        ({"a": {}}, "clients.a: it has neither"),
+        ({"a": {"key": "x", "key_hash": "0" * 64}}, "clients.a: it has both"),
+        ({"a": {"key_hash": "0" * 63}}, "clients.a.key_hash: it is no hash"),
+        ({"a": {"key_hash": "g" * 64}}, "clients.a.key_hash: it is no hash"),
+        ({"a": {"key": "x"}, "b": {"key": "x"}}, "clients.b: its key is that of the client a"),
+        ({"a": {"key_hash": "ab" * 32}, "b": {"key_hash": "AB" * 32}}, "clients.b: its key is that of the client a"),
+    ],
+)
+def test_clients(tmp_path, clients, expected):
+    """A client has one key, given in one way, that is no other client's."""
+    one(told(tmp_path, clients=clients), expected)
+
+
+def test_key_hash_is_lower_case(tmp_path):
+    """A hash may be written in capitals; the configuration has it in lower case."""
+    path = tmp_path / "guard.yaml"
+    document = {
+        "models": {"m": {"versions": VERSIONS, "active": "v1"}},
+        "routes": [{"path": "/", "format": "openai", "model": "m"}],
+        "clients": {"a": {"key_hash": "AB" * 32}},
+    }
+    path.write_text(yaml.safe_dump(document))
+    assert load(path, {}).clients["a"].key_hash == "ab" * 32
+
+
+def route(path: str, format_: str = "openai", *names: str, **more: Any) -> dict[str, Any]:
+    """One route as the file has it."""
+    return {"path": path, "format": format_, "model": "chat", "names": list(names), **more}
+
+
+@pytest.mark.parametrize(
+    ("routes", "expected"),
+    [
+        ([route("/v1/messages", "anthropic"), route("/v1/")], None),
+        ([route("/v1/", "openai", "gpt-*"), route("/v1/")], None),
+        ([route("/a/"), route("/b/", "anthropic")], None),
+        ([route("/v1/"), route("/v1/chat")], "routes[1]: it is never reached: routes[0] (/v1/, no names)"),
+        ([route("/v1/"), route("/v1/", "openai", "gpt-*")], "routes[1]: it is never reached"),
+        ([route("/v1/", "openai", "a"), route("/v1/", "anthropic")], "routes[1].format: it reads bodies as anthropic"),
+        ([route("/v1/", "openai", "a"), route("/v1/m", "anthropic", "b")], "routes[1].format"),
+        ([route("/v1/m", "anthropic", "a"), route("/v1/")], "routes[1].format"),
+        ([route("/v1/m", "anthropic", "a"), route("/v1/m", "anthropic"), route("/v1/")], None),
+        ([route("/", model="nope")], 'routes[0].model: there is no model "nope"; one of chat'),
+        ([route("/", "generic", prompt=["/a/*/b", "/c~0d~1", ""])], None),
+        ([route("/", "generic", output=["a"])], 'routes[0].output[0]: got "a"; a JSON pointer'),
+        ([route("/", "generic", prompt=["/ok", "/a~2"])], 'routes[0].prompt[1]: got "/a~2"; a JSON pointer'),
+        ([route("/", "openai", prompt=["/a"])], "routes[0].prompt: the format openai knows this itself"),
+        ([], "routes: it is empty"),
+    ],
+)
+def test_routes(tmp_path, routes, expected):
+    """Routes lead to models, can be reached, agree on the format of what they share, and have pointers that parse."""
+    one(told(tmp_path, routes=routes), expected)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ({"requests": "10/s"}, None),
+        ({"requests": "10/s", "burst": 5, "concurrency": 2}, None),
+        ({"concurrency": 2}, None),
+        ({}, "limits[0]: it limits nothing"),
+        ({"concurrency": 2, "burst": 1}, "limits[0].burst: there is no rate that it could exceed"),
+    ],
+)
+def test_limits(tmp_path, limit, expected):
+    """A limit limits something, and a burst belongs to a rate."""
+    one(told(tmp_path, limits=[{"per": "client", **limit}]), expected)
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ({"state": ""}, "state: it is empty"),
+        ({"rules": {"dir": ""}}, "rules.dir: it is empty"),
+        ({"rules": {"dir": None}}, None),
+        ({"journal": {"dir": ""}}, "journal.dir: it is empty"),
+    ],
+)
+def test_paths(tmp_path, parts, expected):
+    """A folder has a name, and only the rules can do without one."""
+    one(told(tmp_path, **parts), expected)
+
+
+def test_wrong_models_are_not_told_again_by_routes(tmp_path):
+    """A route to a model that is there but broken is no error of its own."""
+    found = told(tmp_path, models={"chat": {"versions": {"v1": {}}, "active": "v1"}})
+    assert [line.partition(":")[0] for line in found] == ["models.chat.versions.v1.url"]
+    assert [line.partition(":")[0] for line in told(tmp_path, models=7)] == ["models"]

@@ -1,0 +1,36 @@
+"""Files as bytes, before they are YAML."""
+
+import pytest
+
+from guard.settings import SettingsError, load
+
+TEXT = "models: {m: {versions: {v: {url: 'http://h'}}, active: v}}\nroutes: [{path: /, format: openai, model: m}]\n"
+
+
+def test_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    """A file saved with a byte order mark loads like any other."""
+    path = tmp_path / "guard.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + TEXT.encode())
+    assert load(path, {}).models
+
+
+@pytest.mark.parametrize(("content", "line"), [(b"a: \xff", 1), (TEXT.encode() + b"state: \xe4\n", 3)])
+def test_other_encodings_are_refused(tmp_path, content, line):
+    """A file that is not UTF-8 is refused, with the line on which it stops being it."""
+    path = tmp_path / "guard.yaml"
+    path.write_bytes(content)
+    with pytest.raises(SettingsError, match=f":{line}: this is not UTF-8; expected text in UTF-8"):
+        load(path, {})
+
+
+@pytest.mark.parametrize(
+    ("rules", "known"),
+    [("rules: {dir: r}", True), ("rules: {dir: null}", False), ("rules: {dir: 7}", False), ("", True)],
+)
+def test_error_knows_where_the_rules_are(tmp_path, rules, known):
+    """With errors elsewhere, the rules can still be found, if the file says where they are."""
+    path = tmp_path / "guard.yaml"
+    path.write_text(f"{TEXT}nonsense: 1\n{rules}\n")
+    with pytest.raises(SettingsError) as caught:
+        load(path, {})
+    assert (caught.value.rules is not None) is known

@@ -1,0 +1,45 @@
+"""The guard and its model as an operator runs them: real processes, found by the line they print when they are ready."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from guard.demo.children import Child
+from guard.journal.reader import exchanges
+
+RULES = Path(__file__).parent.parent.parent / "rules"
+
+
+class Running(NamedTuple):
+    """Where things are: the guard's URL, the model's, and the journal's folder."""
+
+    url: str
+    model: str
+    journal: Path
+    guard: Child
+
+
+@contextmanager
+def serving(folder: Path, config: str, *, data: str = "workers: 1", rules: Path = RULES):
+    """Run `guard model` and `guard serve` with a configuration in which ``{url}`` stands for the model's URL."""
+    with Child("model", ["model", "--listen", "127.0.0.1:0"], folder) as model:
+        url = f"http://{model.first_line()['listening']}"
+        path = folder / "guard.yaml"
+        head = f"data: {{listen: 127.0.0.1:0, {data}}}\nstate: {folder / 'state'}\nrules: {{dir: {rules}}}\n"
+        path.write_text(head + config.format(url=url))
+        with Child("guard", ["serve", "--config", str(path), "--json"], folder) as guard:
+            yield Running(guard.first_line()["listening"], url, folder / "state" / "journal", guard)
+
+
+def journal_of(running: Running, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first finished exchange that is wanted, once it is in the journal."""
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        for exchange in exchanges(running.journal):
+            if exchange["end"] is not None and wanted(exchange):
+                return exchange
+    raise AssertionError("no such exchange in the journal")

@@ -1,0 +1,65 @@
+"""A client of raw bytes: what it sends is what the test wrote, and what it reads is what came."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+PATIENCE = 5.0
+
+
+class Answer(NamedTuple):
+    """One answer as it came."""
+
+    status: int
+    headers: dict[bytes, bytes]
+    body: bytes
+
+
+class Client:
+    """One connection. Every read gives up after a few seconds, so that a test fails where it would hang."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes; a peer that has closed already is the reader's to notice."""
+        self.writer.write(data)
+        try:
+            await asyncio.wait_for(self.writer.drain(), PATIENCE)
+        except ConnectionError:
+            return
+
+    async def answer(self, *, head_only: bool = False) -> Answer:
+        """Read one answer that tells its length."""
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)
+        first, *lines = head[:-4].split(b"\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+        length = 0 if head_only else int(headers.get(b"content-length", b"0"))
+        body = await asyncio.wait_for(self.reader.readexactly(length), PATIENCE)
+        return Answer(int(first.split()[1]), headers, body)
+
+    async def rest(self) -> bytes:
+        """Everything until the peer closes its side; a reset loses what had not been read, as it does for any client."""
+        return await asyncio.wait_for(self.reader.read(), PATIENCE)
+
+    async def read(self, size: int) -> bytes:
+        return await asyncio.wait_for(self.reader.readexactly(size), PATIENCE)
+
+    def half_close(self) -> None:
+        self.writer.write_eof()
+
+    def reset(self) -> None:
+        self.writer.transport.abort()
+
+
+@asynccontextmanager
+async def connected(port: int):
+    """A client for the time of a test."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        yield Client(reader, writer)
+    finally:
+        writer.transport.abort()

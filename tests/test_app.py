@@ -1,0 +1,129 @@
+"""Starting, running and stopping the guard as real processes."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from guard.app import StartError, serve
+from guard.ruleset.bundle import BundleError
+from tests.support.guard import configure, one_model
+from tests.support.processes import journal_of, serving
+
+CONFIG = """
+models: {{chat: {{versions: {{v1: {{url: "{url}"}}}}, active: v1}}}}
+routes: [{{path: /v1/, format: openai, model: chat}}]
+"""
+ASK = {"model": "m", "messages": [{"role": "user", "content": "say: one two three"}]}
+
+
+def chat(url, **more):
+    return httpx.post(f"{url}/v1/chat/completions", json={**ASK, **more}, timeout=10)
+
+
+def test_a_listener_that_is_taken_is_told(tmp_path):
+    """The error names the address; nothing is left running."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = "127.0.0.1:%d" % taken.getsockname()[1]
+        config = configure(tmp_path, one_model("http://127.0.0.1:1") + f"\ndata: {{listen: '{listen}'}}")
+        with pytest.raises(StartError, match=listen):
+            serve(config, ready=print)
+
+
+def test_a_state_folder_that_cannot_be_used_is_told(tmp_path):
+    """A file where the folder should be is an error before anything listens."""
+    config = configure(tmp_path, one_model("http://127.0.0.1:1"))
+    (tmp_path / "state").write_text("")
+    with pytest.raises(StartError, match="state folder"):
+        serve(config, ready=print)
+
+
+def test_broken_rules_are_told(tmp_path):
+    """The guard does not start without the rules it was given."""
+    config = configure(tmp_path, one_model("http://127.0.0.1:1"), rules="- {id: x}")
+    with pytest.raises(BundleError):
+        serve(config, ready=print)
+
+
+def test_sigterm_lets_a_stream_end(tmp_path):
+    """A stream that is open when the guard is told to stop comes to its own end; new connections are refused."""
+    with serving(tmp_path, CONFIG) as running:
+        httpx.post(f"{running.model}/control", json={"delay": 0.5})
+        with httpx.stream("POST", f"{running.url}/v1/chat/completions", json={**ASK, "stream": True}, timeout=10) as answer:
+            running.guard.process.send_signal(signal.SIGTERM)
+            text = "".join(answer.iter_text())
+        assert text.rstrip().endswith("data: [DONE]")
+        assert running.guard.process.wait(10) in {0, -signal.SIGTERM}
+        with pytest.raises(httpx.TransportError):
+            chat(running.url)
+
+
+def test_after_kill_9_every_id_that_a_client_saw_is_in_the_journal(tmp_path):
+    """The process dies in the midst of load; no acknowledged exchange is lost, and a restart serves again."""
+    seen = []
+
+    def ask(url):
+        with httpx.Client(timeout=5) as client:
+            try:
+                while True:
+                    seen.append(client.post(f"{url}/v1/chat/completions", json=ASK).headers["x-guard-id"])
+            except httpx.TransportError:
+                return
+
+    with serving(tmp_path, CONFIG) as running:
+        threads = [threading.Thread(target=ask, args=(running.url,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        while len(seen) < 50:
+            assert chat(running.url).status_code == 200
+        running.guard.process.kill()
+        for thread in threads:
+            thread.join()
+        text = "".join(path.read_text() for path in running.journal.iterdir())
+    assert [id_ for id_ in seen if f'"kind":"prompt","id":"{id_}"' not in text] == []
+
+
+def test_several_workers_share_the_port(tmp_path):
+    """Two workers answer on one port, each with a journal file of its own."""
+    with serving(tmp_path, CONFIG, data="workers: 2") as running:
+        workers = set()
+        for _ in range(1_000):
+            # A connection for each request, so that either worker can take it.
+            id_ = httpx.get(f"{running.url}/v1/models", timeout=10).headers["x-guard-id"]
+            workers.add(id_.split("-")[1])
+            if len(workers) == 2:
+                break
+        assert len(workers) == 2
+        assert len(list(running.journal.glob("*.jsonl"))) == 2
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_the_system_calls_show_durable_before_first_byte(tmp_path):
+    """In the kernel's own order: the prompt's record is written, fdatasync returns, and only then the answer is sent."""
+    with serving(tmp_path, CONFIG) as running:
+        trace = tmp_path / "trace"
+        command = ["strace", "-f", "-qq", "-s", "200", "-e", "trace=write,fdatasync,sendto,writev", "-o", str(trace), "-p"]
+        strace = subprocess.Popen([*command, str(running.guard.process.pid)])
+        try:
+            while "TracerPid:\t0" in Path(f"/proc/{running.guard.process.pid}/status").read_text():
+                assert strace.poll() is None
+            id_ = chat(running.url).headers["x-guard-id"]
+            journal_of(running, lambda exchange: exchange["id"] == id_)
+        finally:
+            strace.terminate()
+            strace.wait(10)
+        lines = trace.read_text().splitlines()
+    prompt = next(n for n, line in enumerate(lines) if "write(" in line and "kind" in line and "prompt" in line and id_ in line)
+    answer = next(n for n, line in enumerate(lines) if "HTTP/1.1 200" in line and id_ in line)
+    model = next(n for n, line in enumerate(lines) if "POST /v1/chat/completions" in line and id_ in line)
+    synced = [n for n, line in enumerate(lines) if "fdatasync" in line and line.rstrip().endswith("= 0")]
+    assert prompt < model < answer
+    assert any(prompt < n < answer for n in synced)
+

@@ -1,0 +1,207 @@
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guard.wire.address import Listen, Networks, Origin, client_address, parse_address, parse_listen, parse_url
+
+TRUSTED = Networks(["10.0.0.0/8", "127.0.0.1/32", "2001:db8:aa::/48", "::1/128"])
+PROXY = "10.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::FFFF:c000:201", "192.0.2.1"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("::", "::"),
+    ],
+)
+def test_addresses_have_one_spelling(text, expected):
+    """However an address is written, it is one value; a mapped IPv4 address is the IPv4 address."""
+    assert str(parse_address(text)) == expected
+
+
+@pytest.mark.parametrize("text", ["", "a", "192.0.2", "192.0.2.1.5", "192.0.2.256", "1::2::3", "192.0.2.1/32", "0x7f000001", "010.0.0.1"])
+def test_what_is_no_address_is_refused(text):
+    """Short, octal and other loose spellings of addresses are not accepted."""
+    with pytest.raises(ValueError, match=r"."):
+        parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "expected"),
+    [
+        ([], "192.0.2.1", None),
+        (["192.0.2.0/24"], "192.0.2.255", "192.0.2.0/24"),
+        (["192.0.2.0/24"], "192.0.3.0", None),
+        (["192.0.2.1"], "192.0.2.1", "192.0.2.1"),
+        (["192.0.2.1"], "::ffff:192.0.2.1", "192.0.2.1"),
+        (["0.0.0.0/0"], "255.255.255.255", "0.0.0.0/0"),
+        (["0.0.0.0/0"], "::1", None),
+        (["::/0"], "192.0.2.1", None),
+        (["2001:db8::/32"], "2001:db8:ffff::1", "2001:db8::/32"),
+        (["2001:db8::/32"], "2001:db9::1", None),
+        (["198.51.100.0/24", "203.0.113.0/25"], "203.0.113.127", "203.0.113.0/25"),
+    ],
+)
+def test_networks_hold_their_addresses(networks, address, expected):
+    """A set gives the network that holds an address, in the words it was given in."""
+    assert Networks(networks).find(parse_address(address)) == expected
+
+
+@given(
+    st.lists(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).flatmap(
+        lambda ip: st.integers(0, ip.max_prefixlen).map(lambda length: ipaddress.ip_network((ip, length), strict=False))
+    ), max_size=8),
+    st.ip_addresses(),
+)  # fmt: skip
+def test_networks_agree_with_the_standard_library(networks, address):
+    """Looking up by prefix length finds a network exactly where asking one after the other does."""
+    found = Networks([str(network) for network in networks]).find(address)
+    holding = {str(network) for network in networks if address in network}
+    assert (found in holding) if holding else (found is None)
+
+
+def forwarded(*values: str) -> list[tuple[bytes, bytes]]:
+    return [(b"x-forwarded-for", value.encode("latin-1")) for value in values]
+
+
+def rfc7239(*values: str) -> list[tuple[bytes, bytes]]:
+    return [(b"forwarded", value.encode("latin-1")) for value in values]
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "expected"),
+    [
+        # No proxy of ours: headers mean nothing.
+        ("192.0.2.1", [], "192.0.2.1"),
+        ("192.0.2.1", forwarded("198.51.100.7"), "192.0.2.1"),
+        ("192.0.2.1", rfc7239("for=198.51.100.7"), "192.0.2.1"),
+        ("192.0.2.1", forwarded("10.0.0.2"), "192.0.2.1"),
+        ("::ffff:192.0.2.1", forwarded("198.51.100.7"), "192.0.2.1"),
+        ("", [], ""),
+        ("", forwarded("198.51.100.7"), ""),
+        # One proxy of ours, which appends.
+        (PROXY, [], PROXY),
+        (PROXY, forwarded("198.51.100.7"), "198.51.100.7"),
+        ("::ffff:10.0.0.1", forwarded("198.51.100.7"), "198.51.100.7"),
+        ("::1", forwarded("198.51.100.7"), "198.51.100.7"),
+        (PROXY, forwarded("1.1.1.1, 198.51.100.7"), "198.51.100.7"),
+        (PROXY, forwarded("1.1.1.1,2.2.2.2,198.51.100.7"), "198.51.100.7"),
+        (PROXY, forwarded("10.9.9.9, 198.51.100.7"), "198.51.100.7"),
+        # Several of ours.
+        (PROXY, forwarded("198.51.100.7, 10.0.0.2"), "198.51.100.7"),
+        (PROXY, forwarded("1.1.1.1, 198.51.100.7, 10.0.0.3, 10.0.0.2"), "198.51.100.7"),
+        (PROXY, forwarded("2001:db8:aa::5, 10.0.0.2"), "2001:db8:aa::5"),
+        (PROXY, forwarded("10.0.0.3, 10.0.0.2"), "10.0.0.3"),
+        # Repeated headers are one list.
+        (PROXY, forwarded("1.1.1.1", "198.51.100.7"), "198.51.100.7"),
+        (PROXY, forwarded("198.51.100.7", "10.0.0.2"), "198.51.100.7"),
+        # How hops may be written.
+        (PROXY, forwarded("  198.51.100.7\t"), "198.51.100.7"),
+        (PROXY, forwarded("198.51.100.7:4711"), "198.51.100.7"),
+        (PROXY, forwarded("2001:db8::7"), "2001:db8::7"),
+        (PROXY, forwarded("[2001:db8::7]"), "2001:db8::7"),
+        (PROXY, forwarded("[2001:db8::7]:4711"), "2001:db8::7"),
+        (PROXY, forwarded("::ffff:198.51.100.7"), "198.51.100.7"),
+        (PROXY, forwarded("198.51.100.7, ::ffff:10.0.0.2"), "198.51.100.7"),
+        (PROXY, forwarded("fe80::1%eth0"), "fe80::1"),
+        # What is no address ends the walk: nothing further left is believed.
+        (PROXY, forwarded("198.51.100.7, unknown"), PROXY),
+        (PROXY, forwarded("198.51.100.7, , 10.0.0.2"), "10.0.0.2"),
+        (PROXY, forwarded("198.51.100.7, "), PROXY),
+        (PROXY, forwarded(""), PROXY),
+        (PROXY, forwarded("198.51.100.7, 10.0.0.2 10.0.0.3"), PROXY),
+        (PROXY, forwarded("198.51.100.7, \xff"), PROXY),
+        # Forwarded, RFC 7239.
+        (PROXY, rfc7239("for=198.51.100.7"), "198.51.100.7"),
+        (PROXY, rfc7239("For=198.51.100.7;proto=https;by=10.0.0.1"), "198.51.100.7"),
+        (PROXY, rfc7239('for=1.1.1.1, for="[2001:db8::7]:4711"'), "2001:db8::7"),
+        (PROXY, rfc7239("proto=https; for=198.51.100.7, for=10.0.0.2"), "198.51.100.7"),
+        (PROXY, rfc7239("for=198.51.100.7", "for=10.0.0.2"), "198.51.100.7"),
+        (PROXY, rfc7239("for=198.51.100.7, for=_hidden"), PROXY),
+        (PROXY, rfc7239("for=198.51.100.7, for=unknown;by=10.0.0.1"), PROXY),
+        (PROXY, rfc7239('for="1.1.1.1, for=198.51.100.7'), "198.51.100.7"),
+        (PROXY, rfc7239("for=198.51.100.7, proto=https;by=10.0.0.1"), PROXY),
+        (PROXY, rfc7239("for=198.51.100.7, "), PROXY),
+        # Names that only look like it.
+        (PROXY, [(b"x_forwarded_for", b"198.51.100.7")], PROXY),
+        (PROXY, [(b"x-real-ip", b"198.51.100.7")], PROXY),
+    ],
+)  # fmt: skip
+def test_client_address(peer, headers, expected):
+    """Forwarding headers are believed as far as our own proxies wrote them, read from the right."""
+    assert client_address(peer, headers, TRUSTED) == expected
+
+
+@pytest.mark.parametrize("headers", [forwarded, rfc7239])
+def test_a_stranger_cannot_change_who_it_is(headers):
+    """A thousand invented addresses from an untrusted peer are one client."""
+    invented = [f"for=203.0.{n // 250}.{n % 250}" if headers is rfc7239 else f"203.0.{n // 250}.{n % 250}" for n in range(1000)]
+    assert {client_address("192.0.2.1", headers(value), TRUSTED) for value in invented} == {"192.0.2.1"}
+
+
+@pytest.mark.parametrize("headers", [forwarded, rfc7239])
+@given(data=st.data())
+def test_nothing_left_of_our_proxies_is_believed(headers, data):
+    """Whatever a client writes into the header before our proxy appends its address, the address is the client's."""
+    told = data.draw(st.text(st.characters(codec="latin-1", exclude_characters="\r\n\x00"), max_size=40))
+    own = "198.51.100.7" if headers is forwarded else "for=198.51.100.7"
+    assert client_address(PROXY, headers(f"{told}, {own}"), TRUSTED) == "198.51.100.7"
+
+
+def test_without_trusted_proxies_the_peer_is_the_client():
+    """With no proxy configured no header is read."""
+    assert client_address(PROXY, forwarded("198.51.100.7"), Networks([])) == PROXY
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("127.0.0.1:8080", Listen("127.0.0.1", 8080)),
+        ("0.0.0.0:0", Listen("0.0.0.0", 0)),
+        ("[::1]:8080", Listen("::1", 8080)),
+        ("localhost:65535", Listen("localhost", 65_535)),
+    ],
+)
+def test_listeners(text, expected):
+    """A listener is a host and a port."""
+    assert parse_listen(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "8080", ":8080", "localhost", "localhost:", "localhost:http", "::1:8080", "a:65536", "a:-1", "a:٣"])
+def test_bad_listeners_are_refused(text):
+    """The error says what was expected."""
+    with pytest.raises(ValueError, match=r"^expected host:port or \[v6\]:port, got "):
+        parse_listen(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "base", "authority"),
+    [
+        ("http://a", Origin("http", "a", 80), "", "a"),
+        ("http://A:9001/", Origin("http", "a", 9001), "", "a:9001"),
+        ("https://a", Origin("https", "a", 443), "", "a"),
+        ("https://a:80/x/y/", Origin("https", "a", 80), "/x/y", "a:80"),
+        ("http://a:443", Origin("http", "a", 443), "", "a:443"),
+        ("http://[::1]:9001/v1", Origin("http", "::1", 9001), "/v1", "[::1]:9001"),
+    ],
+)
+def test_urls(url, origin, base, authority):
+    """A version's URL tells the origin, the base path and the Host that requests carry."""
+    assert parse_url(url) == (origin, base)
+    assert origin.authority == authority
+
+
+@pytest.mark.parametrize(
+    "url", ["", "a", "//a", "ftp://a", "http://", "http:///x", "http://u:p@a", "http://u@a", "http://a?x", "http://a#x", "http://a:x", "http://a:99999", "http://[::1"]
+)  # fmt: skip
+def test_bad_urls_are_refused(url):
+    """Anything but scheme, host, port and path is an error."""
+    with pytest.raises(ValueError, match=r"."):
+        parse_url(url)

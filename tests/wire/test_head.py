@@ -1,0 +1,38 @@
+"""Heads that were parsed once."""
+
+from __future__ import annotations
+
+import pytest
+
+from guard.refusal import Refusal
+from guard.wire.head import AnswerHead, RequestHead
+
+
+def test_a_request_head_is_checked_when_it_is_made():
+    """A head that is no legal request's cannot exist."""
+    with pytest.raises(Refusal):
+        RequestHead([(b"host", b"a"), (b"host", b"b")], "1.1")
+    head = RequestHead([(b"host", b"a"), (b"expect", b"100-continue"), (b"transfer-encoding", b"chunked")], "1.1")
+    assert (head.expects, head.chunked, head.fields[b"host"]) == (True, True, b"a")
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind", "encoded", "chunked"),
+    [
+        ([], b"", False, False),
+        ([(b"content-type", b"Text/Event-Stream; charset=utf-8")], b"text/event-stream", False, False),
+        ([(b"content-encoding", b"gzip")], b"", True, False),
+        ([(b"content-encoding", b"Identity")], b"", False, False),
+        ([(b"transfer-encoding", b"chunked")], b"", False, True),
+    ],
+)
+def test_an_answer_head_tells_what_the_answer_is(headers, kind, encoded, chunked):
+    """Its kind, its coding and its framing, read once."""
+    head = AnswerHead(headers)
+    assert (head.kind, head.encoded, head.chunked) == (kind, encoded, chunked)
+
+
+def test_what_a_connection_header_lists_does_not_go_on():
+    """Hop-by-hop headers end here, also those that the model names itself."""
+    head = AnswerHead([(b"connection", b"x-a"), (b"x-a", b"1"), (b"x-b", b"2"), (b"x-guard-id", b"forged")])
+    assert head.lines == b"x-b: 2\r\nvia: 1.1 guard\r\n"
