@@ -59,8 +59,8 @@ class Worker:
         journal = Journal(journal_folder(self.config), f"w{os.getpid()}", asyncio.get_running_loop())
         proxy = Proxy(self.config, self.policy or make_policy(self.config), journal)
         proxy.start()
-        # What is loaded now lives as long as the worker: keep the collector from going through it again and again. An exchange
-        # is freed by its reference counts, so the collector has little to find and may come seldom.
+        # What is loaded now lives as long as the worker: keep the collector from going through it again and again. An
+        # exchange is freed by its reference counts, so the collector has little to find and may come seldom.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -130,7 +130,9 @@ def _bind(listen: str) -> socket.socket:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        raise StartError(f"cannot listen on {listen}: {error.strerror or error}; is another guard running there?") from error
+        raise StartError(
+            f"cannot listen on {listen}: {error.strerror or error}; is another guard running there?"
+        ) from error
     listener.set_inheritable(True)
     return listener
 

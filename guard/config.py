@@ -20,7 +20,7 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of every part of the configuration: immutable, and an unknown key is an error."""
 
 
-class Http(Section):
+class Http(Section, frozen=True):
     """Bounds on what a client may send and how slowly."""
 
     header_bytes: Size = 65_536
@@ -34,7 +34,7 @@ class Http(Section):
     pipeline: Count = 32
 
 
-class Data(Section):
+class Data(Section, frozen=True):
     """The listener that clients talk to."""
 
     listen: str = "127.0.0.1:8080"
@@ -43,20 +43,20 @@ class Data(Section):
     http: Http = field(default_factory=Http)
 
 
-class Admin(Section):
+class Admin(Section, frozen=True):
     """The listener that operators talk to."""
 
     listen: str = "127.0.0.1:8081"
 
 
-class Identify(Section):
+class Identify(Section, frozen=True):
     """How a request's client is told: whose forwarding headers count, what an unknown key means."""
 
     trusted_proxies: tuple[str, ...] = ()
     unknown: Literal["allow", "refuse"] = "allow"
 
 
-class Client(Section):
+class Client(Section, frozen=True):
     """One caller that is known by its API key; give `key` or `key_hash`, not both."""
 
     key: str | None = None
@@ -64,7 +64,7 @@ class Client(Section):
     account: Name | None = None
 
 
-class Block(Section):
+class Block(Section, frozen=True):
     """One refusal of a client; exactly one of `ip`, `account`, `client`, `key` says whom."""
 
     ip: str | None = None
@@ -74,7 +74,7 @@ class Block(Section):
     reason: str = ""
 
 
-class Limit(Section):
+class Limit(Section, frozen=True):
     """A bound on the use that each subject of kind `per` may make."""
 
     per: Literal["client", "account", "address", "route", "global"]
@@ -83,7 +83,7 @@ class Limit(Section):
     concurrency: Count | None = None
 
 
-class Upstream(Section):
+class Upstream(Section, frozen=True):
     """How the guard talks to model endpoints."""
 
     connect_timeout: Seconds = 5.0
@@ -95,7 +95,7 @@ class Upstream(Section):
     answer_bytes: Size = 33_554_432
 
 
-class Version(Section):
+class Version(Section, frozen=True):
     """One model version: where it answers, as whom the guard calls it, under which model name."""
 
     url: str
@@ -104,7 +104,7 @@ class Version(Section):
     ca: str | None = None
 
 
-class Model(Section):
+class Model(Section, frozen=True):
     """A model as clients know it, and the versions that can serve it."""
 
     versions: Annotated[dict[Name, Version], Meta(min_length=1)]
@@ -112,7 +112,7 @@ class Model(Section):
     fallback: tuple[Name, ...] = ()
 
 
-class Route(Section):
+class Route(Section, frozen=True):
     """Which requests go to which model, and how their bodies are read.
 
     The first route whose `path` is a prefix of the request's path, and whose `names` (globs; none: any) match the
@@ -130,7 +130,7 @@ class Route(Section):
     output: tuple[str, ...] = ()
 
 
-class Rules(Section):
+class Rules(Section, frozen=True):
     """Where rules are and what matches them."""
 
     dir: str | None = "rules"
@@ -138,13 +138,13 @@ class Rules(Section):
     hold_back: Annotated[int, Meta(ge=16, le=4096)] = 256
 
 
-class Journal(Section):
+class Journal(Section, frozen=True):
     """Where the evidence goes; relative to `state`."""
 
     dir: str = "journal"
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """A whole configuration file."""
 
     models: Annotated[dict[Name, Model], Meta(min_length=1)]

@@ -25,13 +25,14 @@ ASK = {"model": "m", "messages": [{"role": "user", "content": "say: one two thre
 
 
 def chat(url, **more):
+    """One request."""
     return httpx.post(f"{url}/v1/chat/completions", json={**ASK, **more}, timeout=10)
 
 
 def test_a_listener_that_is_taken_is_told(tmp_path):
     """The error names the address; nothing is left running."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        listen = "127.0.0.1:%d" % taken.getsockname()[1]
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
         config = configure(tmp_path, one_model("http://127.0.0.1:1") + f"\ndata: {{listen: '{listen}'}}")
         with pytest.raises(StartError, match=listen):
             serve(config, ready=print)
@@ -56,7 +57,9 @@ def test_sigterm_lets_a_stream_end(tmp_path):
     """A stream that is open when the guard is told to stop comes to its own end; new connections are refused."""
     with serving(tmp_path, CONFIG) as running:
         httpx.post(f"{running.model}/control", json={"delay": 0.5})
-        with httpx.stream("POST", f"{running.url}/v1/chat/completions", json={**ASK, "stream": True}, timeout=10) as answer:
+        with httpx.stream(
+            "POST", f"{running.url}/v1/chat/completions", json={**ASK, "stream": True}, timeout=10
+        ) as answer:
             running.guard.process.send_signal(signal.SIGTERM)
             text = "".join(answer.iter_text())
         assert text.rstrip().endswith("data: [DONE]")
@@ -106,10 +109,21 @@ def test_several_workers_share_the_port(tmp_path):
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_the_system_calls_show_durable_before_first_byte(tmp_path):
-    """In the kernel's own order: the prompt's record is written, fdatasync returns, and only then the answer is sent."""
+    """In the kernel's own order: the prompt is written, fdatasync returns, and only then the answer is sent."""
     with serving(tmp_path, CONFIG) as running:
         trace = tmp_path / "trace"
-        command = ["strace", "-f", "-qq", "-s", "200", "-e", "trace=write,fdatasync,sendto,writev", "-o", str(trace), "-p"]
+        command = [
+            "strace",
+            "-f",
+            "-qq",
+            "-s",
+            "400",
+            "-e",
+            "trace=write,fdatasync,sendto,writev",
+            "-o",
+            str(trace),
+            "-p",
+        ]
         strace = subprocess.Popen([*command, str(running.guard.process.pid)])
         try:
             while "TracerPid:\t0" in Path(f"/proc/{running.guard.process.pid}/status").read_text():
@@ -120,10 +134,11 @@ def test_the_system_calls_show_durable_before_first_byte(tmp_path):
             strace.terminate()
             strace.wait(10)
         lines = trace.read_text().splitlines()
-    prompt = next(n for n, line in enumerate(lines) if "write(" in line and "kind" in line and "prompt" in line and id_ in line)
+    prompt = next(
+        n for n, line in enumerate(lines) if "write(" in line and "kind" in line and "prompt" in line and id_ in line
+    )
     answer = next(n for n, line in enumerate(lines) if "HTTP/1.1 200" in line and id_ in line)
     model = next(n for n, line in enumerate(lines) if "POST /v1/chat/completions" in line and id_ in line)
     synced = [n for n, line in enumerate(lines) if "fdatasync" in line and line.rstrip().endswith("= 0")]
     assert prompt < model < answer
     assert any(prompt < n < answer for n in synced)
-

@@ -121,15 +121,18 @@ def collect_around(
 
     The members beside it are mostly names, settings and counts, and are passed over quickly.
     """
-    into: tuple[list[str], ...] = (texts, others, [])
     fields, rest = shape.fields, shape.rest
     for key, value in document.items():
+        kind = type(value)
         if key == name:
             read(value, texts, others)
-        elif type(value) is str and (key in fields or key in NAMES):
-            if value:
-                into[fields.get(key, rest).kind].append(value)
-        elif key not in NAMES or (value and type(value) not in NUMBERS and not _only_counts(value)):
+        elif kind in NUMBERS and key in NAMES:
+            continue
+        elif kind is str and (key in fields or key in NAMES):
+            sort = fields.get(key, rest).kind
+            if value and sort != SKIP:
+                (texts if sort == TEXT else others).append(value)
+        elif key not in NAMES or (value and not _only_counts(value)):
             collect({key: value}, shape, texts, others)
 
 

@@ -1,8 +1,8 @@
 """The lines of the journal, made from an exchange.
 
-``prompt`` is written before the request goes to a model, ``part`` while a long answer streams, ``outcome`` at the end; they share
-the exchange's ``id``. An exchange that ends before it is forwarded has one line, an outcome that also says what a prompt would.
-Texts are as they came; a body that is not UTF-8 stands as ``body_base64``.
+``prompt`` is written before the request goes to a model, ``part`` while a long answer streams, ``outcome`` at the end;
+they share the exchange's ``id``. An exchange that ends before it is forwarded has one line, an outcome that also says
+what a prompt would. Texts are as they came; a body that is not UTF-8 stands as ``body_base64``.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
 
 
 def _timings(exchange: Exchange) -> dict[str, int]:
-    """Microseconds: all of it, waiting for models, the guard's own until the answer began, and until the client's first byte."""
+    """Microseconds: all of it, waiting for models, the guard's own until the answer began, and until the client's
+    first byte.
+    """
     received_at = exchange.received_at
     total = int((monotonic() - received_at) * 1e6)
     return {

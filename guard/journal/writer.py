@@ -1,10 +1,11 @@
-"""Appending records so that what is acknowledged is on disk: one write per loop turn, `fdatasync` in a thread of its own.
+"""Appending records so that what is acknowledged is on disk: one write per loop turn, `fdatasync` in a thread of its
+own.
 
-A record's life: `add` puts it into the batch of the current turn; at the turn's end the batch is written, and only then do the
-actions that were waiting for the write (sending the request to its model) run; the sync thread makes the batch durable, and
-then the actions that were waiting for that (the first byte to the client) run. A file whose write or sync failed is never
-written again: what the kernel then holds of it is unknown (Rebello et al., "Can Applications Recover from fsync Failures?",
-USENIX ATC 2020). Everything waiting on it fails, and the next batch opens a new file.
+A record's life: `add` puts it into the batch of the current turn; at the turn's end the batch is written, and only
+then do the actions that were waiting for the write (sending the request to its model) run; the sync thread makes the
+batch durable, and then the actions that were waiting for that (the first byte to the client) run. A file whose write
+or sync failed is never written again: what the kernel then holds of it is unknown (Rebello et al., "Can Applications
+Recover from fsync Failures?", USENIX ATC 2020). Everything waiting on it fails, and the next batch opens a new file.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ logger = logging.getLogger("guard.journal")
 RETRY_SECONDS = 1.0
 # What nobody waits for is written with the next thing that somebody does, or after this.
 LAZY_SECONDS = 0.005
-# Group commit: when this many batches came during one sync, the load is high, and gathering a little longer before the next
-# costs each of them less than a sync of its own would cost them all.
+# Group commit: when this many batches came during one sync, the load is high, and gathering a little longer before the
+# next costs each of them less than a sync of its own would cost them all.
 SIBLINGS = 3
 GATHER_SECONDS = 0.001
 
@@ -147,7 +148,9 @@ class Journal:
         self._segment: Segment | None = self._open()
 
     def add(self, line: bytes, then: Action) -> Batch:
-        """Take one record (a line with its newline); `then(True)` runs when it is written, `then(False)` when it cannot be."""
+        """Take one record (a line with its newline); `then(True)` runs when it is written, `then(False)` when it
+        cannot be.
+        """
         batch = self._batch
         batch.lines.append(line)
         batch.after_write.append(then)

@@ -53,7 +53,9 @@ def load_salt(state: Path) -> bytes:
         pass
     salt = path.read_bytes()
     if len(salt) != SALT_BYTES:
-        raise ValueError(f"{path}: expected {SALT_BYTES} bytes, found {len(salt)}; restore it from a backup or delete it")
+        raise ValueError(
+            f"{path}: expected {SALT_BYTES} bytes, found {len(salt)}; restore it from a backup or delete it"
+        )
     return salt
 
 

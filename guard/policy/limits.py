@@ -1,7 +1,8 @@
 """How much each caller may ask: requests by GCRA, and how many at once.
 
-GCRA, the generic cell rate algorithm (ITU-T I.371, annex A), keeps one number a subject: the theoretical arrival time (TAT) of
-the next request if all came evenly spaced. A request is in time while its TAT runs ahead of the clock by no more than the burst.
+GCRA, the generic cell rate algorithm (ITU-T I.371, annex A), keeps one number a subject: the theoretical arrival time
+(TAT) of the next request if all came evenly spaced. A request is in time while its TAT runs ahead of the clock by no
+more than the burst.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Limit(NamedTuple):
     requests: str
     interval: float | None
     window: float
-    count: int
+    quota: int
     burst: int
     concurrency: int | None
 
@@ -46,7 +47,9 @@ def parse_limit(limit: config.Limit) -> Limit:
         return Limit(key, limit.per, "", None, 0.0, 0, 0, limit.concurrency)
     count, _, unit = limit.requests.partition("/")
     window = UNITS[unit]
-    return Limit(key, limit.per, limit.requests, window / int(count), window, int(count), limit.burst, limit.concurrency)
+    return Limit(
+        key, limit.per, limit.requests, window / int(count), window, int(count), limit.burst, limit.concurrency
+    )
 
 
 class Limits:
@@ -74,7 +77,8 @@ class Meters:
 
         Args:
             limits: what is in force.
-            subject_of: tells the subject for a limit's `per` (``client``: ``acme-app``); None: the limit does not apply.
+            subject_of: tells the subject for a limit's `per` (``client``: ``acme-app``); None: the limit does not
+                apply.
             now: monotonic seconds.
 
         Returns:
@@ -118,7 +122,9 @@ class Meters:
                 del running[subject]
 
     def sweep(self, now: float) -> None:
-        """Forget subjects whose burst is whole again, so that memory follows the callers of the moment, not of all time."""
+        """Forget subjects whose burst is whole again, so that memory follows the callers of the moment, not of all
+        time.
+        """
         for times in self._arrivals.values():
             for subject in [subject for subject, arrival in times.items() if arrival <= now]:
                 del times[subject]

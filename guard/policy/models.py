@@ -85,7 +85,9 @@ class Routes:
 
 
 def _model(name: str, entry: config.Model) -> Model:
-    return Model(name, tuple(Version(name, version, entry.versions[version]) for version in (entry.active, *entry.fallback)))
+    return Model(
+        name, tuple(Version(name, version, entry.versions[version]) for version in (entry.active, *entry.fallback))
+    )
 
 
 def _tls(origin: Origin, ca: str | None) -> ssl.SSLContext | None:

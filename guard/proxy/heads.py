@@ -8,13 +8,14 @@ from guard.formats.registry import format_for
 from guard.refusal import Refusal
 from guard.wire.headers import STATUS_LINES
 
-
 DEFAULT = format_for("openai")
 
 
 def journal_unavailable() -> Refusal:
     """The refusal when what happens could not be written down: the guard then fails closed."""
-    return Refusal(503, "journal_unavailable", "the guard cannot keep its records now", headers=((b"retry-after", b"1"),))
+    return Refusal(
+        503, "journal_unavailable", "the guard cannot keep its records now", headers=((b"retry-after", b"1"),)
+    )
 
 
 def format_of(exchange: Exchange) -> Format:
@@ -40,7 +41,10 @@ def refusal_answer(exchange: Exchange, refusal: Refusal) -> tuple[bytes, bytes]:
     body = format_of(exchange).error(refusal.status, refusal.code, refusal.message)
     lines = b"".join([b"%b: %b\r\n" % field for field in refusal.headers])
     keep = exchange.keep_alive and exchange.complete and not refusal.close
-    framing = b"content-type: application/json\r\ncontent-length: %d\r\n%b" % (len(body), connection_line(exchange, keep=keep))
+    framing = b"content-type: application/json\r\ncontent-length: %d\r\n%b" % (
+        len(body),
+        connection_line(exchange, keep=keep),
+    )
     return answer_head(exchange, refusal.status, lines, framing), b"" if exchange.method == "HEAD" else body
 
 

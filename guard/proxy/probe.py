@@ -39,7 +39,12 @@ class Probe:
         keep = exchange.keep_alive and exchange.complete and not self.client.draining
         self.client.write(
             b"%bcontent-type: application/json\r\ncontent-length: %d\r\n%b\r\n%b"
-            % (STATUS_LINES[status], len(body), b"" if keep else b"connection: close\r\n", b"" if exchange.method == "HEAD" else body)
+            % (
+                STATUS_LINES[status],
+                len(body),
+                b"" if keep else b"connection: close\r\n",
+                b"" if exchange.method == "HEAD" else body,
+            )
         )
         self.client.finish(keep_alive=keep)
 

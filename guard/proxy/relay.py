@@ -26,11 +26,13 @@ logger = logging.getLogger("guard.proxy")
 
 
 class Relay:
-    """Meets the client's connection, the model's connection and the journal, each of which calls it when something came."""
+    """Meets the client's connection, the model's connection and the journal, each of which calls it when something
+    came.
+    """
 
     __slots__ = (
-        "answer", "batch", "begun", "client", "deadline", "exchange", "finished", "forwarded", "give_up_at", "proxy", "tried",
-        "upstream",
+        "answer", "batch", "begun", "client", "deadline", "exchange", "finished", "forwarded", "give_up_at", "proxy",
+        "tried", "upstream",
     )  # fmt: skip
 
     def __init__(self, proxy: Proxy, client: ServerConnection, exchange: Exchange) -> None:
@@ -50,7 +52,7 @@ class Relay:
     # The client's connection calls.
 
     def head(self) -> None:
-        """The request's head is there; a refusal waits for as much of the body as comes along, for the journal's sake."""
+        """The request's head is there; a refusal waits for what comes along of the body, for the journal."""
         self._run(HEAD)
 
     def request_complete(self) -> None:
@@ -91,7 +93,7 @@ class Relay:
 
     # The journal calls.
 
-    def forward(self, written: bool) -> None:  # noqa: FBT001 -- an `Action` of the journal
+    def forward(self, written: bool) -> None:
         """The prompt is written down: now it may go to a model."""
         if self.finished:
             return
@@ -163,7 +165,11 @@ class Relay:
         else:
             timeout = "timeout" in error
             self.refuse(
-                Refusal(504 if timeout else 502, "upstream_timeout" if timeout else "upstream_error", _upstream_message(timeout)),
+                Refusal(
+                    504 if timeout else 502,
+                    "upstream_timeout" if timeout else "upstream_error",
+                    _upstream_message(timeout),
+                ),
                 end="upstream_error",
             )
 
@@ -307,7 +313,7 @@ class Relay:
             self.client.finish(keep_alive=exchange.keep_alive and exchange.complete and not refusal.close)
 
 
-def nothing_waits(_written: bool) -> None:  # noqa: FBT001 -- an `Action` of the journal
+def nothing_waits(_written: bool) -> None:
     """The action after a write that is only made soon because its sync is waited for."""
 
 
@@ -316,5 +322,5 @@ def internal_error() -> Refusal:
     return Refusal(500, "internal_error", "the guard met a fault of its own")
 
 
-def _upstream_message(timeout: bool) -> str:  # noqa: FBT001 -- a plain choice of words
+def _upstream_message(timeout: bool) -> str:
     return "no model version answered in time" if timeout else "no model version could answer"

@@ -41,6 +41,7 @@ class Streamed:
         relay.when_durable(self._begin)
 
     def body(self, data: bytes) -> None:
+        """Take some of the body."""
         if self.ended:
             return
         try:
@@ -51,6 +52,7 @@ class Streamed:
             self.truncated(str(error))
 
     def close(self) -> None:
+        """The body is whole: match what was pending, and end the stream."""
         if self.ended:
             return
         try:
@@ -65,6 +67,7 @@ class Streamed:
         self._end("complete")
 
     def truncated(self, error: str) -> None:
+        """The body will not become whole: say so in the stream, and break it off."""
         exchange = self.relay.exchange
         if exchange.attempts[-1].error is None:
             exchange.attempts[-1].error = error
@@ -72,6 +75,7 @@ class Streamed:
         self._end("truncated")
 
     def cut(self) -> None:
+        """The client has left: keep what there is, for the journal."""
         self._keep_rest()
 
     # Within.
@@ -101,7 +105,7 @@ class Streamed:
         if self.sent_bytes >= PART_BYTES:
             self._write_part()
 
-    def _begin(self, durable: bool) -> None:  # noqa: FBT001 -- an `Action` of the journal
+    def _begin(self, durable: bool) -> None:
         relay = self.relay
         exchange = relay.exchange
         if relay.finished:

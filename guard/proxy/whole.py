@@ -34,12 +34,14 @@ class Whole:
         self.size = 0
 
     def body(self, data: bytes) -> None:
+        """Take some of the body."""
         self.size += len(data)
         self.chunks.append(data)
         if self.size > self.relay.proxy.upstream.answer_bytes:
             self.truncated(f"the answer is over {self.relay.proxy.upstream.answer_bytes} bytes")
 
     def close(self) -> None:
+        """The body is whole: judge it, and give it out when its prompt is on disk."""
         relay = self.relay
         exchange = relay.exchange
         body = self._read()
@@ -54,7 +56,7 @@ class Whole:
         relay.when_durable(self._give)
 
     def truncated(self, error: str) -> None:
-        # Nothing has gone out yet, so the client gets an honest error in place of half an answer.
+        """The body will not become whole: nothing has gone out yet, so the client gets an honest error."""
         relay = self.relay
         relay.exchange.output = [self._read().decode(errors="replace")]
         if relay.exchange.attempts[-1].error is None:
@@ -62,6 +64,7 @@ class Whole:
         relay.refuse(Refusal(502, "upstream_error", ENDED_BADLY), end="truncated")
 
     def cut(self) -> None:
+        """The client has left: keep what there is, for the journal."""
         body = self._read()
         if body and not self.relay.exchange.output:
             self.relay.exchange.output = [body.decode(errors="replace")]
@@ -69,7 +72,7 @@ class Whole:
     def _read(self) -> bytes:
         return self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
 
-    def _give(self, durable: bool) -> None:  # noqa: FBT001 -- an `Action` of the journal
+    def _give(self, durable: bool) -> None:
         relay = self.relay
         exchange = relay.exchange
         if relay.finished:

@@ -1,7 +1,7 @@
 """The path of a request: what is decided about it, in which order.
 
-Each stage is a plain function of an exchange, without I/O; it refuses by raising `Refusal`. What needs only the head of the
-request runs before its body is read.
+Each stage is a plain function of an exchange, without I/O; it refuses by raising `Refusal`. What needs only the head
+of the request runs before its body is read.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ def limit(exchange: Exchange, meters: Meters) -> None:
         return
     now = monotonic()
     verdict = meters.admit(limits, partial(_subject, exchange), now)
-    if type(verdict) is Denied:
+    if isinstance(verdict, Denied):
         remaining = meters.remaining(verdict.limit, _subject(exchange, verdict.limit.per) or "", now)
         raise Refusal(429, "rate_limit_exceeded", _message(verdict), headers=_headers(verdict, remaining))
     exchange.held = verdict
@@ -51,9 +51,9 @@ def _headers(denied: Denied, remaining: int) -> tuple[tuple[bytes, bytes], ...]:
     if denied.what == "requests":
         name = limit.per.encode()
         headers += [
-            (b"ratelimit-policy", b'"%b";q=%d;w=%d' % (name, limit.count, limit.window)),
+            (b"ratelimit-policy", b'"%b";q=%d;w=%d' % (name, limit.quota, limit.window)),
             (b"ratelimit", b'"%b";r=%d;t=%d' % (name, remaining, seconds)),
-            (b"x-ratelimit-limit-requests", b"%d" % limit.count),
+            (b"x-ratelimit-limit-requests", b"%d" % limit.quota),
             (b"x-ratelimit-remaining-requests", b"%d" % remaining),
             (b"x-ratelimit-reset-requests", b"%.3gs" % denied.retry_after),
         ]

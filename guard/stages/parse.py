@@ -14,7 +14,8 @@ JSON_STARTS = frozenset(b"{[")
 def parse(exchange: Exchange, _meters: Meters) -> None:
     """Fill in the document, the prompt and the bytes to forward. A request without a body has nothing to read.
 
-    Whatever the ``Content-Type`` says, a body that looks like JSON is read as JSON, because a model server may do so too.
+    Whatever the ``Content-Type`` says, a body that looks like JSON is read as JSON, because a model server may do so
+    too.
     """
     coding = exchange.head.fields.get(b"content-encoding")
     if coding is not None and coding.strip().lower() != b"identity":
@@ -22,7 +23,11 @@ def parse(exchange: Exchange, _meters: Meters) -> None:
     body = exchange.body
     if not body:
         return
-    if body[0] in JSON_STARTS or b"json" in exchange.head.fields.get(b"content-type", b"").lower() or body.lstrip()[:1] in (b"{", b"["):
+    if (
+        body[0] in JSON_STARTS
+        or b"json" in exchange.head.fields.get(b"content-type", b"").lower()
+        or body.lstrip()[:1] in (b"{", b"[")
+    ):
         _parse_json(exchange)
     else:
         _not_understood(exchange, 415, "unsupported_media_type", "expected a JSON body")

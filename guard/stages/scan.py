@@ -1,4 +1,4 @@
-"""Scan: match the output rules, on a whole answer or while it streams, so that nothing of a blocked match is released."""
+"""Scan: match the output rules, on a whole answer or a stream, so that nothing of a blocked match is released."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def scan_whole(exchange: Exchange, output: Output) -> None:
 class StreamScan:
     """Matches an answer while it streams, one matcher for each channel of text, and decides which pieces may go out.
 
-    A text on a channel whose name begins with ``=`` is whole in itself (see `StreamReader`) and matched alone.
-    Pieces leave in the order they came. One leaves when all text it carries, on every channel, is past the point where a
+    A text on a channel whose name begins with ``=`` is whole in itself (see `StreamReader`) and matched alone. Pieces
+    leave in the order they came. One leaves when all text it carries, on every channel, is past the point where a
     blocking match could still begin.
     """
 

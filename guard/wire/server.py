@@ -16,7 +16,7 @@ import httptools
 from guard.config import Http
 from guard.exchange import Exchange, Headers
 from guard.refusal import Refusal
-from guard.wire.framing import bad_request, check_target
+from guard.wire.framing import bad_request, check_method, check_target
 from guard.wire.head import RequestHead
 from guard.wire.repeat import Repeat, repeat_of
 
@@ -30,6 +30,7 @@ NEVER = float("inf")
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 1_048_576
 WRITE_HIGH_WATER = 65_536
+MAX_CHUNKS = 1_024  # a chunk of two bytes costs fifty for as long as it is kept apart
 NO_HEAD = RequestHead([], "1.0")
 
 
@@ -99,7 +100,10 @@ class ServerConnection(asyncio.Protocol):
         self.pattern = ("", "", False, True)
         self.header_bytes = 0
         self.chunks: list[bytes] = []
+        self.gathered = bytearray()
         self.body_bytes = 0
+        self.progress = 0
+        self.unfinished = 0
 
     # The transport's calls.
 
@@ -121,8 +125,6 @@ class ServerConnection(asyncio.Protocol):
         if self.handler is not None:
             self.handler.client_left()
             self.handler = self.current = None
-        elif self.reading is not None and not self.reading.complete:
-            self.service.open(self, self.reading).client_left()
         self.reading = None
 
     def data_received(self, data: bytes) -> None:
@@ -135,13 +137,12 @@ class ServerConnection(asyncio.Protocol):
                 self._take_repeated(body)
                 return
             self.repeat = None
-            self.deadline = monotonic() + self.http.header_timeout
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(Refusal(501, "upgrade_not_supported", "protocol upgrades are not supported here", close=True))
         except httptools.HttpParserError as error:
-            self._refuse(_cause(error))
+            self._stop(error)
+        if self.arriving:
+            self._bound_unfinished(len(data))
         if self.current is not None and self.current.refusal is not None and self.handler is not None:
             self.handler.request_complete()
         elif between and self.again:
@@ -160,12 +161,17 @@ class ServerConnection(asyncio.Protocol):
     # The parser's calls.
 
     def on_message_begin(self) -> None:
+        if self.deaf:
+            raise bad_request("the connection is closing")
         self.arriving = True
+        if self.current is None:
+            self.deadline = monotonic() + self.http.header_timeout
         self.target = b""
         self.headers = []
         self.length = None
         self.header_bytes = 0
         self.chunks = []
+        self.gathered = bytearray()
         self.body_bytes = 0
         self.reading = None
 
@@ -181,6 +187,7 @@ class ServerConnection(asyncio.Protocol):
         if self.reading is not None:
             return  # a trailer: it never becomes a header
         name = name.lower()
+        value = value.rstrip(b" \t")
         if name == b"content-length":
             if self.length is not None:
                 raise bad_request("the header content-length stands twice")
@@ -193,9 +200,13 @@ class ServerConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         parser = self.parser
         self.reading = exchange = Exchange()
+        exchange.head = NO_HEAD
         exchange.peer = self.peer
-        exchange.method = parser.get_method().decode("ascii")
+        exchange.method = method = parser.get_method().decode("ascii")
         exchange.target = self.target.decode("latin-1")
+        check_method(method)
+        if parser.should_upgrade():
+            raise Refusal(501, "upgrade_not_supported", "protocol upgrades are not supported here", close=True)
         if self.target != self.checked_target:
             check_target(self.target)
             self.checked_target = self.target
@@ -218,8 +229,6 @@ class ServerConnection(asyncio.Protocol):
             self.deadline = monotonic() + self.http.body_timeout
         if self.current is None:
             self._start(exchange)
-            if head.expects and exchange.refusal is None and not exchange.http10:
-                self._expect(exchange)
         elif len(self.waiting) >= self.http.pipeline:
             raise bad_request("too many requests ahead of their answers")
         else:
@@ -230,14 +239,16 @@ class ServerConnection(asyncio.Protocol):
         if self.body_bytes > self.http.body_bytes:
             raise self._body_too_large()
         self.chunks.append(data)
+        if len(self.chunks) >= MAX_CHUNKS:
+            self.gathered += b"".join(self.chunks)
+            self.chunks = []
 
     def on_message_complete(self) -> None:
         exchange = self.reading
         if exchange is None or self.deaf:
             return
         self.arriving = False
-        chunks = self.chunks
-        exchange.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        exchange.body = self._take_body()
         exchange.complete = True
         exchange.received_at = monotonic()
         self.deadline = NEVER
@@ -256,6 +267,8 @@ class ServerConnection(asyncio.Protocol):
         """The answer in progress is written to its end: go on with the next request, or close."""
         exchange = self.current
         self.current = self.handler = None
+        if self.reading is exchange:
+            self.reading = None
         if exchange is None or self.closing:
             return
         if not keep_alive or self.draining or not exchange.complete:
@@ -276,7 +289,7 @@ class ServerConnection(asyncio.Protocol):
     def shutdown(self) -> None:
         """The server drains (uvicorn's call): close when idle, else after the answer in progress."""
         self.draining = True
-        if self.current is None:
+        if self.current is None and not self.arriving:
             self._close(linger=False)
 
     def sweep(self, now: float) -> None:
@@ -300,6 +313,8 @@ class ServerConnection(asyncio.Protocol):
         self.handler = handler = self.service.open(self, exchange)
         if exchange.refusal is None:
             handler.head()
+        if exchange.head.expects and exchange.refusal is None and not exchange.http10:
+            self._expect(exchange)
 
     def _expect_repeat(self, data: bytes) -> None:
         """The head came a second time: if `data` was one whole request, the next one like it will need no parser."""
@@ -336,7 +351,7 @@ class ServerConnection(asyncio.Protocol):
     def _expect(self, exchange: Exchange) -> None:
         if exchange.head.fields[b"expect"].lower() != b"100-continue":
             exchange.refusal = Refusal(417, "expectation_failed", "only 100-continue can be expected", close=True)
-        else:
+        elif not exchange.complete:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -348,7 +363,7 @@ class ServerConnection(asyncio.Protocol):
             exchange.head = NO_HEAD
             exchange.peer = self.peer
             exchange.target = self.target.decode("latin-1")
-        exchange.body = b"".join(self.chunks)
+        exchange.body = self._take_body()
         exchange.received_at = monotonic()
         exchange.refusal = exchange.refusal or refusal
         if self.current is None:
@@ -357,6 +372,36 @@ class ServerConnection(asyncio.Protocol):
             self.waiting.append(exchange)
         if self.current is exchange and self.handler is not None:
             self.handler.request_complete()
+
+    def _take_body(self) -> bytes:
+        chunks, self.chunks = self.chunks, []
+        if self.gathered:
+            gathered, self.gathered = self.gathered, bytearray()
+            return bytes(gathered + b"".join(chunks))
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _stop(self, error: httptools.HttpParserError) -> None:
+        """The parser has stopped, by itself or because one of its calls raised."""
+        cause = error.__context__
+        if self.deaf:
+            return
+        if cause is None:
+            self._refuse(bad_request(f"the request is not valid HTTP: {error}"))
+        elif isinstance(cause, Refusal):
+            self._refuse(cause)
+        else:
+            # What is at fault cannot be trusted with an answer; the client must not wait for one either.
+            logger.error("a request met a fault in the guard", exc_info=cause)
+            self.deaf = self.closing = True
+            self.transport.abort()
+
+    def _bound_unfinished(self, size: int) -> None:
+        """httptools keeps a field until it is whole and calls nobody meanwhile; nor does it for what surrounds a chunk's size."""
+        progress = len(self.target) + self.header_bytes + self.body_bytes
+        self.unfinished = self.unfinished + size if progress == self.progress else 0
+        self.progress = progress
+        if self.unfinished > self.http.header_bytes and not self.deaf:
+            self._refuse(_headers_too_large(f"over {self.http.header_bytes} bytes"))
 
     def _hold_reading(self) -> None:
         if self.waiting and self.transport.is_reading():
@@ -375,6 +420,7 @@ class ServerConnection(asyncio.Protocol):
             self.deadline = monotonic() + LINGER_SECONDS
             self.transport.write_eof()
         else:
+            self.deadline = monotonic() + self.http.write_timeout
             self.transport.close()
 
     def _discard(self, size: int) -> None:
@@ -385,13 +431,3 @@ class ServerConnection(asyncio.Protocol):
 
 def _headers_too_large(what: str) -> Refusal:
     return Refusal(431, "headers_too_large", f"the header fields are {what}", close=True)
-
-
-def _cause(error: httptools.HttpParserError) -> Refusal:
-    cause = error.__context__
-    if isinstance(cause, Refusal):
-        return cause
-    if cause is not None:
-        logger.error("a request met a fault in the guard", exc_info=cause)
-        return Refusal(500, "internal_error", "the guard met a fault of its own", close=True)
-    return bad_request(f"the request is not valid HTTP: {error}")

@@ -46,7 +46,9 @@ async def test_what_a_model_says_of_the_guard_is_not_believed(tmp_path):
     """A model cannot forge the guard's own headers, nor hop-by-hop ones."""
 
     async def script(call):
-        await call.answer(b"{}", extra=b"x-guard-id: forged\r\nkeep-alive: 5\r\nconnection: x-mine\r\nx-mine: 1\r\nx-kept: 1\r\n")
+        await call.answer(
+            b"{}", extra=b"x-guard-id: forged\r\nkeep-alive: 5\r\nconnection: x-mine\r\nx-mine: 1\r\nx-kept: 1\r\n"
+        )
 
     text = CONFIG.replace("blocks: [{ip: 127.0.0.1}]", "")
     async with model(script) as served, guard(tmp_path, text.replace("http://127.0.0.1:1", served.url)) as running:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -78,15 +79,14 @@ async def test_what_is_open_at_the_end_is_told_so(tmp_path):
         await call.chunk(chat_delta("Going on and on"))
         await call.closed.wait()
 
-    async with model(talk) as served:
-        async with guard(tmp_path, one_model(served.url)) as running:
-            reader, writer = await running.open()
-            writer.write(raw_request({"model": "m", "stream": True, "messages": []}))
-            await reader.readuntil(b"on and on")
-            running.proxy.stop()
-            rest = await reader.read()
-            writer.close()
-            [exchange] = await running.journal()
+    async with model(talk) as served, guard(tmp_path, one_model(served.url)) as running:
+        reader, writer = await running.open()
+        writer.write(raw_request({"model": "m", "stream": True, "messages": []}))
+        await reader.readuntil(b"on and on")
+        running.proxy.stop()
+        rest = await reader.read()
+        writer.close()
+        [exchange] = await running.journal()
     assert b"event: error" in rest
     assert exchange["end"] == "truncated"
     assert exchange["output"] == ["Going on and on"]
@@ -95,10 +95,10 @@ async def test_what_is_open_at_the_end_is_told_so(tmp_path):
 def journal_descriptors(folder):
     """The descriptors of this process that are files of the journal."""
     found = set()
-    for name in os.listdir("/proc/self/fd"):
+    for link in Path("/proc/self/fd").iterdir():
         try:
-            if os.readlink(f"/proc/self/fd/{name}").startswith(str(folder / "state" / "journal")):
-                found.add(int(name))
+            if str(link.readlink()).startswith(str(folder / "state" / "journal")):
+                found.add(int(link.name))
         except OSError:
             continue
     return found

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from tests.support.guard import guard, one_model, raw_request
-from tests.support.model import answer_chat, chat_answer, chat_delta, model, stream_of
+from tests.support.model import answer_chat, chat_answer, chat_delta, model
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,9 @@ async def test_prompt_rules_block_flag_or_watch(tmp_path, content, status, end, 
         ("repeat: false", 502, "v1", 1),
     ],
 )
-async def test_a_version_that_cannot_be_reached_is_passed_over_where_the_route_allows(tmp_path, route, status, served_by, errors):
+async def test_a_version_that_cannot_be_reached_is_passed_over_where_the_route_allows(
+    tmp_path, route, status, served_by, errors
+):
     """The fallback answers when the active version refuses connections, and every attempt is in the journal."""
     async with model() as gone:
         pass

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import orjson
-import pytest
-
-from tests.support.guard import guard, one_model, raw_request
-from tests.support.model import answer_chat, chat_answer, chat_delta, model, stream_of
+from tests.support.guard import guard, one_model
+from tests.support.model import model
 
 
 async def test_the_request_to_the_model_is_built_anew(tmp_path):
-    """Hop-by-hop headers, those that Connection lists, and forwarding headers end at the guard; the rest goes through."""
+    """Hop-by-hop headers, those that Connection lists, and forwarding headers end here; the rest goes through."""
     async with model() as served, guard(tmp_path, one_model(served.url)) as running:
         await running.chat(
             headers={

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from tests.support.guard import guard, one_model, raw_request
-from tests.support.model import answer_chat, chat_answer, chat_delta, model, stream_of
+from tests.support.model import chat_delta, model, stream_of
 
 
 async def test_a_stream_passes_as_it_comes(tmp_path):
@@ -35,7 +35,11 @@ async def test_a_stream_passes_as_it_comes(tmp_path):
                     lines.append(line)
                     turn.set()
         [exchange] = await running.journal()
-    assert [orjson.loads(line[6:])["choices"][0]["delta"]["content"] for line in lines[:3]] == ["One ", "two ", "three."]
+    assert [orjson.loads(line[6:])["choices"][0]["delta"]["content"] for line in lines[:3]] == [
+        "One ",
+        "two ",
+        "three.",
+    ]
     assert lines[3] == "data: [DONE]"
     assert exchange["output"] == ["One two three."]
     assert exchange["end"] == "complete"
@@ -125,7 +129,11 @@ ASK = {"model": "m", "stream": True, "messages": [{"role": "user", "content": "h
         (b"application/x-ndjson", [b'{"text":"one"}\n{"te', b'xt":"two"}\n'], "onetwo"),
         (b"text/plain; charset=utf-8", [b"caf\xc3", b"\xa9 au lait"], "café au lait"),
         (b"audio/mpeg", [b"\xff\xfb\x90", b"\x00\x01"], None),
-        (b"text/event-stream", [b'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\r\n', b"\r\n: ping\r\n\r\n"], "x"),
+        (
+            b"text/event-stream",
+            [b'data: {"choices":[{"index":0,"delta":{"content":"x"}}]}\r\n', b"\r\n: ping\r\n\r\n"],
+            "x",
+        ),
     ],
 )
 async def test_streams_of_other_kinds_pass_unchanged(tmp_path, kind, pieces, output):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-import orjson
 import pytest
 
-from tests.support.guard import guard, one_model, raw_request
-from tests.support.model import answer_chat, chat_answer, chat_delta, model, stream_of
+from tests.support.guard import guard, one_model
+from tests.support.model import chat_answer, model
 
 
 async def test_an_answer_comes_back_unchanged_and_both_sides_are_in_the_journal(tmp_path):

@@ -37,9 +37,12 @@ class Call:
         self.writer.write(data)
         await self.writer.drain()
 
-    async def answer(self, body: bytes, *, status: int = 200, kind: bytes = b"application/json", extra: bytes = b"") -> None:
+    async def answer(
+        self, body: bytes, *, status: int = 200, kind: bytes = b"application/json", extra: bytes = b""
+    ) -> None:
         await self.send(
-            b"HTTP/1.1 %d X\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b" % (status, kind, len(body), extra, body)
+            b"HTTP/1.1 %d X\r\ncontent-type: %b\r\ncontent-length: %d\r\n%b\r\n%b"
+            % (status, kind, len(body), extra, body)
         )
 
     async def begin_stream(self, kind: bytes = b"text/event-stream") -> None:

@@ -1,4 +1,4 @@
-"""The guard and its model as an operator runs them: real processes, found by the line they print when they are ready."""
+"""The guard and its model as an operator runs them: processes, found by the line they print when ready."""
 
 from __future__ import annotations
 

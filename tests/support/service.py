@@ -112,9 +112,15 @@ class Service:
 class Counted(ServerConnection):
     """A server connection that says how many bytes it was given, so that a test can cut a stream where it wants."""
 
+    service: Service
+
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self.service.received += len(data)
+        self.service.changed.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
         self.service.changed.set()
 
 

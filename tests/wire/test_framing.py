@@ -39,7 +39,7 @@ LEGAL = {
         request(b"TRANSFER-ENCODING: Chunked", body=b"1\r\na\r\n0\r\n\r\n"), ("POST", "/v1/x", b"a")
     ),
     "space after the coding": (
-        request(b"Transfer-Encoding: chunked \t", body=b"1\r\na\r\n0\r\n\r\n"), ("POST", "/v1/x", b"a")
+        request(b"Transfer-Encoding: chunked  ", body=b"1\r\na\r\n0\r\n\r\n"), ("POST", "/v1/x", b"a")
     ),
     "version 1.0 without host": (request(line=b"GET / HTTP/1.0", host=None), ("GET", "/", b"")),
     "version 1.0 with a body": (
