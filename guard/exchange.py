@@ -32,58 +32,62 @@ class Attempt:
 class Exchange:
     """One request and its answer, filled in as it passes through the stages; the journal is written from it.
 
-    Header names are lower-case. Fields ending in `_at` are `time.monotonic()` seconds; `at` is seconds since the epoch.
-    Defaults stand on the class, so that making one costs only what the request really brought.
+    Header names are lower-case. Fields ending in `_at` are `time.monotonic()` seconds (0.0: not yet); `at` is seconds
+    since the epoch. `head` is set by whoever makes the exchange, `policy` and `identity` when a worker takes it.
     """
 
-    # What the wire saw.
-    peer: str = ""
-    method: str = ""
-    target: str = ""
-    path: str = ""
-    head: RequestHead
-    http10: bool = False
-    keep_alive: bool = True
-    body: bytes = b""
-    complete: bool = False
+    __slots__ = (
+        "address", "answer", "at", "attempts", "body", "canonical", "complete", "confidence", "document", "end",
+        "findings", "first_byte_at", "head", "held", "http10", "id", "identity", "keep_alive", "method", "output",
+        "overhead", "path", "peer", "policy", "prompt", "received_at", "refusal", "route", "routes", "status", "target",
+        "usage", "version", "waited",
+    )  # fmt: skip
 
-    # Who and when.
-    id: str = ""
-    at: float = 0.0
-    received_at: float = 0.0
-    address: str = ""
+    head: RequestHead
+    policy: Policy
     identity: Identity
 
-    # What was decided.
-    policy: Policy
-    routes: tuple[Route, ...] = ()
-    route: Route | None = None
-    document: Any = None
-    prompt: Prompt | None = None
-    canonical: bytes | None = None
-    findings: list[Finding]
-    refusal: Refusal | None = None
-    held: tuple[tuple[dict[str, int], str], ...] = ()
-
-    # What the model did.
-    version: Version | None = None
-    attempts: list[Attempt]
-    waited: float = 0.0
-    overhead: float = 0.0
-    first_byte_at: float = 0.0
-    output: list[str] | list[tuple[str, str]]
-    usage: dict[str, int] | None = None
-    confidence: dict[str, Any] | None = None
-
-    # What the client got.
-    status: int = 0
-    answer: bytes = b""
-    end: str = ""
-
     def __init__(self) -> None:
-        self.findings = []
-        self.attempts = []
-        self.output = []
+        # What the wire saw.
+        self.peer = ""
+        self.method = ""
+        self.target = ""
+        self.path = ""
+        self.http10 = False
+        self.keep_alive = True
+        self.body = b""
+        self.complete = False
+
+        # Who and when.
+        self.id = ""
+        self.at = 0.0
+        self.received_at = 0.0
+        self.address = ""
+
+        # What was decided.
+        self.routes: tuple[Route, ...] = ()
+        self.route: Route | None = None
+        self.document: Any = None
+        self.prompt: Prompt | None = None
+        self.canonical: bytes | None = None
+        self.findings: list[Finding] = []
+        self.refusal: Refusal | None = None
+        self.held: tuple[tuple[dict[str, int], str], ...] = ()
+
+        # What the model did; times in seconds.
+        self.version: Version | None = None
+        self.attempts: list[Attempt] = []
+        self.waited = 0.0
+        self.overhead = 0.0
+        self.first_byte_at = 0.0
+        self.output: list[str] | list[tuple[str, str]] = []
+        self.usage: dict[str, int] | None = None
+        self.confidence: dict[str, Any] | None = None
+
+        # What the client got.
+        self.status = 0
+        self.answer = b""
+        self.end = ""
 
     def note(self, rule: str, target: str, mode: str, action: str) -> None:
         """Keep that a rule matched; `target` is ``prompt`` or ``output``, `mode` and `action` as the rule has them."""

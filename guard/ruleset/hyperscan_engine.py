@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from threading import local
+from typing import NamedTuple
 
 import hyperscan
 
@@ -19,10 +20,22 @@ from guard.ruleset.render import render_text
 PLAIN = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_SINGLEMATCH
 PREFILTER = PLAIN | hyperscan.HS_FLAG_PREFILTER
 
-Expression = tuple[int, str, int]  # the number reported, the expression, its flags
 Callback = Callable[[int, int, int, int, object], bool | None]
 
 NONE: tuple[int, ...] = ()
+
+
+class Expression(NamedTuple):
+    """One thing to compile, numbered by its place. (Compiling is quadratic in how many share a number.)
+
+    Attributes:
+        rule: number of the rule that it belongs to.
+        confirm: says whether what the prefilter found is there; None: it is.
+    """
+
+    rule: int
+    text: str
+    confirm: Callable[[str], bool] | None = None
 
 
 class HyperscanEngine:
@@ -32,22 +45,15 @@ class HyperscanEngine:
 
     def search(self, rules: Sequence[Terms]) -> Search:
         """See `Engine.search`."""
-        confirms: list[tuple[int, Callable[[str], bool]]] = []
-        expressions: list[Expression] = []
-        for number, terms in enumerate(rules):
-            for pattern in terms.patterns:
-                if pattern.confirm:
-                    expressions.append((len(rules) + len(confirms), pattern.written("hyperscan"), PREFILTER))
-                    confirms.append((number, searcher(pattern)))
-            expressions.extend(_plain(number, terms))
-        database = _compile(expressions, hyperscan.HS_MODE_BLOCK, rules)
-        return _searching(database, len(rules), confirms)
+        expressions = _expressions(rules)
+        return _searching(_compile(expressions, hyperscan.HS_MODE_BLOCK, rules), expressions)
 
     def stream(self, rules: Sequence[Terms]) -> Callable[[], TextStream]:
         """See `Engine.stream`."""
-        expressions = [expression for number, terms in enumerate(rules) for expression in _plain(number, terms)]
+        expressions = _expressions(rules)
         threads = _Threads(_compile(expressions, hyperscan.HS_MODE_STREAM, rules))
-        return lambda: _Stream(threads)
+        owners = [expression.rule for expression in expressions]
+        return lambda: _Stream(threads, owners)
 
 
 class _Threads(local):
@@ -70,7 +76,7 @@ def _collector(hits: list[int]) -> Callback:
     return on_match
 
 
-def _searching(database: hyperscan.Database, count: int, confirms: list[tuple[int, Callable[[str], bool]]]) -> Search:
+def _searching(database: hyperscan.Database, expressions: list[Expression]) -> Search:
     threads = _Threads(database)
     scan = database.scan
 
@@ -80,10 +86,9 @@ def _searching(database: hyperscan.Database, count: int, confirms: list[tuple[in
         scan(text.encode(), own["callback"], 0, None, own["scratch"])
         if not hits:
             return NONE
-        found = [number for number in hits if number < count]
-        found += [rule for rule, found_in in [confirms[n - count] for n in hits if n >= count] if found_in(text)]
+        found = [expressions[number] for number in hits]
         hits.clear()
-        return found
+        return [rule for rule, _, confirm in found if confirm is None or confirm(text)]
 
     return search
 
@@ -91,10 +96,11 @@ def _searching(database: hyperscan.Database, count: int, confirms: list[tuple[in
 class _Stream:
     """One text in pieces, in hyperscan's streaming mode; its state is a few hundred bytes."""
 
-    __slots__ = ("_keep", "_scan", "_stream", "_threads")
+    __slots__ = ("_keep", "_owners", "_scan", "_stream", "_threads")
 
-    def __init__(self, threads: _Threads) -> None:
+    def __init__(self, threads: _Threads, owners: list[int]) -> None:
         self._threads = threads
+        self._owners = owners
         # The binding does not keep these alive, and a stream outlives the thread's own space when threads come and go.
         self._keep = (threads.database, threads.callback)
         self._stream: hyperscan.Stream | None = threads.database.stream(threads.callback)
@@ -104,7 +110,7 @@ class _Stream:
     def feed(self, text: str) -> Sequence[int]:
         threads = self._threads
         self._scan(text.encode(), 0, threads.scratch, threads.callback)
-        return _drain(threads.hits)
+        return self._drain(threads.hits) if threads.hits else NONE
 
     def close(self) -> Sequence[int]:
         threads = self._threads
@@ -112,7 +118,12 @@ class _Stream:
         if stream is None:
             return NONE
         stream.close(match_event_handler=threads.callback)
-        return _drain(threads.hits)
+        return self._drain(threads.hits)
+
+    def _drain(self, hits: list[int]) -> Sequence[int]:
+        found = [self._owners[number] for number in hits]
+        hits.clear()
+        return found
 
     def __del__(self) -> None:
         # May run in the middle of a scan: it must not touch the thread's scratch space and hits.
@@ -124,24 +135,22 @@ def _ignore(_number: int, _start: int, _end: int, _flags: int, _context: object)
     """The callback of a stream that nobody listens to any more."""
 
 
-def _drain(hits: list[int]) -> Sequence[int]:
-    if not hits:
-        return NONE
-    found = hits.copy()
-    hits.clear()
-    return found
-
-
-def _plain(number: int, terms: Terms) -> list[Expression]:
-    literals = [(number, render_text(literal, "hyperscan"), PLAIN) for literal in terms.literals]
-    return literals + [(number, p.written("hyperscan"), PLAIN) for p in terms.patterns if not p.confirm]
+def _expressions(rules: Sequence[Terms]) -> list[Expression]:
+    expressions = []
+    for number, terms in enumerate(rules):
+        expressions += [Expression(number, render_text(literal, "hyperscan")) for literal in terms.literals]
+        for pattern in terms.patterns:
+            confirm = searcher(pattern) if pattern.confirm else None
+            expressions.append(Expression(number, pattern.written("hyperscan"), confirm))
+    return expressions
 
 
 def _compile(expressions: list[Expression], mode: int, rules: Sequence[Terms]) -> hyperscan.Database:
     database = hyperscan.Database(mode=mode)
-    numbers, texts, flags = zip(*expressions, strict=True)
+    texts = [expression.text.encode() for expression in expressions]
+    flags = [PLAIN if expression.confirm is None else PREFILTER for expression in expressions]
     try:
-        database.compile(expressions=[text.encode() for text in texts], ids=numbers, elements=len(texts), flags=flags)
+        database.compile(expressions=texts, ids=range(len(texts)), elements=len(texts), flags=flags)
     except hyperscan.HyperscanError as error:
         raise EngineError(str(error), _faults(mode, rules)) from error
     return database

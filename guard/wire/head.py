@@ -41,16 +41,16 @@ class AnswerHead:
     Attributes:
         lines: the header lines that are the client's to see.
         kind: content type, lower case, without parameters.
-        chunked: the body comes in chunks.
+        coding: transfer coding, lower case; empty: none.
         encoded: the body is in a content coding, although none was asked for.
     """
 
-    __slots__ = ("chunked", "encoded", "headers", "kind", "lines")
+    __slots__ = ("coding", "encoded", "headers", "kind", "lines")
 
     def __init__(self, headers: Headers) -> None:
         fields = dict(headers)
         self.headers = headers
         self.lines = returned(headers, dropped_by_connection(headers) if b"connection" in fields else frozenset())
         self.kind = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
-        self.chunked = b"transfer-encoding" in fields
+        self.coding = b",".join([value.lower() for name, value in headers if name == b"transfer-encoding"])
         self.encoded = fields.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}

@@ -39,6 +39,7 @@ class Pool:
         self.open: set[UpstreamConnection] = set()
         self.opening: dict[Taker, asyncio.Task[None]] = {}
         self.waiting: deque[Taker] = deque()
+        self.closed = False
 
     def __repr__(self) -> str:
         return (
@@ -74,9 +75,12 @@ class Pool:
 
     def give_back(self, connection: UpstreamConnection) -> None:
         """The exchange on `connection` is over and nothing is unread."""
-        if self.waiting:
+        if self.closed:
+            connection.abandon()
+        elif self.waiting:
             self.waiting.popleft().connected(connection)
         else:
+            connection.idle_since = monotonic()
             self.idle.append(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:
@@ -95,6 +99,7 @@ class Pool:
 
     def close(self) -> None:
         """Close everything that is idle; what is busy closes when its exchange ends."""
+        self.closed = True
         for connection in list(self.idle):
             connection.abandon()
 
@@ -111,7 +116,7 @@ class Pool:
                 )
         except TimeoutError:
             self._done(taker, lambda: failed(f"connect timeout after {self.bounds.connect_timeout:g} s"))
-        except (OSError, ssl.CertificateError) as error:
+        except (OSError, UnicodeError) as error:  # the latter for names that cannot even be asked for
             self._done(taker, lambda reason=error.strerror or str(error): failed(f"cannot connect: {reason}"))  # type: ignore[misc]
         else:
             self.open.add(connection)
@@ -119,4 +124,5 @@ class Pool:
 
     def _done(self, taker: Taker, then: Callable[[], None]) -> None:
         self.opening.pop(taker, None)
+        self._serve_waiting()
         then()

@@ -68,7 +68,7 @@ class ServerConnection(asyncio.Protocol):
 
     def __init__(
         self,
-        config: Config,
+        config: Config | None,  # noqa: ARG002 -- uvicorn hands it to every protocol
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
@@ -116,7 +116,7 @@ class ServerConnection(asyncio.Protocol):
         self.service.connections.add(self)
         self.deadline = monotonic() + self.http.header_timeout
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio tells it
         self.connections.discard(self)
         self.service.connections.discard(self)
         self.closing = True
@@ -215,6 +215,7 @@ class ServerConnection(asyncio.Protocol):
         if self.headers != head.headers or version != head.version:
             head = self.head = RequestHead(self.headers, version)
             self.again = False
+            self.repeat = None
         else:
             self.again = True
         exchange.head = head

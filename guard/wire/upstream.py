@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 import httptools
@@ -56,6 +55,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.status = 0
         self.begun = False
         self.header_bytes = 0
+        self.unfinished = 0
+        self.told = False
         self.interim = 0
         self.head_only = False
         self.until_close = False
@@ -74,7 +75,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.receiver = receiver
         self.headers = []
         self.length = None
-        self.header_bytes = self.interim = 0
+        self.header_bytes = self.interim = self.unfinished = 0
         self.head_only = head_only
         if head_only:
             self.repeat = None
@@ -102,6 +103,7 @@ class UpstreamConnection(asyncio.Protocol):
             return
         whole = not self.begun
         self.begun = True
+        self.told = False
         try:
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -116,6 +118,8 @@ class UpstreamConnection(asyncio.Protocol):
             if whole and self.again and self.reusable:
                 self._expect_repeat(data)
             self._complete()
+        else:
+            self._bound_unfinished(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.receiver is not None and self.until_close and exc is None:
@@ -137,6 +141,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self.in_body:
             return  # a trailer: it never becomes a header
         name = name.lower()
+        value = value.rstrip(b" \t")
         if name != b"content-length":
             self.headers.append((name, value))
         elif self.length is None:
@@ -145,9 +150,12 @@ class UpstreamConnection(asyncio.Protocol):
             raise BadAnswer("Content-Length stands twice")
 
     def on_headers_complete(self) -> None:
+        self.told = True
         status = self.parser.get_status_code()
         if status == 101 or self.parser.should_upgrade():
             raise BadAnswer("an upgrade nobody asked for")
+        if not 100 <= status <= 599:
+            raise BadAnswer(f"a status that does not exist: {status}")
         if status < 200:
             self.interim += 1
             self.headers = []
@@ -159,14 +167,16 @@ class UpstreamConnection(asyncio.Protocol):
         if receiver is None:
             return
         head = self.head
-        if self.headers != head.headers:
+        if self.headers != head.headers or status != self.status:
             head = self.head = AnswerHead(self.headers)
             self.again = False
             self.repeat = None
         else:
             self.again = True
+        if head.coding not in {b"", b"chunked"}:
+            raise BadAnswer("a transfer coding nobody asked for")
         # llhttp has no word for "the answer to HEAD", so its state after one is of no further use.
-        self.until_close = not self.head_only and ends_with_connection(status, self.length, chunked=head.chunked)
+        self.until_close = not self.head_only and ends_with_connection(status, self.length, chunked=head.coding != b"")
         self.reusable = self.parser.should_keep_alive() and not self.until_close and not self.head_only
         self.in_body = True
         self.done = self.head_only
@@ -174,6 +184,7 @@ class UpstreamConnection(asyncio.Protocol):
         receiver.answer_head(status, head, self.length)
 
     def on_body(self, data: bytes) -> None:
+        self.told = True
         if self.receiver is not None and not self.done:
             self.receiver.answer_body(data)
 
@@ -181,6 +192,12 @@ class UpstreamConnection(asyncio.Protocol):
         self.done = self.in_body
 
     # Within.
+
+    def _bound_unfinished(self, size: int) -> None:
+        """httptools keeps a field until it is whole and calls nobody meanwhile; nor does it for what surrounds a chunk's size."""
+        self.unfinished = 0 if self.told else self.unfinished + size
+        if self.unfinished > MAX_HEADER_BYTES and self.receiver is not None:
+            self._fail("bad answer: header fields too large")
 
     def _expect_repeat(self, data: bytes) -> None:
         """The head came a second time: if `data` was one whole answer, the next one like it will need no parser."""
@@ -202,7 +219,8 @@ class UpstreamConnection(asyncio.Protocol):
         if receiver is None:
             return
         if self.reusable:
-            self.idle_since = monotonic()
+            if not self.transport.is_reading():
+                self.transport.resume_reading()  # a slow client had it paused
             self.pool.give_back(self)
         else:
             self.pool.forget(self)

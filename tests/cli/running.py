@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,32 @@ def guard(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         check=False,
         **options,
     )
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a command in a session of its own; it is ended in any case, and given the time to end what it started."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "guard.cli", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def first_line(process: subprocess.Popen[str]) -> Any:
+    """The next line of JSON that a command prints."""
+    assert process.stdout is not None
+    return json.loads(process.stdout.readline())
 
 
 def configure(folder: Path, text: str = CONFIG, rule: str = RULE) -> str:

@@ -1,23 +1,24 @@
 """`guard demo`, from its first process to its last."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
+from pathlib import Path
 
+import httpx
 import pytest
+import yaml
 
 from guard.demo.story import STORY
-from tests.cli.running import guard
-
-COMMAND = [sys.executable, "-m", "guard.cli", "demo"]
+from tests.cli.running import first_line, guard, started
 
 
-def processes(session: int) -> list[int]:
-    """The processes of a session, all of which a demo started in it must end."""
-    found = subprocess.run(["ps", "-s", str(session), "-o", "pid="], capture_output=True, text=True, check=False)
-    return [int(word) for word in found.stdout.split()]
+def answers(url: str) -> bool:
+    """Whether something listens there."""
+    try:
+        httpx.get(url)
+    except httpx.TransportError:
+        return False
+    return True
 
 
 def test_story_goes_as_told():
@@ -41,11 +42,12 @@ def test_story_on_the_screen():
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_nothing_is_left_behind(number, code):
     """However the demo is ended, the processes it started and its folder are gone with it."""
-    with subprocess.Popen([*COMMAND, "--json"], stdout=subprocess.PIPE, start_new_session=True) as process:
-        assert process.stdout is not None
-        document = json.loads(process.stdout.readline())
-        assert len(processes(process.pid)) == 3
-        os.kill(process.pid, number)
+    with started("demo", "--json") as process:
+        document = first_line(process)
+        config = Path(document["config"])
+        versions = yaml.safe_load(config.read_text())["models"]["chat"]["versions"]
+        assert [answers(url) for url in (document["url"], versions["v1"]["url"])] == [True, True]
+        process.send_signal(number)
         assert process.wait(20) == code
-    assert processes(process.pid) == []
-    assert not os.path.exists(document["config"])  # noqa: PTH110  a plain question
+    assert [answers(url) for url in (document["url"], versions["v1"]["url"])] == [False, False]
+    assert not config.parent.exists()

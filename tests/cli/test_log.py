@@ -2,15 +2,13 @@
 
 import json
 import signal
-import subprocess
-import sys
 
 import pytest
 from click.testing import CliRunner
 
 from guard.cli import main
 from guard.journal.reader import find
-from tests.cli.running import configure, exchange, record
+from tests.cli.running import configure, exchange, first_line, record, started
 
 
 def log(path, *arguments):
@@ -85,13 +83,11 @@ def test_torn_line_is_told_on_stderr(path, tmp_path):
 
 def test_following_goes_on(path, tmp_path):
     """-f tells the newest, then each exchange as it ends, until Ctrl-C, which is exit code 130 and no traceback."""
-    command = [sys.executable, "-m", "guard.cli", "log", "tail", "-f", "-n", "1", "--json", "--config", path]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert json.loads(process.stdout.readline())["id"] == "id-11"
+    with started("log", "tail", "-f", "-n", "1", "--json", "--config", path) as process:
+        assert first_line(process)["id"] == "id-11"
         record(tmp_path, *exchange("id-12", 12))
-        assert json.loads(process.stdout.readline())["id"] == "id-12"
+        assert first_line(process)["id"] == "id-12"
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130
-        assert process.stderr.read() == b"\n"
+        assert process.stderr is not None
+        assert process.stderr.read() == "\n"

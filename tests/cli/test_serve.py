@@ -1,37 +1,22 @@
 """`guard serve`."""
 
-import json
 import socket
-import subprocess
-import sys
 
 import httpx
 import pytest
 from click.testing import CliRunner
 
 from guard.cli import main
-from tests.cli.running import CONFIG, RULE, configure, guard
+from tests.cli.running import CONFIG, RULE, configure, first_line, guard, started
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_serving(tmp_path, workers):
     """The guard says where it listens, answers there, and ends well when it is told to stop."""
-    command = [
-        sys.executable,
-        "-m",
-        "guard.cli",
-        "serve",
-        "--json",
-        "--workers",
-        workers,
-        "--config",
-        configure(tmp_path),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        url = json.loads(process.stdout.readline())["listening"]
-        with httpx.Client(transport=httpx.HTTPTransport(retries=5)) as client:
-            assert client.get(f"{url}/healthz", timeout=20).status_code == 200
+    with started("serve", "--json", "--workers", workers, "--config", configure(tmp_path)) as process:
+        url = first_line(process)["listening"]
+        with httpx.Client(transport=httpx.HTTPTransport(retries=5), timeout=20) as client:
+            assert client.get(f"{url}/healthz").status_code == 200
         process.terminate()
         assert process.wait(20) in (0, -15)
 

@@ -1,3 +1,5 @@
+from time import monotonic
+
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -102,3 +104,14 @@ def test_hyperscan_names_the_pattern_that_it_refuses():
     with pytest.raises(EngineError) as error:
         ENGINES[0].search([terms("fine"), terms(regex=["a", refused])])
     assert [(number, source) for number, source, _ in error.value.faults] == [(1, refused)]
+
+
+@engines
+def test_a_rule_with_ten_thousand_phrases_compiles_in_a_moment(engine):
+    """A long phrase list is one rule, and compiling it must not grow with the square of its length."""
+    phrases = [f"{number * 7919 % 10_007} bottles" for number in range(10_000)]
+    began = monotonic()
+    search = engine.search([terms(*phrases)])
+    assert monotonic() - began < 15
+    assert set(search("there are 7919 bottles")) == {0}
+    assert set(search("there are no bottles")) == set()

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from guard.config import Upstream
 from guard.exchange import Headers
 from guard.wire.address import Origin
+from guard.wire.head import AnswerHead
 from guard.wire.pool import Pool
 from guard.wire.upstream import UpstreamConnection
 
@@ -129,10 +130,10 @@ class Taker:
         if self.request is not None:
             connection.send(self, self.request, head_only=self.head_only)
 
-    def answer_head(self, status: int, headers: Headers) -> None:
+    def answer_head(self, status: int, head: AnswerHead, length: bytes | None) -> None:  # noqa: ARG002
         self.events.append("head")
         self.status = status
-        self.headers = headers
+        self.headers = head.headers
 
     def answer_body(self, data: bytes) -> None:
         if self.events[-1] != "body":

@@ -24,12 +24,12 @@ class Running(NamedTuple):
 
 
 @contextmanager
-def serving(folder: Path, config: str, *, data: str = "workers: 1", rules: Path = RULES):
+def serving(folder: Path, config: str, *, data: str = "workers: 1", rules: Path | None = RULES):
     """Run `guard model` and `guard serve` with a configuration in which ``{url}`` stands for the model's URL."""
     with Child("model", ["model", "--listen", "127.0.0.1:0"], folder) as model:
         url = f"http://{model.first_line()['listening']}"
         path = folder / "guard.yaml"
-        head = f"data: {{listen: 127.0.0.1:0, {data}}}\nstate: {folder / 'state'}\nrules: {{dir: {rules}}}\n"
+        head = f"data: {{listen: 127.0.0.1:0, {data}}}\nstate: {folder / 'state'}\nrules: {{dir: {rules or 'null'}}}\n"
         path.write_text(head + config.format(url=url))
         with Child("guard", ["serve", "--config", str(path), "--json"], folder) as guard:
             yield Running(guard.first_line()["listening"], url, folder / "state" / "journal", guard)

@@ -17,19 +17,20 @@ def test_a_request_head_is_checked_when_it_is_made():
 
 
 @pytest.mark.parametrize(
-    ("headers", "kind", "encoded", "chunked"),
+    ("headers", "kind", "encoded", "coding"),
     [
-        ([], b"", False, False),
-        ([(b"content-type", b"Text/Event-Stream; charset=utf-8")], b"text/event-stream", False, False),
-        ([(b"content-encoding", b"gzip")], b"", True, False),
-        ([(b"content-encoding", b"Identity")], b"", False, False),
-        ([(b"transfer-encoding", b"chunked")], b"", False, True),
+        ([], b"", False, b""),
+        ([(b"content-type", b"Text/Event-Stream; charset=utf-8")], b"text/event-stream", False, b""),
+        ([(b"content-encoding", b"gzip")], b"", True, b""),
+        ([(b"content-encoding", b"Identity")], b"", False, b""),
+        ([(b"transfer-encoding", b"Chunked")], b"", False, b"chunked"),
+        ([(b"transfer-encoding", b"gzip"), (b"transfer-encoding", b"chunked")], b"", False, b"gzip,chunked"),
     ],
 )
-def test_an_answer_head_tells_what_the_answer_is(headers, kind, encoded, chunked):
+def test_an_answer_head_tells_what_the_answer_is(headers, kind, encoded, coding):
     """Its kind, its coding and its framing, read once."""
     head = AnswerHead(headers)
-    assert (head.kind, head.encoded, head.chunked) == (kind, encoded, chunked)
+    assert (head.kind, head.encoded, head.coding) == (kind, encoded, coding)
 
 
 def test_what_a_connection_header_lists_does_not_go_on():
