@@ -12,8 +12,8 @@ from msgspec import Meta, Struct, field
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 Size = Annotated[int, Meta(ge=1)]
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-Rate = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,11}/(s|min|h)$")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+Rate = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,11}/(s|min|h)\Z")]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -103,13 +103,21 @@ def _network(text: str, path: Path, report: Report) -> None:
 
 
 def blocks(config: Config, report: Report) -> None:
-    """A block says whom in exactly one way."""
+    """A block says whom in exactly one way, and a client or account in it is a known one: else it would stop nobody."""
+    known = {"client": set(config.clients), "account": {client.account for client in config.clients.values()}}
     for index, block in enumerate(config.blocks):
         named = [field for field in ("ip", "account", "client", "key") if getattr(block, field) is not None]
         found = "it names " + (" and ".join(named) or "nobody")
         path: Path = ("blocks", index)
         if _block_sound(block, path, report):
             report.check(len(named) == 1, path, found, "exactly one of ip, account, client, key")
+        for field, names in known.items():
+            name = getattr(block, field)
+            if name is not None and report.sound(("clients",)):
+                there = name in names
+                report.check(
+                    there, (*path, field), f"there is no {field} {shown(name)} in clients", "one that is there"
+                )
 
 
 def _block_sound(block: Block, path: Path, report: Report) -> bool:

@@ -19,7 +19,8 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read a configuration file; `${NAME}` is taken from `environ` where a key may stand.
 
     The relative paths in it (`state`, `rules.dir`, `ca`) come back absolute: they count from the file's own folder, so
-    that a configuration means the same wherever the guard is started.
+    that a configuration means the same wherever the guard is started. Only where there are no rules, the current
+    directory is looked in too, for a configuration that lies elsewhere and uses the rules of a checkout.
 
     Raises:
         SettingsError: with every error in the file, in the order of its lines.
@@ -68,5 +69,11 @@ def _settled(config: Config, folder: Path) -> Config:
         name: replace(client, key_hash=client.key_hash.lower()) if client.key_hash else client
         for name, client in config.clients.items()
     }
-    rules = replace(config.rules, dir=absolute(config.rules.dir)) if config.rules.dir else config.rules
+    rules = replace(config.rules, dir=_rules_folder(config.rules.dir, folder)) if config.rules.dir else config.rules
     return replace(config, models=models, clients=clients, rules=rules, state=absolute(config.state))
+
+
+def _rules_folder(place: str, folder: Path) -> str:
+    beside = (folder / place).resolve()
+    here = Path(place).resolve()
+    return str(here if here.is_dir() and not beside.exists() else beside)

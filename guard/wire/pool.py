@@ -117,7 +117,8 @@ class Pool:
         except TimeoutError:
             self._done(taker, lambda: failed(f"connect timeout after {self.bounds.connect_timeout:g} s"))
         except (OSError, UnicodeError) as error:  # the latter for names that cannot even be asked for
-            self._done(taker, lambda reason=error.strerror or str(error): failed(f"cannot connect: {reason}"))  # type: ignore[misc]
+            reason = getattr(error, "strerror", None) or error
+            self._done(taker, lambda reason=str(reason): failed(f"cannot connect: {reason}"))  # type: ignore[misc]
         else:
             self.open.add(connection)
             self._done(taker, lambda: taker.connected(connection))

@@ -8,6 +8,7 @@ import yaml
 
 from guard.settings import SettingsError, load
 
+KNOWN = {"b": {"key": "k", "account": "a"}}
 VERSIONS = {"v1": {"url": "http://h:1"}, "v2": {"url": "http://h:2"}}
 
 
@@ -142,11 +143,13 @@ def test_networks(tmp_path, text, expected):
         ({}, "blocks[0]: it names nobody"),
         ({"reason": "x"}, "blocks[0]: it names nobody"),
         ({"account": "a", "client": "b"}, "blocks[0]: it names account and client"),
+        ({"account": "acme"}, 'there is no account "acme" in clients'),
+        ({"client": "c"}, 'there is no client "c" in clients'),
     ],
 )
 def test_blocks(tmp_path, block, expected):
     """A block says whom in exactly one way."""
-    one(told(tmp_path, blocks=[block]), expected)
+    one(told(tmp_path, blocks=[block], clients=KNOWN), expected)
 
 
 @pytest.mark.parametrize(

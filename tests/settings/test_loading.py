@@ -34,3 +34,21 @@ def test_error_knows_where_the_rules_are(tmp_path, rules, known):
     with pytest.raises(SettingsError) as caught:
         load(path, {})
     assert (caught.value.rules is not None) is known
+
+
+@pytest.mark.parametrize(
+    ("beside", "here", "expected"), [(True, True, "conf"), (True, False, "conf"), (False, True, "here")]
+)
+def test_rules_are_looked_for_beside_the_file_first(tmp_path, monkeypatch, beside, here, expected):
+    """Only where nothing of that name is beside the file, the current directory counts."""
+    for name, there in (("conf", beside), ("here", here)):
+        (tmp_path / name).mkdir()
+        if there:
+            (tmp_path / name / "rules").mkdir()
+    path = tmp_path / "conf" / "guard.yaml"
+    path.write_text(
+        "models: {m: {versions: {v: {url: 'http://h'}}, active: v}}\n"
+        "routes: [{path: /, format: openai, model: m}]\nrules: {dir: rules}\n"
+    )
+    monkeypatch.chdir(tmp_path / "here")
+    assert load(path, {}).rules.dir == str((tmp_path / expected / "rules").resolve())

@@ -13,6 +13,7 @@ from guard.wire.address import Origin
 from guard.wire.head import AnswerHead
 from guard.wire.pool import Pool
 from guard.wire.upstream import UpstreamConnection
+from tests.support.raw import reset
 
 REQUEST = b"GET /x HTTP/1.1\r\nhost: model\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -40,7 +41,8 @@ class Line:
         await self.reader.read()
 
     def reset(self) -> None:
-        self.writer.transport.abort()
+        """Close without a goodbye: the peer's next read fails."""
+        reset(self.writer)
 
 
 Script = Callable[[Line], Awaitable[None]]

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import struct
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 PATIENCE = 5.0
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Close a connection without a goodbye. A socket that lingers for no time is reset (POSIX, SO_LINGER)."""
+    descriptor = writer.get_extra_info("socket").fileno()
+    if descriptor >= 0:
+        with socket.socket(fileno=os.dup(descriptor)) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 class Answer(NamedTuple):
@@ -52,7 +64,7 @@ class Client:
         self.writer.write_eof()
 
     def reset(self) -> None:
-        self.writer.transport.abort()
+        reset(self.writer)
 
 
 @asynccontextmanager

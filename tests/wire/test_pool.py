@@ -7,7 +7,7 @@ import pytest
 from guard.config import Upstream
 from guard.wire.address import Origin
 from guard.wire.pool import Pool
-from tests.support.origin import OK, Taker, answering, lasting, model
+from tests.support.origin import OK, REQUEST, Taker, answering, lasting, model
 
 LAST = OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
 
@@ -33,11 +33,12 @@ async def test_connections_are_used_again():
     async with model(lasting(OK)) as (origin, pool):
         assert counts(pool) == EMPTY
         for number in range(5):
-            taker = Taker(pool).start()
+            taker = Taker(pool, request=None).start()
             if number == 0:
                 assert counts(pool) == "idle=0 open=0 opening=1 waiting=0"
             await taker.settled()
             assert counts(pool) == "idle=0 open=1 opening=0 waiting=0"
+            taker.connection.send(taker, REQUEST, head_only=False)
             await taker.whole()
             assert counts(pool) == IDLE
         assert len(origin.lines) == 1
@@ -219,17 +220,6 @@ async def test_a_connection_that_the_model_closes_is_forgotten():
 
 async def test_closing():
     """A closed pool has no idle connections, and what is busy closes when its exchange ends."""
-    go = asyncio.Event()
-
-    async def script(line):
-        await line.request()
-        if pool.open and len(pool.idle) < 1 and not go.is_set():
-            await line.send(OK)
-            await line.request()
-        await go.wait()
-        await line.send(OK)
-        await line.closed()
-
     async with model(lasting(OK)) as (origin, pool):
         idle, busy = Taker(pool).start(), Taker(pool, request=None).start()
         await idle.whole()
@@ -237,7 +227,7 @@ async def test_closing():
         assert counts(pool) == "idle=1 open=2 opening=0 waiting=0"
         pool.close()
         assert counts(pool) == "idle=0 open=1 opening=0 waiting=0"
-        busy.connection.send(busy, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", head_only=False)
+        busy.connection.send(busy, REQUEST, head_only=False)
         assert (await busy.whole()).body == b"ok"
         assert counts(pool) == EMPTY
         assert busy.connection.transport.is_closing()

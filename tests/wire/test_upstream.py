@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guard.wire.upstream import MAX_HEADER_BYTES, MAX_INTERIM
-from tests.support.origin import OK, Taker, answering, lasting, model
+from tests.support.origin import OK, REQUEST, Taker, answering, lasting, model
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 CHUNKS = CHUNKED + b"3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n"
@@ -21,7 +21,7 @@ WHOLE = {
     "length": (ok(b"hello"), False, 200, b"hello", True),
     "no body": (ok(b""), False, 200, b"", True),
     "chunks": (CHUNKS, False, 200, b"hello", True),
-    "trailers": (CHUNKED + b"1\r\na\r\n0\r\nx: y\r\ncontent-length: 9\r\n\r\n", False, 200, b"a", True),
+    "trailers": (CHUNKED + b"1\r\na\r\n0\r\nx: y\r\nset-cookie: z\r\n\r\n", False, 200, b"a", True),
     "space after the coding": (CHUNKS.replace(b"chunked", b"chunked "), False, 200, b"hello", True),
     "until the close": (b"HTTP/1.1 200 OK\r\n\r\nhello", False, 200, b"hello", False),
     "until the close, empty": (b"HTTP/1.1 200 OK\r\n\r\n", False, 200, b"", False),
@@ -109,6 +109,7 @@ BAD = {
     "nothing after a chunk": CHUNKED + b"5\r\nhello0\r\n\r\n",
     "bare LF after a chunk": CHUNKED + b"5\r\nhello\n0\r\n\r\n",
     "bare LF after a chunk size": CHUNKED + b"5\nhello\r\n0\r\n\r\n",
+    "length as a trailer": CHUNKED + b"1\r\na\r\n0\r\ncontent-length: 9\r\n\r\n",
     "101": b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
     "101 without upgrade": b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + OK,
     "endless interim answers": b"HTTP/1.1 102 Processing\r\n\r\n" * (MAX_INTERIM + 1) + OK,
@@ -409,7 +410,8 @@ async def test_an_early_answer_is_an_answer():
 async def test_what_a_connection_says_of_itself():
     """Its `repr` names the origin, whether it is in use, and how many exchanges it had."""
     async with model(lasting(OK)) as (_, pool):
-        taker = await Taker(pool).start().settled()
+        taker = await Taker(pool, request=None).start().settled()
+        taker.connection.send(taker, REQUEST, head_only=False)
         assert repr(taker.connection) == f"<UpstreamConnection {pool.origin.authority} busy exchanges=1>"
         await taker.whole()
         assert repr(taker.connection) == f"<UpstreamConnection {pool.origin.authority} idle exchanges=1>"
