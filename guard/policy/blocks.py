@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache, partial
 
 from guard import config
 from guard.policy.clients import Clients, Identity
 from guard.wire.address import Networks, parse_address
+
+REMEMBERED = 16_384
 
 
 class Blocks:
@@ -14,7 +17,9 @@ class Blocks:
 
     def __init__(self, blocks: Iterable[config.Block], clients: Clients) -> None:
         blocks = tuple(blocks)
-        self._networks = Networks([block.ip for block in blocks if block.ip is not None])
+        networks = [block.ip for block in blocks if block.ip is not None]
+        # A verdict holds as long as the blocks do, and most callers call again.
+        self._network_of = lru_cache(REMEMBERED)(partial(_find, Networks(networks))) if networks else None
         self._accounts = {block.account: block.reason for block in blocks if block.account is not None}
         self._clients = {block.client: block.reason for block in blocks if block.client is not None}
         self._keys = {clients.fingerprint(block.key): block.reason for block in blocks if block.key is not None}
@@ -24,8 +29,8 @@ class Blocks:
 
         An address that cannot be parsed (a Unix socket's peer) is in no network.
         """
-        if self._networks:
-            network = self._find_network(address)
+        if self._network_of is not None:
+            network = self._network_of(address)
             if network is not None:
                 return f"address {network}"
         if identity.key_id in self._keys:
@@ -38,8 +43,9 @@ class Blocks:
                 return f"account {client.account}"
         return None
 
-    def _find_network(self, address: str) -> str | None:
-        try:
-            return self._networks.find(parse_address(address))
-        except ValueError:
-            return None
+
+def _find(networks: Networks, address: str) -> str | None:
+    try:
+        return networks.find(parse_address(address))
+    except ValueError:
+        return None

@@ -58,9 +58,6 @@ class Limits:
     def __init__(self, limits: Iterable[config.Limit]) -> None:
         self.all = tuple(parse_limit(limit) for limit in limits)
 
-    def __bool__(self) -> bool:
-        return bool(self.all)
-
 
 Held = tuple[tuple[dict[str, int], str], ...]
 

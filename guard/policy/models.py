@@ -19,12 +19,12 @@ REMEMBERED_PATHS = 1_024
 class Version:
     """One version of a model: where it answers and as whom the guard calls it."""
 
-    __slots__ = ("authority", "base", "ca", "key", "model", "name", "origin", "rename", "tls", "wire_name")
+    __slots__ = ("authority", "base", "ca", "key", "model", "name", "origin", "rename", "tls", "wire_line")
 
     def __init__(self, model: str, name: str, entry: config.Version) -> None:
         self.model = model
         self.name = name
-        self.wire_name = name.encode()
+        self.wire_line = b"x-guard-model: %b\r\n" % name.encode()
         self.origin, base = parse_url(entry.url)
         self.base = base.encode()
         self.authority = self.origin.authority.encode()

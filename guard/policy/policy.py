@@ -20,7 +20,7 @@ class Policy(NamedTuple):
 
     version: int
     wire_version: bytes
-    trusted_proxies: Networks
+    trusted_proxies: Networks | None
     require_known: bool
     clients: Clients
     blocks: Blocks
@@ -35,7 +35,7 @@ def build(config: Config, rules: Bundle, salt: bytes, version: int = 1) -> Polic
     return Policy(
         version=version,
         wire_version=b"%d" % version,
-        trusted_proxies=Networks(config.identify.trusted_proxies),
+        trusted_proxies=Networks(config.identify.trusted_proxies) if config.identify.trusted_proxies else None,
         require_known=config.identify.unknown == "refuse",
         clients=clients,
         blocks=Blocks(config.blocks, clients),

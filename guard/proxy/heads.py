@@ -26,13 +26,9 @@ def format_of(exchange: Exchange) -> Format:
 def answer_head(exchange: Exchange, status: int, lines: bytes, framing: bytes) -> bytes:
     """The head of an answer: status line, `lines`, what the guard says of itself, and how the end will be told."""
     version = exchange.version
-    return b"".join(
-        (
-            STATUS_LINES[status], lines,
-            b"x-guard-id: ", exchange.id.encode(), b"\r\nx-guard-policy: ", exchange.policy.wire_version,
-            b"\r\nx-guard-model: %b" % version.wire_name if version is not None else b"",
-            b"\r\nx-guard-overhead-us: %d\r\n" % (exchange.overhead * 1e6), framing, b"\r\n",
-        )
+    return b"%b%bx-guard-id: %b\r\nx-guard-policy: %b\r\n%bx-guard-overhead-us: %d\r\n%b\r\n" % (
+        STATUS_LINES[status], lines, exchange.id.encode(), exchange.policy.wire_version,
+        version.wire_line if version is not None else b"", exchange.overhead * 1e6, framing,
     )  # fmt: skip
 
 

@@ -200,7 +200,8 @@ class Relay:
 
     def finish(self, end: str, *, keep_alive: bool = False) -> None:
         """The exchange is over, in one of the ways that the journal knows."""
-        self.stop_model()
+        if self.upstream is not None or self.answer is None:
+            self.stop_model()
         self.proxy.journal.add_lazily(self._outcome(end))
         self.answer = None
         self.client.finish(keep_alive=keep_alive)
@@ -223,7 +224,7 @@ class Relay:
             return
         bounds = self.proxy.upstream
         if now >= self.give_up_at:
-            self.tried = 1_000_000
+            self.tried = len(self.exchange.route.model.versions) if self.exchange.route is not None else 0
             error = f"total timeout after {bounds.total_timeout:g} s"
         elif self.answer is not None:
             error = f"idle timeout after {bounds.idle_timeout:g} s"

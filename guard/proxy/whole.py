@@ -82,16 +82,16 @@ class Whole:
             return
         exchange.first_byte_at = now = monotonic()
         exchange.overhead = now - exchange.received_at - exchange.waited
-        lines = self.head.lines + self._length() + connection_line(exchange, keep=relay.keep_alive)
-        relay.client.write(answer_head(exchange, exchange.status, lines, b"") + exchange.answer)
-        relay.finish("complete", keep_alive=relay.keep_alive)
+        keep = relay.keep_alive
+        framing = self._length() + connection_line(exchange, keep=keep)
+        relay.client.write(answer_head(exchange, exchange.status, self.head.lines, framing) + exchange.answer)
+        relay.finish("complete", keep_alive=keep)
 
     def _length(self) -> bytes:
-        if self.relay.exchange.method == "HEAD":
+        exchange = self.relay.exchange
+        if exchange.method == "HEAD":
             return b"content-length: %b\r\n" % self.length if self.length is not None else b""
-        if self.relay.exchange.status in NO_BODY:
-            return b""
-        return b"content-length: %d\r\n" % len(self.relay.exchange.answer)
+        return b"content-length: %d\r\n" % len(exchange.answer) if exchange.status not in NO_BODY else b""
 
 
 def _read_output(exchange: Exchange, body: bytes) -> Output:

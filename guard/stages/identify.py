@@ -11,7 +11,7 @@ from guard.wire.address import client_address
 def identify(exchange: Exchange, _meters: Meters) -> None:
     """Fill in the client's address and identity; 401 where the configuration wants a known key and there is none."""
     policy = exchange.policy
-    if policy.trusted_proxies:
+    if policy.trusted_proxies is not None:
         exchange.address = client_address(exchange.peer, exchange.head.headers, policy.trusted_proxies)
     key = api_key(exchange.head.fields)
     if key:

@@ -14,7 +14,7 @@ from guard.refusal import Refusal
 def limit(exchange: Exchange, meters: Meters) -> None:
     """429 when the request is over a limit; what it holds of concurrency is given back when the exchange ends."""
     limits = exchange.policy.limits
-    if not limits:
+    if not limits.all:
         return
     now = monotonic()
     verdict = meters.admit(limits, partial(_subject, exchange), now)

@@ -22,6 +22,11 @@ def parse_address(text: str) -> Address:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def plain_address(text: str) -> str:
+    """A socket's peer as people write it: an IPv4 client of an IPv6 listener has its IPv4 address."""
+    return text[7:] if text.startswith("::ffff:") and "." in text else text
+
+
 class Networks:
     """A set of networks that answers in time independent of its size: one look-up for each prefix length in use."""
 

@@ -78,7 +78,9 @@ def _check_coding(coding: bytes, version: str) -> None:
     if version == "1.0":
         raise bad_request("Transfer-Encoding does not exist in HTTP/1.0")
     if coding.lower() != b"chunked":
-        raise Refusal(501, "transfer_coding_not_supported", "only the transfer coding 'chunked' is understood", close=True)
+        raise Refusal(
+            501, "transfer_coding_not_supported", "only the transfer coding 'chunked' is understood", close=True
+        )
 
 
 def ends_with_connection(status: int, length: bytes | None, *, chunked: bool) -> bool:

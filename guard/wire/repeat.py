@@ -30,7 +30,12 @@ class Repeat:
         end = data.find(b"\r", start, start + MAX_DIGITS + 1)
         digits = data[start:end]
         # A leading zero or a sign is for the parser to judge.
-        if end < 0 or not digits.isdigit() or not data.startswith(self.after, end) or (digits[0] == 48 and len(digits) > 1):
+        if (
+            end < 0
+            or not digits.isdigit()
+            or not data.startswith(self.after, end)
+            or (digits[0] == 48 and len(digits) > 1)
+        ):
             return None
         body = data[end + len(self.after) :]
         return body if len(body) == int(digits) else None

@@ -16,6 +16,7 @@ import httptools
 from guard.config import Http
 from guard.exchange import Exchange, Headers
 from guard.refusal import Refusal
+from guard.wire.address import plain_address
 from guard.wire.framing import bad_request, check_method, check_target
 from guard.wire.head import RequestHead
 from guard.wire.repeat import Repeat, repeat_of
@@ -111,7 +112,7 @@ class ServerConnection(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]
         self.transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         peer = transport.get_extra_info("peername")
-        self.peer = peer[0] if peer else ""
+        self.peer = plain_address(peer[0]) if peer else ""
         self.connections.add(self)
         self.service.connections.add(self)
         self.deadline = monotonic() + self.http.header_timeout
@@ -178,7 +179,9 @@ class ServerConnection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         self.target += url
         if len(self.target) > self.http.target_bytes:
-            raise Refusal(414, "target_too_long", f"the request target is over {self.http.target_bytes} bytes", close=True)
+            raise Refusal(
+                414, "target_too_long", f"the request target is over {self.http.target_bytes} bytes", close=True
+            )
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.header_bytes += len(name) + len(value) + 4
@@ -346,7 +349,11 @@ class ServerConnection(asyncio.Protocol):
         if not self.waiting and not self.transport.is_reading():
             self.transport.resume_reading()
         self._start(exchange)
-        if self.current is exchange and self.handler is not None and (exchange.complete or exchange.refusal is not None):
+        if (
+            self.current is exchange
+            and self.handler is not None
+            and (exchange.complete or exchange.refusal is not None)
+        ):
             self.handler.request_complete()
 
     def _expect(self, exchange: Exchange) -> None:

@@ -167,7 +167,7 @@ async def model(script: Script, bounds: Upstream | None = None):
         for connection in list(pool.open):
             connection.abandon()
         for line in model.lines:
-            line.reset()
+            line.writer.transport.abort()
         for task in [*model.tasks, *pool.opening.values()]:
             task.cancel()
         await asyncio.gather(*model.tasks, *pool.opening.values(), return_exceptions=True)

@@ -14,8 +14,8 @@ PATIENCE = 5.0
 
 def reset(writer: asyncio.StreamWriter) -> None:
     """Close a connection without a goodbye. A socket that lingers for no time is reset (POSIX, SO_LINGER)."""
-    descriptor = writer.get_extra_info("socket").fileno()
-    if descriptor >= 0:
+    if not writer.transport.is_closing():
+        descriptor = writer.get_extra_info("socket").fileno()
         with socket.socket(fileno=os.dup(descriptor)) as same:
             same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

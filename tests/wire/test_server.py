@@ -189,6 +189,30 @@ async def test_the_same_head_again_is_still_checked(raw, status):
     assert len(service.completed) == 3
 
 
+async def test_a_head_is_not_taken_for_the_one_before_it():
+    """With two callers on one connection, one ahead of the other's answer, each exchange has its own caller's head."""
+    service = Service()
+    await later(service)
+    first, second = post(5, b"X-Api-Key: one") + b"hello", post(5, b"X-Api-Key: two") + b"hello"
+    async with served(service) as server, connected(server.port) as client:
+        for _ in range(3):
+            await client.send(first)
+            await client.answer()
+        service.on_request = hold
+        await client.send(first)
+        held = await service.told("request_complete", 3)
+        already = service.received
+        await client.send(second)
+        await service.until(lambda: service.received == already + len(second))
+        held.answer()
+        (await service.told("request_complete", 4)).answer()
+        await client.answer()
+        await client.answer()
+        await client.send(first)
+        await service.told("request_complete", 5)
+    assert [one.head.fields[b"x-api-key"] for one in service.completed] == [b"one"] * 4 + [b"two", b"one"]
+
+
 async def test_pipelined_requests_wait_their_turn():
     """Requests sent ahead are answered in order, and none is looked at before the one ahead of it is answered."""
     service = Service()
