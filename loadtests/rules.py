@@ -16,21 +16,25 @@ CONSONANTS, VOWELS = "bdfklmnprstvz", "aeiou"
 
 
 def write(folder: Path, *, phrases: int = 1_000, regexes: int = 50, seed: int = 1_050) -> None:
-    """Write a rules folder: one rule a phrase and one a regex, every second one for output."""
+    """Write a rules folder: two rules for each phrase and each regex, one for prompts and one for outputs."""
     random = Random(seed)
     matches = [_phrase(random) for _ in range(phrases)] + [_regex(random) for _ in range(regexes)]
-    rules = [_rule(number, match, example) for number, (match, example) in enumerate(matches)]
+    rules = [
+        _rule(target, number, match, example)
+        for target in ("prompt", "output")
+        for number, (match, example) in enumerate(matches)
+    ]
     folder.mkdir(parents=True)
     text = yaml.safe_dump(rules, sort_keys=False, width=1_000)
     (folder / "10-load.yaml").write_text(text, encoding="utf-8")
 
 
-def _rule(number: int, match: dict[str, Any], example: str) -> dict[str, Any]:
+def _rule(target: str, number: int, match: dict[str, Any], example: str) -> dict[str, Any]:
     return {
-        "id": f"load-{number:04}",
+        "id": f"{target}-{number:04}",
         "title": "A random phrase, for load tests",
         "level": "high",
-        "target": ("prompt", "output")[number % 2],
+        "target": target,
         "match": match,
         "action": "block",
         "mode": "enforce",

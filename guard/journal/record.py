@@ -98,7 +98,7 @@ def _timings(exchange: Exchange) -> dict[str, int]:
     """Microseconds: all of it, waiting for models, the guard's own until the answer began, and until the client's
     first byte.
     """
-    received_at = exchange.received_at
+    received_at = exchange.received_at or monotonic()  # a client that left before all of it was there
     total = int((monotonic() - received_at) * 1e6)
     return {
         "total_us": total,

@@ -16,6 +16,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
@@ -53,12 +54,13 @@ class Batch:
             self.after_sync.append(action)
 
     def settle(self, *, durable: bool) -> None:
-        """The batch's fate is known."""
+        """The batch's fate is known; what is said later does not change it."""
+        if self.durable or self.failed:
+            return
         self.durable = durable
         self.failed = not durable
         actions, self.after_sync = self.after_sync, []
-        for action in actions:
-            action(durable)
+        _run(actions, outcome=durable)
 
 
 class Segment:
@@ -67,7 +69,11 @@ class Segment:
     def __init__(self, path: Path, settled: Callable[[Segment, list[Batch], OSError | None], None]) -> None:
         self.path = path
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        _sync_folder(path.parent)
+        try:
+            _sync_folder(path.parent)
+        except OSError:
+            os.close(self.fd)
+            raise
         self._settled = settled
         self._unsynced: deque[Batch] = deque()
         self._wake = threading.Event()
@@ -118,11 +124,15 @@ class Segment:
                 os.fdatasync(self.fd)
             except OSError as failure:
                 error = failure
-            try:
-                batches = [self._unsynced.popleft() for _ in range(count)]
-            except IndexError:  # abandoned meanwhile: the batches have failed already
-                break
+            batches: list[Batch] = []
+            with suppress(IndexError):  # abandoned meanwhile: those that are not here any more have failed already
+                while len(batches) < count:
+                    batches.append(self._unsynced.popleft())
             self._settled(self, batches, error)
+        # Not before the file is given up: until then somebody may write to this number, whatever it stands for.
+        while not self._closing:
+            self._wake.wait()
+            self._wake.clear()
         os.close(self.fd)
 
 
@@ -184,16 +194,18 @@ class Journal:
         batch, self._batch = self._batch, Batch()
         if not batch.lines:
             return
-        try:
-            if self._segment is None:
-                self._segment = self._open()
-            self._segment.write(batch)
-        except OSError as error:
-            self._fail(error)
+        if self.ready():
+            try:
+                if self._segment is None:
+                    self._segment = self._open()
+                self._segment.write(batch)
+            except OSError as error:
+                self._fail(error)
+                batch.settle(durable=False)
+        else:
             batch.settle(durable=False)
         actions, batch.after_write = batch.after_write, []
-        for action in actions:
-            action(not batch.failed)
+        _run(actions, outcome=not batch.failed)
 
     def _open(self) -> Segment:
         self._files += 1
@@ -222,6 +234,15 @@ class Journal:
         if segment is not None:
             for batch in segment.abandon():
                 batch.settle(durable=False)
+
+
+def _run(actions: list[Action], *, outcome: bool) -> None:
+    """Tell everybody who waits; one that fails does not keep it from the others."""
+    for action in actions:
+        try:
+            action(outcome)
+        except Exception:
+            logger.exception("what waited for a record met a fault")
 
 
 def _sync_folder(folder: Path) -> None:

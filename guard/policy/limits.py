@@ -56,7 +56,8 @@ class Limits:
     """The limits in force, in the order of the configuration."""
 
     def __init__(self, limits: Iterable[config.Limit]) -> None:
-        self.all = tuple(parse_limit(limit) for limit in limits)
+        # The same limit twice is one limit, and is counted once.
+        self.all = tuple(dict.fromkeys(parse_limit(limit) for limit in limits))
 
 
 Held = tuple[tuple[dict[str, int], str], ...]

@@ -21,10 +21,22 @@ def identify(exchange: Exchange, _meters: Meters) -> None:
 
 
 def api_key(fields: dict[bytes, bytes]) -> str | None:
-    """The key that a request carries, by any of the ways of the known APIs; ``Authorization`` goes first (RFC 6750)."""
-    authorization = fields.get(b"authorization")
-    if authorization is not None:
-        scheme, _, credential = authorization.partition(b" ")
-        return (credential.strip() if scheme.lower() == b"bearer" else authorization).decode("latin-1")
-    key = fields.get(b"x-api-key") or fields.get(b"api-key")
-    return key.decode("latin-1") if key is not None else None
+    """The key that a request carries, by any of the ways of the known APIs.
+
+    Raises:
+        Refusal: it carries two. The one that the guard judged need not be the one that the model's server takes.
+    """
+    key = _bearer(fields[b"authorization"]) if b"authorization" in fields else b""
+    for name in (b"x-api-key", b"api-key"):
+        other = fields.get(name)
+        if other and other != key:
+            if key:
+                raise Refusal(400, "ambiguous_api_key", "the request carries two different API keys")
+            key = other
+    return key.decode("latin-1") or None
+
+
+def _bearer(authorization: bytes) -> bytes:
+    """The token (RFC 6750), or all of what is no bearer's."""
+    scheme, *credential = authorization.split(None, 1)
+    return credential[0] if credential and scheme.lower() == b"bearer" else authorization

@@ -9,6 +9,8 @@ from guard.refusal import Refusal
 from guard.wire import body as strict
 
 JSON_STARTS = frozenset(b"{[")
+# White space, and what UTF-16, UTF-32 and byte order marks put before the first character: servers find JSON behind it.
+BEFORE_JSON = b" \t\r\n\x0b\x0c\x00\xef\xbb\xbf\xfe\xff"
 
 
 def parse(exchange: Exchange, _meters: Meters) -> None:
@@ -26,7 +28,7 @@ def parse(exchange: Exchange, _meters: Meters) -> None:
     if (
         body[0] in JSON_STARTS
         or b"json" in exchange.head.fields.get(b"content-type", b"").lower()
-        or body.lstrip()[:1] in (b"{", b"[")
+        or body.lstrip(BEFORE_JSON)[:1] in (b"{", b"[")
     ):
         _parse_json(exchange)
     else:

@@ -20,12 +20,12 @@ def test_same_seed_same_rules(tmp_path):
     assert load(tmp_path / "one") != load(tmp_path / "other")
 
 
-def test_half_of_the_rules_watch_output(tmp_path):
-    """There are 1,050 rules with ids of their own, and every second one is for output."""
+def test_both_sides_are_watched(tmp_path):
+    """There are 1,050 rules for prompts and as many for outputs, each with an id of its own."""
     rules.write(tmp_path / "rules")
     written = load(tmp_path / "rules")
-    assert len({rule["id"] for rule in written}) == 1_050
-    assert sum(rule["target"] == "output" for rule in written) == 525
+    assert len({rule["id"] for rule in written}) == 2_100
+    assert sum(rule["target"] == "output" for rule in written) == 1_050
 
 
 def test_no_rule_matches_the_load(tmp_path):
