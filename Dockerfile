@@ -14,7 +14,7 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends make \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY pyproject.toml Makefile LICENSE ./
+COPY pyproject.toml Makefile README.md LICENSE ./
 COPY guard guard
 COPY rules rules
 COPY config config

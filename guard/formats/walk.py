@@ -45,9 +45,10 @@ class Shape:
         rest: the shape of all other members; by default this same shape.
         variants: shapes that an object here has instead of this one, by the value of its `type` member.
         opaque: lists here hold numbers only and are not looked into.
+        known: what a string is that is a member under a name of the API, by its key; empty until `learn` fills it.
     """
 
-    __slots__ = ("fields", "keys", "kind", "opaque", "rest", "variants")
+    __slots__ = ("fields", "keys", "kind", "known", "opaque", "rest", "variants")
 
     def __init__(self, kind: int, *, keys: int = OTHER, rest: Shape | None = None, opaque: bool = False) -> None:
         self.kind = kind
@@ -56,11 +57,17 @@ class Shape:
         self.rest: Shape = rest or self
         self.variants: dict[str, Shape] = {}
         self.opaque = opaque
+        self.known: dict[str, int] = {}
 
     def having(self, fields: Mapping[str, Shape] | None = None, **more: Shape) -> Self:
         """Add shapes of members and return this shape."""
         self.fields.update(fields or {}, **more)
         return self
+
+    def learn(self) -> dict[str, int]:
+        """Fill in `known`, once the shape has all its members, and return it."""
+        self.known = dict.fromkeys(NAMES, self.rest.kind) | {key: shape.kind for key, shape in self.fields.items()}
+        return self.known
 
     def when(self, **variants: Shape) -> Self:
         """Add shapes for objects of a known `type` and return this shape."""
@@ -121,18 +128,19 @@ def collect_around(
 
     The members beside it are mostly names, settings and counts, and are passed over quickly.
     """
-    fields, rest = shape.fields, shape.rest
+    known = shape.known or shape.learn()
     for key, value in document.items():
-        kind = type(value)
         if key == name:
             read(value, texts, others)
-        elif kind in NUMBERS and key in NAMES:
             continue
-        elif kind is str and (key in fields or key in NAMES):
-            sort = fields.get(key, rest).kind
+        kind = type(value)
+        sort = known.get(key)
+        if sort is None:
+            collect({key: value}, shape, texts, others)
+        elif kind is str:
             if value and sort != SKIP:
                 (texts if sort == TEXT else others).append(value)
-        elif key not in NAMES or (value and not _only_counts(value)):
+        elif kind not in NUMBERS and value and not _only_counts(value):
             collect({key: value}, shape, texts, others)
 
 

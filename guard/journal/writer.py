@@ -14,11 +14,11 @@ import asyncio
 import logging
 import os
 import threading
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from time import monotonic, sleep
 
 logger = logging.getLogger("guard.journal")
@@ -67,6 +67,7 @@ class Segment:
     """One journal file being written, and the thread that syncs it."""
 
     def __init__(self, path: Path, settled: Callable[[Segment, list[Batch], OSError | None], None]) -> None:
+        """Make the file; `settled` is called in the thread, with batches and what went wrong with them."""
         self.path = path
         self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -75,9 +76,8 @@ class Segment:
             os.close(self.fd)
             raise
         self._settled = settled
-        self._unsynced: deque[Batch] = deque()
-        self._wake = threading.Event()
-        self._closing = False
+        self._unsynced: SimpleQueue[Batch | None] = SimpleQueue()
+        self._failed: OSError | None = None
         self._thread = threading.Thread(target=self._sync, name=f"sync {path.name}", daemon=True)
         self._thread.start()
 
@@ -92,48 +92,44 @@ class Segment:
         written = os.write(self.fd, data)
         while written < len(data):
             written += os.write(self.fd, data[written:])
-        self._unsynced.append(batch)
-        self._wake.set()
+        self._unsynced.put(batch)
 
     def close(self) -> None:
         """Sync what is written, then close the file; returns when that is done."""
-        self._closing = True
-        self._wake.set()
+        self._unsynced.put(None)
         self._thread.join()
 
-    def abandon(self) -> list[Batch]:
-        """Give the file up without another sync; the batches whose fate is open are returned."""
-        self._closing = True
-        open_batches = list(self._unsynced)
-        self._unsynced.clear()
-        self._wake.set()
-        return open_batches
+    def abandon(self, error: OSError) -> None:
+        """Give the file up: what is not on disk yet fails with `error`, and no further sync is tried."""
+        self._failed = error
+        self._unsynced.put(None)
 
     def _sync(self) -> None:
-        error: OSError | None = None
-        while error is None and not (self._closing and not self._unsynced):
-            self._wake.wait()
-            self._wake.clear()
-            if len(self._unsynced) >= SIBLINGS:
-                sleep(GATHER_SECONDS)
-            # Counted before the sync: what is appended while it runs is not covered by it.
-            count = len(self._unsynced)
-            if not count:
-                continue
+        batches: list[Batch] = []
+        while self._gather(batches):
             try:
-                os.fdatasync(self.fd)
-            except OSError as failure:
-                error = failure
-            batches: list[Batch] = []
-            with suppress(IndexError):  # abandoned meanwhile: those that are not here any more have failed already
-                while len(batches) < count:
-                    batches.append(self._unsynced.popleft())
-            self._settled(self, batches, error)
-        # Not before the file is given up: until then somebody may write to this number, whatever it stands for.
-        while not self._closing:
-            self._wake.wait()
-            self._wake.clear()
+                if self._failed is None:
+                    os.fdatasync(self.fd)
+            except OSError as error:
+                self._failed = error
+            self._settled(self, batches, self._failed)
+            batches = []
         os.close(self.fd)
+
+    def _gather(self, batches: list[Batch]) -> bool:
+        """Wait for batches to sync, and take all there are; False when there will be none."""
+        batch = self._unsynced.get()
+        if self._unsynced.qsize() >= SIBLINGS:
+            sleep(GATHER_SECONDS)
+        while batch is not None:
+            batches.append(batch)
+            if self._unsynced.empty():
+                return True
+            batch = self._unsynced.get()
+        # The end mark is the last thing in the queue: it is put back for the next turn if there is work in this one.
+        if batches:
+            self._unsynced.put(None)
+        return bool(batches)
 
 
 class Journal:
@@ -232,8 +228,7 @@ class Journal:
         self._retry_at = monotonic() + RETRY_SECONDS
         segment, self._segment = self._segment, None
         if segment is not None:
-            for batch in segment.abandon():
-                batch.settle(durable=False)
+            segment.abandon(error)
 
 
 def _run(actions: list[Action], *, outcome: bool) -> None:

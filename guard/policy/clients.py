@@ -6,8 +6,10 @@ import hashlib
 import hmac
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from tempfile import mkstemp
 from typing import NamedTuple
 
 from guard import config
@@ -44,19 +46,28 @@ def load_salt(state: Path) -> bytes:
     """
     path = state / "salt"
     state.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(os.urandom(SALT_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
-    except FileExistsError:
-        pass
+    if not path.exists():
+        _make_salt(path)
     salt = path.read_bytes()
     if len(salt) != SALT_BYTES:
         raise ValueError(
             f"{path}: expected {SALT_BYTES} bytes, found {len(salt)}; restore it from a backup or delete it"
         )
     return salt
+
+
+def _make_salt(path: Path) -> None:
+    """Make the file whole or not at all; of several that try at once the first one's stays."""
+    descriptor, draft = mkstemp(dir=path.parent, prefix="salt.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(SALT_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)  # noqa: PTH108 -- as it was made
 
 
 def key_hash(key: str, salt: bytes) -> str:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 from guard import config
 
 UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
+# Seconds: what adding intervals to the clock of a machine that is up for years may be wrong by.
+TOLERANCE = 1e-6
 
 
 class Limit(NamedTuple):
@@ -93,7 +95,7 @@ class Meters:
                 times = self._arrivals[limit.key]
                 arrival = max(times.get(subject, 0.0), now) + limit.interval
                 wait = arrival - now - limit.interval * limit.burst
-                if wait > 1e-9 and (denied is None or wait > denied.retry_after):
+                if wait > TOLERANCE and (denied is None or wait > denied.retry_after):
                     denied = Denied(limit, "requests", wait)
                 arrivals.append((times, subject, arrival))
             if limit.concurrency is not None:

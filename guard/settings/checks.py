@@ -104,7 +104,10 @@ def _network(text: str, path: Path, report: Report) -> None:
 
 def blocks(config: Config, report: Report) -> None:
     """A block says whom in exactly one way, and a client or account in it is a known one: else it would stop nobody."""
-    known = {"client": set(config.clients), "account": {client.account for client in config.clients.values()}}
+    known: dict[str, set[str | None]] = {
+        "client": set(config.clients),
+        "account": {client.account for client in config.clients.values()},
+    }
     for index, block in enumerate(config.blocks):
         named = [field for field in ("ip", "account", "client", "key") if getattr(block, field) is not None]
         found = "it names " + (" and ".join(named) or "nobody")

@@ -38,5 +38,5 @@ def api_key(fields: dict[bytes, bytes]) -> str | None:
 
 def _bearer(authorization: bytes) -> bytes:
     """The token (RFC 6750), or all of what is no bearer's."""
-    scheme, *credential = authorization.split(None, 1)
-    return credential[0] if credential and scheme.lower() == b"bearer" else authorization
+    scheme, *token = authorization.split(None, 1) or (b"",)
+    return b"".join(token).strip() if scheme.lower() == b"bearer" else authorization

@@ -13,7 +13,7 @@ Address = IPv4Address | IPv6Address
 
 
 def parse_address(text: str) -> Address:
-    """Read an IP address; an IPv4 address mapped into IPv6 (``::ffff:192.0.2.1``) becomes the IPv4 address it stands for.
+    """Read an IP address; one of IPv4 mapped into IPv6 (``::ffff:192.0.2.1``) becomes the IPv4 address it stands for.
 
     Raises:
         ValueError: the text is no address.
@@ -53,7 +53,7 @@ class Networks:
 
 
 def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
-    """Tell the client's address: the peer's, unless that is a trusted proxy; then the last address that none of ours added.
+    """Tell the client's address: the peer's, unless that is a trusted proxy; then the last that none of ours added.
 
     ``Forwarded`` (RFC 7239) and ``X-Forwarded-For`` are read from the right, as each proxy appends. A hop that is no
     address ends the walk at the proxy that reported it, so that nothing invented further left is believed.
@@ -80,7 +80,7 @@ def _forwarded_for(headers: Headers) -> list[str]:
 
 
 def _forwarding(element: str) -> str:
-    """Whom an element of ``Forwarded`` names; empty when it names nobody, which like any hop that is no address ends the walk."""
+    """Whom an element of ``Forwarded`` names; empty: nobody, which like any hop that is no address ends the walk."""
     pairs = [pair.strip().partition("=") for pair in element.split(";")]
     return next((value.strip('"') for key, _, value in pairs if key.lower() == "for"), "")
 

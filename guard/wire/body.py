@@ -18,12 +18,12 @@ class BadBody(ValueError):
 def parse(body: bytes) -> tuple[Any, bytes]:
     """Read a body into its document and the bytes that stand for exactly that document.
 
-    A body that is already in the canonical form (compact separators, as most SDKs send it) is its own canonical form, and
-    being equal to what was parsed from it, it cannot hide a duplicate key. Any other body is re-serialised.
+    A body that is already in the canonical form (compact separators, as most SDKs send it) is its own canonical form,
+    and being equal to what was parsed from it, it cannot hide a duplicate key. Any other body is re-serialised.
 
     Raises:
-        BadBody: not JSON by RFC 8259, not UTF-8, a duplicate key (after unescaping, at any depth), NaN or Infinity, a lone
-            surrogate, or nested deeper than 64.
+        BadBody: not JSON by RFC 8259, not UTF-8, a duplicate key (after unescaping, at any depth), NaN or Infinity, a
+            lone surrogate, or nested deeper than 64.
     """
     try:
         document = orjson.loads(body)

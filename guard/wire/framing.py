@@ -29,7 +29,7 @@ def check_fields(headers: Headers, fields: dict[bytes, bytes], version: str) -> 
     """Refuse header fields that make a request's destination or extent doubtful.
 
     Raises:
-        Refusal: 400 for anything ambiguous or malformed, 501 for an unknown transfer coding, 505 for another HTTP version.
+        Refusal: 400 for anything ambiguous or malformed, 501 for an unknown transfer coding, 505 for another version.
     """
     if len(fields) != len(headers):
         _check_singles(headers)
@@ -47,7 +47,7 @@ def check_fields(headers: Headers, fields: dict[bytes, bytes], version: str) -> 
 
 
 def check_method(method: str) -> None:
-    """Refuse (501) methods that mean something else than asking a model, above all those that mean something to a proxy.
+    """Refuse (501) methods that mean something else than asking a model, above all those that are for proxies.
 
     TRACE would have the model's server repeat what it got, and so show the client the guard's own credential.
     """
@@ -56,7 +56,7 @@ def check_method(method: str) -> None:
 
 
 def check_target(target: bytes) -> None:
-    """Refuse what is not a plain absolute path with an optional query (RFC 9112, section 3.2.1), or climbs out of its prefix."""
+    """Refuse what is no plain absolute path with an optional query (RFC 9112, section 3.2.1), or leaves its prefix."""
     if TARGET.match(target) is None:
         raise bad_request("the request target is not an absolute path")
     if b"." in target or b"%" in target:
@@ -84,5 +84,5 @@ def _check_coding(coding: bytes, version: str) -> None:
 
 
 def ends_with_connection(status: int, length: bytes | None, *, chunked: bool) -> bool:
-    """Whether only the connection's close tells the end of an answer (RFC 9112, section 6.3), its request not being HEAD."""
+    """Whether only the connection's close tells the end of an answer (RFC 9112, section 6.3) to anything but HEAD."""
     return length is None and not chunked and status >= 200 and status not in NO_BODY

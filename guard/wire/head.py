@@ -1,4 +1,4 @@
-"""Header fields that were parsed and checked once: a client repeats its head with every request, a model with every answer.
+"""Header fields that were parsed and checked once: clients repeat them with every request, models with every answer.
 
 A connection keeps the last head it saw, and when the next one has the same fields everything derived from it is there
 already. ``Content-Length`` is not among the fields: it changes from message to message and is framing, which ends here.

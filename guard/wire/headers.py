@@ -13,11 +13,11 @@ HOP_BY_HOP = frozenset(
     }
 )  # fmt: skip
 
-# What the guard decides itself on the way to a model: framing, the host, how the answer may be encoded, and anything that
-# tells a third party about the client's network.
+# What the guard decides itself on the way to a model: framing, the host, how the answer may be encoded, and anything
+# that tells a third party about the client's network.
 NOT_FORWARDED = HOP_BY_HOP | {
-    b"host", b"content-length", b"expect", b"accept-encoding", b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host",
-    b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-server", b"x-real-ip",
+    b"host", b"content-length", b"expect", b"accept-encoding", b"forwarded", b"via", b"x-forwarded-for",
+    b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-server", b"x-real-ip",
 }  # fmt: skip
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key"})
 LOOKED_AT = NOT_FORWARDED | CREDENTIALS | {b"content-type", b"content-encoding"}
@@ -53,7 +53,7 @@ def to_model(headers: Headers, authority: bytes, credential: tuple[bytes, bytes]
 
 
 def _is_twin(name: bytes) -> bool:
-    """Whether servers that read ``_`` as ``-``, as CGI's heirs do, would take it for a field that the guard looks at or writes."""
+    """Whether servers that read ``_`` as ``-`` (CGI's heirs) take it for a field that the guard judges or writes."""
     hyphened = name.replace(b"_", b"-")
     return hyphened != name and (hyphened in LOOKED_AT or hyphened.startswith(OURS))
 

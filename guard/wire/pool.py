@@ -27,8 +27,8 @@ class Taker(Protocol):
 class Pool:
     """Keeps connections alive between exchanges, newest first, and never more than `connections` at once.
 
-    A connection idle for longer than `keepalive` seconds is not used again: its origin may be about to close it, and a request
-    lost in that race must not be sent twice.
+    A connection idle for longer than `keepalive` seconds is not used again: its origin may be about to close it, and a
+    request lost in that race must not be sent twice.
     """
 
     def __init__(self, origin: Origin, bounds: Upstream, tls: ssl.SSLContext | None) -> None:

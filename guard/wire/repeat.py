@@ -1,7 +1,7 @@
-"""Messages whose head is, but for ``Content-Length``, byte for byte the one before it: what was decided then holds again.
+"""Messages whose head is, but for ``Content-Length``, the one before it byte for byte: what was decided holds again.
 
-A client sends the same head with every request on a connection, a model with every answer within a second. Such a head needs no
-parser: it was parsed, and found legal, when it came first.
+A client sends the same head with every request on a connection, a model with every answer within a second. Such a
+head needs no parser: it was parsed, and found legal, when it came first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Repeat:
 
 
 def repeat_of(data: bytes) -> Repeat | None:
-    """What to look for after a message that was `data`, from its first byte; None if its length is not told by a number."""
+    """What to look for after a message that was `data`, from its first byte; None if no number tells its length."""
     end = data.find(b"\r\n\r\n")
     head = data[: end + 4]
     found = LENGTH.search(head)

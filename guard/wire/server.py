@@ -1,4 +1,4 @@
-"""The client's side of the wire: an asyncio protocol that turns bytes into exchanges, under limits of size, count and time.
+"""The client's side of the wire: an asyncio protocol that turns bytes into exchanges, bounded in size, count and time.
 
 uvicorn makes one `ServerConnection` per socket (its ``http=`` class) and keeps the listening, the TLS and the signals.
 """
@@ -363,7 +363,7 @@ class ServerConnection(asyncio.Protocol):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Nothing more on this connection is listened to; what it still asked for is answered with the refusal, in turn."""
+        """Listen to nothing more on this connection; what it still asked for is answered with the refusal, in turn."""
         self.deaf = True
         exchange = self.reading
         if exchange is None or exchange.complete:
@@ -404,7 +404,7 @@ class ServerConnection(asyncio.Protocol):
             self.transport.abort()
 
     def _bound_unfinished(self, size: int) -> None:
-        """httptools keeps a field until it is whole and calls nobody meanwhile; nor does it for what surrounds a chunk's size."""
+        """httptools keeps a field until it is whole and calls nobody meanwhile, nor for what is around chunk sizes."""
         progress = len(self.target) + self.header_bytes + self.body_bytes
         self.unfinished = self.unfinished + size if progress == self.progress else 0
         self.progress = progress

@@ -194,7 +194,7 @@ class UpstreamConnection(asyncio.Protocol):
     # Within.
 
     def _bound_unfinished(self, size: int) -> None:
-        """httptools keeps a field until it is whole and calls nobody meanwhile; nor does it for what surrounds a chunk's size."""
+        """httptools keeps a field until it is whole and calls nobody meanwhile, nor for what is around chunk sizes."""
         self.unfinished = 0 if self.told else self.unfinished + size
         if self.unfinished > MAX_HEADER_BYTES and self.receiver is not None:
             self._fail("bad answer: header fields too large")

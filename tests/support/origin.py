@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from guard.config import Upstream
 from guard.exchange import Headers
@@ -76,7 +77,7 @@ class Model:
     def __init__(self, script: Script) -> None:
         self.script = script
         self.lines: list[Line] = []
-        self.tasks: list[asyncio.Task[None] | None] = []
+        self.tasks: list[Any] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = Line(reader, writer)
@@ -97,7 +98,7 @@ class Taker:
         self.pool = pool
         self.request = request
         self.head_only = head_only
-        self.connection: UpstreamConnection | None = None
+        self.connection: Any = None
         self.status = 0
         self.headers: Headers = []
         self.body = b""

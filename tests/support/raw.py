@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PATIENCE = 5.0
 
@@ -34,7 +34,7 @@ class Client:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
-        self.writer = writer
+        self.writer: Any = writer
 
     async def send(self, data: bytes) -> None:
         """Send bytes; a peer that has closed already is the reader's to notice."""
@@ -54,7 +54,7 @@ class Client:
         return Answer(int(first.split()[1]), headers, body)
 
     async def rest(self) -> bytes:
-        """Everything until the peer closes its side; a reset loses what had not been read, as it does for any client."""
+        """Everything until the peer closes its side; a reset is an error."""
         return await asyncio.wait_for(self.reader.read(), PATIENCE)
 
     async def read(self, size: int) -> bytes:

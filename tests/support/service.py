@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from time import monotonic
+from typing import Any
 
 from uvicorn.server import ServerState
 
@@ -22,7 +23,7 @@ class Recorder:
     def __init__(self, service: Service, connection: ServerConnection, exchange: Exchange) -> None:
         self.service = service
         self.connection = connection
-        self.exchange = exchange
+        self.exchange: Any = exchange
         self.events: list[str] = []
         self.over = asyncio.Event()
 
@@ -74,14 +75,14 @@ def echo(recorder: Recorder) -> None:
 
 
 class Service:
-    """What connections share. `on_head` and `on_request` say what is done about an exchange; by default it is echoed."""
+    """What connections share. `on_head` and `on_request` say what is done about an exchange; by default an echo."""
 
     def __init__(self, http: Http | None = None) -> None:
         self.http = http or Http()
         self.connections: set[ServerConnection] = set()
         self.handlers: list[Recorder] = []
         self.on_head: Callable[[Exchange], None] = lambda _exchange: None
-        self.on_request: Callable[[Recorder], None] = echo
+        self.on_request: Callable[[Recorder], object] = echo
         self.received = 0
         self.changed = asyncio.Event()
 
@@ -137,8 +138,8 @@ async def served(service: Service):
     """Listen on a port of the system's choice, and sweep as the proxy does, only more often."""
     loop = asyncio.get_running_loop()
     state = ServerState()
+    sweeper: asyncio.Handle | None = None
     server = await loop.create_server(lambda: Counted(None, state, {"service": service}), "127.0.0.1", 0)
-    sweeper = None
 
     def sweep() -> None:
         nonlocal sweeper
@@ -150,7 +151,8 @@ async def served(service: Service):
     try:
         yield Served(server.sockets[0].getsockname()[1], state)
     finally:
-        sweeper.cancel()
+        if sweeper is not None:
+            sweeper.cancel()
         server.close()
         for connection in list(service.connections):
             connection.transport.abort()

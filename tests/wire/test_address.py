@@ -26,7 +26,9 @@ def test_addresses_have_one_spelling(text, expected):
     assert str(parse_address(text)) == expected
 
 
-@pytest.mark.parametrize("text", ["", "a", "192.0.2", "192.0.2.1.5", "192.0.2.256", "1::2::3", "192.0.2.1/32", "0x7f000001", "010.0.0.1"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "192.0.2", "192.0.2.1.5", "192.0.2.256", "1::2::3", "192.0.2.1/32", "0x7f000001", "010.0.0.1"]
+)
 def test_what_is_no_address_is_refused(text):
     """Short, octal and other loose spellings of addresses are not accepted."""
     with pytest.raises(ValueError, match=r"."):
@@ -68,10 +70,12 @@ def test_networks_agree_with_the_standard_library(networks, address):
 
 
 def forwarded(*values: str) -> list[tuple[bytes, bytes]]:
+    """X-Forwarded-For fields of these values."""
     return [(b"x-forwarded-for", value.encode("latin-1")) for value in values]
 
 
 def rfc7239(*values: str) -> list[tuple[bytes, bytes]]:
+    """Forwarded fields of these values."""
     return [(b"forwarded", value.encode("latin-1")) for value in values]
 
 
@@ -142,7 +146,9 @@ def test_client_address(peer, headers, expected):
 @pytest.mark.parametrize("headers", [forwarded, rfc7239])
 def test_a_stranger_cannot_change_who_it_is(headers):
     """A thousand invented addresses from an untrusted peer are one client."""
-    invented = [f"for=203.0.{n // 250}.{n % 250}" if headers is rfc7239 else f"203.0.{n // 250}.{n % 250}" for n in range(1000)]
+    invented = [
+        f"for=203.0.{n // 250}.{n % 250}" if headers is rfc7239 else f"203.0.{n // 250}.{n % 250}" for n in range(1000)
+    ]
     assert {client_address("192.0.2.1", headers(value), TRUSTED) for value in invented} == {"192.0.2.1"}
 
 
@@ -174,7 +180,9 @@ def test_listeners(text, expected):
     assert parse_listen(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "8080", ":8080", "localhost", "localhost:", "localhost:http", "::1:8080", "a:65536", "a:-1", "a:٣"])
+@pytest.mark.parametrize(
+    "text", ["", "8080", ":8080", "localhost", "localhost:", "localhost:http", "::1:8080", "a:65536", "a:-1", "a:٣"]
+)
 def test_bad_listeners_are_refused(text):
     """The error says what was expected."""
     with pytest.raises(ValueError, match=r"^expected host:port or \[v6\]:port, got "):
@@ -199,7 +207,11 @@ def test_urls(url, origin, base, authority):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "a", "//a", "ftp://a", "http://", "http:///x", "http://u:p@a", "http://u@a", "http://a?x", "http://a#x", "http://a:x", "http://a:99999", "http://[::1"]
+    "url",
+    [
+        "", "a", "//a", "ftp://a", "http://", "http:///x", "http://u:p@a", "http://u@a", "http://a?x", "http://a#x",
+        "http://a:x", "http://a:99999", "http://[::1",
+    ],
 )  # fmt: skip
 def test_bad_urls_are_refused(url):
     """Anything but scheme, host, port and path is an error."""

@@ -10,6 +10,7 @@ from guard.wire.body import MAX_DEPTH, BadBody, parse
 
 
 def nested(depth: int, inner: bytes = b"") -> bytes:
+    """So many lists, one in the other."""
     return b"[" * depth + inner + b"]" * depth
 
 

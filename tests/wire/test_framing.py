@@ -11,14 +11,17 @@ CHUNKED = b"Transfer-Encoding: chunked"
 
 
 def request(*fields: bytes, line: bytes = LINE, host: bytes | None = HOST, body: bytes = b"") -> bytes:
+    """A request of these fields."""
     return b"\r\n".join([line, *([host] if host is not None else []), *fields, b"", body])
 
 
 def asking(target: bytes) -> bytes:
+    """A request for a target."""
     return request(line=b"GET %b HTTP/1.1" % target)
 
 
 def chunked(body: bytes) -> bytes:
+    """A request whose body is these chunks."""
     return request(CHUNKED, body=body)
 
 
@@ -215,7 +218,8 @@ ILLEGAL = {
     "zeros": (bytes(64), 400),
     "upgrade to a web socket": (request(b"Connection: upgrade", b"Upgrade: websocket", line=b"GET / HTTP/1.1"), 501),
     "upgrade to version 2": (
-        request(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABk", line=b"GET / HTTP/1.1"), 501
+        request(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: A", line=b"GET / HTTP/1.1"),
+        501,
     ),
     "upgrade with a body": (
         request(b"Connection: upgrade", b"Upgrade: h2c", b"Content-Length: 5", body=b"hello"), 501
@@ -225,7 +229,7 @@ ILLEGAL = {
 
 @pytest.mark.parametrize(("raw", "status"), ILLEGAL.values(), ids=ILLEGAL)
 async def test_an_illegal_request_ends_the_connection(raw, status):
-    """What is malformed or could be read in two ways is answered with an error, nothing of it passes, and nothing after it."""
+    """What is malformed or could be read in two ways is an error for the client; nor does what follows it pass."""
     service = Service(Http(header_timeout=1, body_timeout=1))
     async with served(service) as server, connected(server.port) as client:
         await client.send(raw)
@@ -238,11 +242,13 @@ async def test_an_illegal_request_ends_the_connection(raw, status):
     assert len(service.handlers) == 1
 
 
-@pytest.mark.parametrize(
-    "raw", [raw for raw, _ in ILLEGAL.values() if raw.startswith((b"POST", b"GET"))], ids=[name for name, (raw, _) in ILLEGAL.items() if raw.startswith((b"POST", b"GET"))]
-)  # fmt: skip
+# What does not look like a request at all may be read as part of what was before it.
+LIKELY = {name: raw for name, (raw, _) in ILLEGAL.items() if raw.startswith((b"POST", b"GET"))}
+
+
+@pytest.mark.parametrize("raw", LIKELY.values(), ids=LIKELY)
 async def test_a_good_request_before_it_changes_nothing(raw):
-    """After a legal request on the same connection an illegal one is no less illegal, and what came before is answered."""
+    """After a legal request on the same connection an illegal one is no less illegal, and the legal one is answered."""
     service = Service(Http(header_timeout=1, body_timeout=1))
     async with served(service) as server, connected(server.port) as client:
         await client.send(request(b"Content-Length: 5", body=b"hello") + raw)

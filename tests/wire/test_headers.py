@@ -7,12 +7,13 @@ from guard.wire.headers import STATUS_LINES, dropped_by_connection, returned, to
 KEY = (b"authorization", b"Bearer model-key")
 
 
-def lines(data: bytes) -> list[tuple[bytes, bytes]]:
+def lines(data: bytes):
+    """Header lines, split into names and values."""
     assert data.endswith(b"\r\n")
     return [tuple(line.split(b": ", 1)) for line in data[:-2].split(b"\r\n")]
 
 
-def forwarded(*headers: tuple[bytes, bytes], credential=None) -> list[tuple[bytes, bytes]]:
+def forwarded(*headers: tuple[bytes, bytes], credential=None):
     """What of the client's headers a model gets, without what the guard adds."""
     found = lines(to_model(list(headers), b"model:9001", credential))
     assert found[0] == (b"host", b"model:9001")
@@ -20,7 +21,7 @@ def forwarded(*headers: tuple[bytes, bytes], credential=None) -> list[tuple[byte
     return found[1:-2]
 
 
-def given_back(*headers: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+def given_back(*headers: tuple[bytes, bytes]):
     """What of a model's headers a client gets, without what the guard adds."""
     found = lines(returned(list(headers), dropped_by_connection(list(headers))))
     assert found[-1] == (b"via", b"1.1 guard")
@@ -31,18 +32,20 @@ def given_back(*headers: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     "name",
     [
         b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
-        b"trailer", b"transfer-encoding", b"upgrade", b"host", b"content-length", b"expect", b"accept-encoding", b"forwarded",
-        b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip", b"x-guard-id", b"x-guard-anything",
+        b"trailer", b"transfer-encoding", b"upgrade", b"host", b"content-length", b"expect", b"accept-encoding",
+        b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip",
+        b"x-guard-id", b"x-guard-anything",
     ],
 )  # fmt: skip
 def test_what_a_model_does_not_get(name):
-    """Headers of this hop, of framing, of the client's network and in the guard's name end here, and so do their twins."""
+    """Headers of this hop, of framing, of the client's network and in the guard's name end here, as do their twins."""
     assert forwarded((name, b"x"), (b"x-other", b"y")) == [(b"x-other", b"y")]
     assert forwarded((name.replace(b"-", b"_"), b"x"), (b"x-other", b"y")) == [(b"x-other", b"y")]
 
 
 @pytest.mark.parametrize(
-    "name", [b"content-type", b"accept", b"user-agent", b"openai-organization", b"x-request-id", b"x_custom", b"traceparent"]
+    "name",
+    [b"content-type", b"accept", b"user-agent", b"openai-organization", b"x-request-id", b"x_custom", b"traceparent"],
 )
 def test_what_a_model_gets(name):
     """Headers from end to end are passed as they came."""
@@ -96,7 +99,16 @@ def test_what_the_guard_adds_survives(listed):
 
 @pytest.mark.parametrize(
     "name",
-    [b"connection", b"keep-alive", b"transfer-encoding", b"trailer", b"upgrade", b"content-length", b"via", b"x-guard-id"],
+    [
+        b"connection",
+        b"keep-alive",
+        b"transfer-encoding",
+        b"trailer",
+        b"upgrade",
+        b"content-length",
+        b"via",
+        b"x-guard-id",
+    ],
 )
 def test_what_a_client_does_not_get(name):
     """Of a model's answer, framing, headers of its hop and anything in the guard's name end here."""
@@ -119,7 +131,8 @@ def test_a_model_always_gets_one_host_and_no_framing(headers):
 
 
 @pytest.mark.parametrize(
-    ("status", "line"), [(200, b"HTTP/1.1 200 OK\r\n"), (429, b"HTTP/1.1 429 Too Many Requests\r\n"), (599, b"HTTP/1.1 599 \r\n")]
+    ("status", "line"),
+    [(200, b"HTTP/1.1 200 OK\r\n"), (429, b"HTTP/1.1 429 Too Many Requests\r\n"), (599, b"HTTP/1.1 599 \r\n")],
 )
 def test_status_lines(status, line):
     """Every status that an answer can have has its line, known or not."""

@@ -83,7 +83,8 @@ def reference(stream: bytes) -> list[bytes]:
 
 
 LINES = st.tuples(
-    st.sampled_from([b"data: a", b"data:b", b"data", b": c", b"event: d", b"", b""]), st.sampled_from([b"\r\n", b"\r", b"\n"])
+    st.sampled_from([b"data: a", b"data:b", b"data", b": c", b"event: d", b"", b""]),
+    st.sampled_from([b"\r\n", b"\r", b"\n"]),
 ).map(b"".join)
 STREAM = st.tuples(st.lists(LINES, max_size=8).map(b"".join), st.sampled_from([b"", b"data: e"])).map(b"".join)
 
@@ -103,12 +104,10 @@ def test_events_are_those_of_the_specification(stream, data):
 def test_a_frame_is_bounded(splitter, size):
     """A frame that does not end is refused as soon as it is over the limit, in pieces of any size."""
     one = splitter(limit=100)
-    taken = 0
+    for _ in range(100 // size):
+        assert one.feed(b"x" * size) == []
     with pytest.raises(ValueError, match="longer than 100 bytes"):
-        while taken < 10_000:
-            one.feed(b"x" * size)
-            taken += size
-    assert taken <= 100
+        one.feed(b"x" * size)
 
 
 def test_what_waits_is_at_most_the_limit():
@@ -183,5 +182,5 @@ def test_the_content_type_chooses(kind, splitter, texts):
     """What is not known to be binary is text."""
     one = splitter_for(kind)
     assert type(one) is splitter
-    if texts is not None:
+    if isinstance(one, Pieces):
         assert one.texts(b"a") == texts

@@ -234,7 +234,8 @@ async def test_closing():
         assert len(origin.lines) == 2
 
 
-def unused_port() -> int:
+def unused_port():
+    """A port on which nobody listens."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]

@@ -12,6 +12,7 @@ HEAD = b"POST /v1 HTTP/1.1\r\nHost: g\r\nContent-Length: %b\r\nAccept: */*\r\n\r
 
 
 def message(body: bytes, length: bytes | None = None) -> bytes:
+    """A request with this body; its length is told as it is, or otherwise."""
     return HEAD % (length or b"%d" % len(body)) + body
 
 

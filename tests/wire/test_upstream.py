@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ CHUNKS = CHUNKED + b"3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\n\r\n"
 
 
 def ok(body: bytes, *fields: bytes, status: bytes = b"200 OK") -> bytes:
+    """An answer whose length is told."""
     lines = [b"HTTP/1.1 " + status, *fields, b"content-length: %d" % len(body)]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
@@ -93,8 +95,8 @@ BAD = {
     "space before the colon": b"HTTP/1.1 200 OK\r\ncontent-length : 5\r\n\r\nhello",
     "bare CR in a value": b"HTTP/1.1 200 OK\r\nx: a\rset-cookie: b\r\ncontent-length: 5\r\n\r\nhello",
     "NUL in a value": b"HTTP/1.1 200 OK\r\nx: \x00\r\ncontent-length: 5\r\n\r\nhello",
-    "both framings": b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-    "both framings, the other way": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n",
+    "both framings": CHUNKS.replace(b"\r\n\r\n3", b"\r\ncontent-length: 5\r\n\r\n3"),
+    "both framings, the other way": CHUNKS.replace(b"transfer", b"content-length: 5\r\ntransfer"),
     "the same length twice": b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 5\r\n\r\nhello",
     "two lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 4\r\n\r\nhello",
     "list of lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\nhello",
@@ -113,7 +115,7 @@ BAD = {
     "101": b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n",
     "101 without upgrade": b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + OK,
     "endless interim answers": b"HTTP/1.1 102 Processing\r\n\r\n" * (MAX_INTERIM + 1) + OK,
-    "too many header bytes": b"HTTP/1.1 200 OK\r\n" + b"x: %b\r\n" % (b"v" * 1_000) * 140 + b"content-length: 0\r\n\r\n",
+    "too many header bytes": b"HTTP/1.1 200 OK\r\n" + b"x: %b\r\n" % (b"v" * 1_000) * 140 + b"\r\n",
     "too many trailer bytes": CHUNKED + b"0\r\n" + b"x: %b\r\n" % (b"v" * 1_000) * 140 + b"\r\n",
 }  # fmt: skip
 
@@ -183,7 +185,9 @@ async def test_extra_bytes_cost_the_connection(name, raw):
     assert taker.body in (b"hello", b"")
 
 
-@pytest.mark.parametrize("raw", [ok(b"hello"), CHUNKS, b"HTTP/1.1 100 Continue\r\n\r\n" + ok(b"ok")], ids=["length", "chunks", "100"])
+@pytest.mark.parametrize(
+    "raw", [ok(b"hello"), CHUNKS, b"HTTP/1.1 100 Continue\r\n\r\n" + ok(b"ok")], ids=["length", "chunks", "100"]
+)
 @pytest.mark.parametrize("how", ["reset", "close"])
 async def test_a_cut_answer_is_never_whole(raw, how):
     """Cut at any byte, by a close or a reset, an answer fails; only the whole one ends, and each is told of once."""
@@ -193,15 +197,10 @@ async def test_a_cut_answer_is_never_whole(raw, how):
             await line.request()
             await line.send(raw[:at])
             if how == "reset":
-                # A reset overtakes what its receiver has not read yet.
-                while taker.status == 0 and b"\r\n\r\n" in raw[:at].removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n"):
-                    await asyncio.sleep(0)
                 line.reset()
 
         async with model(script) as (_, pool):
-            taker = Taker(pool)
-            await taker.start().whole()
-            assert repr(pool).startswith(f"<Pool {pool.origin.authority} ")
+            taker = await Taker(pool).start().whole()
         assert taker.events.count("end") + taker.events.count("failed") == 1
         if at < len(raw):
             assert taker.events[-1] == "failed"
@@ -319,10 +318,8 @@ async def test_an_abandoned_answer_is_not_told_of():
     async def script(line):
         await line.request()
         await line.send(CHUNKED + b"3\r\nhel\r\n")
-        try:
+        with suppress(ConnectionError):
             await line.closed()
-        except ConnectionError:
-            pass
         ended.set()
 
     async with model(script) as (_, pool):
@@ -353,7 +350,7 @@ async def test_a_taker_that_fails_costs_only_its_connection():
     """An error in what takes the answer ends the exchange as a failure."""
 
     class Faulty(Taker):
-        def answer_body(self, data):
+        def answer_body(self, _data):
             raise ZeroDivisionError
 
     faults = []
@@ -376,10 +373,8 @@ async def test_bytes_while_idle_close_the_connection(late):
         await line.send(OK)
         await say.wait()
         await line.send(late)
-        try:
+        with suppress(ConnectionError):
             await line.closed()
-        except ConnectionError:
-            pass
         closed.set()
 
     async with model(script) as (origin, pool):

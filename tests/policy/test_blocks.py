@@ -1,0 +1,61 @@
+import pytest
+
+from guard.config import Block, Client
+from guard.policy.blocks import Blocks
+from guard.policy.clients import ANONYMOUS, Clients, Identity, key_hash
+
+SALT = bytes(32)
+CLIENTS = Clients({"app": Client(key="app-key", account="acme"), "lone": Client(key="lone-key")}, SALT)
+APP, LONE, STRANGER = (CLIENTS.identify(key) for key in ("app-key", "lone-key", "strange-key"))
+KEY_ID = key_hash("strange-key", SALT)[:16]
+
+
+@pytest.mark.parametrize(
+    ("block", "address", "identity", "expected"),
+    [
+        (Block(ip="203.0.113.7"), "203.0.113.7", ANONYMOUS, "address 203.0.113.7"),
+        (Block(ip="203.0.113.7"), "203.0.113.8", ANONYMOUS, None),
+        (Block(ip="203.0.113.0/24"), "203.0.113.8", ANONYMOUS, "address 203.0.113.0/24"),
+        (Block(ip="203.0.113.0/24"), "::ffff:203.0.113.8", ANONYMOUS, "address 203.0.113.0/24"),
+        (Block(ip="203.0.113.0/24"), "203.0.114.8", APP, None),
+        (Block(ip="2001:db8::/32"), "2001:db8:1::1", APP, "address 2001:db8::/32"),
+        (Block(ip="2001:db8::/32"), "2001:DB8:1:0::1", APP, "address 2001:db8::/32"),
+        (Block(ip="2001:db8::/32"), "2001:db9::1", APP, None),
+        (Block(ip="0.0.0.0/0"), "192.0.2.1", APP, "address 0.0.0.0/0"),
+        (Block(ip="0.0.0.0/0"), "::1", APP, None),
+        (Block(ip="0.0.0.0/0"), "", APP, None),
+        (Block(ip="0.0.0.0/0"), "not an address", APP, None),
+        (Block(account="acme"), "192.0.2.1", APP, "account acme"),
+        (Block(account="acme"), "192.0.2.1", LONE, None),
+        (Block(account="acme"), "192.0.2.1", ANONYMOUS, None),
+        (Block(account="other"), "192.0.2.1", APP, None),
+        (Block(client="app"), "192.0.2.1", APP, "client app"),
+        (Block(client="app"), "192.0.2.1", LONE, None),
+        (Block(client="app"), "192.0.2.1", STRANGER, None),
+        (Block(key="strange-key"), "192.0.2.1", STRANGER, f"key {KEY_ID}"),
+        (Block(key="strange-key"), "192.0.2.1", ANONYMOUS, None),
+        (Block(key="app-key"), "192.0.2.1", APP, f"key {APP.key_id}"),
+        (Block(key="app-key"), "192.0.2.1", LONE, None),
+    ],
+)
+def test_who_is_blocked(block, address, identity, expected):
+    """A block holds whom it names by address, network, account, client or key, and nobody else."""
+    blocks = Blocks([block], CLIENTS)
+    assert blocks.find(address, identity) == expected
+    assert blocks.find(address, identity) == expected
+
+
+def test_without_blocks_nobody_is_blocked():
+    """No blocks, no questions."""
+    blocks = Blocks([], CLIENTS)
+    for identity in (APP, LONE, STRANGER, ANONYMOUS, Identity("0" * 16, None)):
+        assert blocks.find("192.0.2.1", identity) is None
+
+
+def test_many_blocks():
+    """Each of many blocks holds, whatever the others are."""
+    networks = [f"10.{number // 256}.{number % 256}.0/24" for number in range(5_000)]
+    blocks = Blocks([Block(ip=network) for network in networks], CLIENTS)
+    for number in (0, 1, 255, 256, 4_999):
+        assert blocks.find(f"10.{number // 256}.{number % 256}.77", ANONYMOUS) == f"address {networks[number]}"
+    assert blocks.find("10.19.136.1", ANONYMOUS) is None
