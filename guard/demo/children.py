@@ -49,7 +49,7 @@ class Child:
         Raises:
             ChildError: it ended, or said nothing for half a minute.
         """
-        assert self.process.stdout is not None  # noqa: S101  a pipe was asked for
+        assert self.process.stdout is not None
         if select.select([self.process.stdout], [], [], READY_SECONDS)[0]:
             line = self.process.stdout.readline()
             if line:

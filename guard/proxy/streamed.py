@@ -83,11 +83,13 @@ class Streamed:
     def _frames(self, frames: list[Frame]) -> None:
         out: list[bytes] = []
         try:
-            for raw, data in frames:
+            for raw, data, aside in frames:
                 deltas = self.splitter.texts(data) if isinstance(self.splitter, Pieces) else self.reader.read(data)
                 for channel, text in deltas:
                     if not channel.startswith("="):
                         self.texts.setdefault(channel, []).append(text)
+                if aside:
+                    deltas = [*deltas, ("=aside", aside.decode(errors="replace"))]
                 out.append(self.scan.feed(raw, deltas))
         finally:
             # What came before a match is the client's, however the model's bytes were cut into segments.

@@ -24,20 +24,24 @@ ENDED_BADLY = "the model's answer broke off"
 class Whole:
     """Collects an answer and judges it at its end."""
 
-    __slots__ = ("chunks", "head", "length", "relay", "size")
+    __slots__ = ("content", "head", "length", "relay")
 
     def __init__(self, relay: Relay, head: AnswerHead, length: bytes | None) -> None:
         self.relay = relay
         self.head = head
         self.length = length
-        self.chunks: list[bytes] = []
-        self.size = 0
+        self.content: bytes | bytearray = b""
 
     def body(self, data: bytes) -> None:
         """Take some of the body."""
-        self.size += len(data)
-        self.chunks.append(data)
-        if self.size > self.relay.proxy.upstream.answer_bytes:
+        if not self.content:
+            self.content = data
+        else:
+            # Most answers come in one piece; of many small ones the list would cost more than the bytes.
+            if type(self.content) is bytes:
+                self.content = bytearray(self.content)
+            self.content += data
+        if len(self.content) > self.relay.proxy.upstream.answer_bytes:
             self.truncated(f"the answer is over {self.relay.proxy.upstream.answer_bytes} bytes")
 
     def close(self) -> None:
@@ -70,7 +74,7 @@ class Whole:
             self.relay.exchange.output = [body.decode(errors="replace")]
 
     def _read(self) -> bytes:
-        return self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+        return bytes(self.content)
 
     def _give(self, durable: bool) -> None:
         relay = self.relay

@@ -10,13 +10,19 @@ LINE_TYPES = frozenset({b"application/x-ndjson", b"application/jsonl", b"applica
 BINARY_TYPES = (b"image/", b"audio/", b"video/", b"application/octet-stream")
 BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 LONGEST_BLANK_LINE = 4
+EVENT_NAME = re.compile(rb"event: ?[a-z_.]{1,64}")
 
 
 class Frame(NamedTuple):
-    """One event as it came: its bytes, with the blank line that ends it, and its data."""
+    """One event as it came: its bytes, with the blank line that ends it, its data, and what stands beside the data.
+
+    `aside` is everything else that a client could read: comments, ids, lines that are no field. The name of an event is
+    a word of its API.
+    """
 
     raw: bytes
     data: bytes
+    aside: bytes = b""
 
 
 class Events:
@@ -103,9 +109,11 @@ def splitter_for(kind: bytes) -> Events | Lines | Pieces:
 def _frame(raw: bytes) -> Frame:
     if raw.startswith(b"data: ") and raw.endswith(b"\n\n") and raw.count(b"\n") == 2 and b"\r" not in raw:
         return Frame(raw, raw[6:-2])
-    data = []
+    data, aside = [], []
     for line in raw.splitlines():
         name, _, value = line.partition(b":")
         if name == b"data":
             data.append(value.removeprefix(b" "))
-    return Frame(raw, b"\n".join(data))
+        elif line and EVENT_NAME.fullmatch(line) is None:
+            aside.append(line)
+    return Frame(raw, b"\n".join(data), b"\n".join(aside))

@@ -1,4 +1,4 @@
-"""Models behind TLS: the guard talks to them only when their certificate is one it trusts, for the name it asked for."""
+"""Models behind TLS: the guard talks to them only under a certificate that it trusts, for the name it asked for."""
 
 from __future__ import annotations
 

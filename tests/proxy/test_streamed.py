@@ -234,3 +234,33 @@ async def test_two_choices_are_matched_apart(tmp_path):
     assert "secret" not in within.text
     assert first["output"] == ["secret", "-token"]
     assert (first["end"], second["end"]) == ("complete", "refused")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b": the secret-token is here\n\n",
+        b"id: secret-token\n\n",
+        b"event: secret-token\ndata: {}\n\n",
+        b"\xef\xbb\xbfdata: secret-token\n\n",
+        b"secret-token\n\n",
+        b"data: not json but secret-token\n\n",
+        b'data: {"unknown":{"shape":["secret-token"]}}\n\n',
+        b'data: {"choices":[{"index":0,"delta":{"secret-token":1}}]}\n\n',
+        b'data: {"choices":[{"index":0,"delta":\ndata: {"content":"secret-token"}}]}\n\n',
+    ],
+)
+async def test_there_is_no_place_in_an_event_to_hide_in(tmp_path, frame):
+    """Comments, ids, names, unknown fields and shapes are matched as text."""
+
+    async def script(call):
+        await call.begin_stream()
+        await call.chunk(chat_delta("Sure: "))
+        await call.chunk(frame)
+        await call.end_stream()
+
+    async with model(script) as served, guard(tmp_path, one_model(served.url)) as running:
+        answer = await running.chat(stream=True)
+        [exchange] = await running.journal()
+    assert b"secret-token" not in answer.content
+    assert exchange["end"] == "refused"
