@@ -178,3 +178,11 @@ def test_documents_name_commands_that_exist(document):
     named = set(re.findall(r"^guard ([a-z]+(?: [a-z]+)?)", document.read_text(), re.MULTILINE))
     known = {path.removeprefix("guard ") for path in ALL_COMMANDS}
     assert {name for name in named if not any(one == name or name.startswith(f"{one} ") for one in known)} == set()
+
+
+def test_every_answer_of_the_guard_is_documented():
+    """docs/answers.md has every code that a refusal in the sources can carry, and no other."""
+    sources = "".join(path.read_text() for path in (ROOT / "guard").rglob("*.py"))
+    refusals = re.findall(r'(?:Refusal|_not_understood)\(\s*(?:exchange, )?[^()]*?"([a-z]+(?:_[a-z]+)+)"', sources)
+    told = re.findall(r"^\| \d{3} \| `(\w+)` \|", (ROOT / "docs" / "answers.md").read_text(), re.MULTILINE)
+    assert {*refusals, "upstream_timeout"} == set(told)
