@@ -6,9 +6,11 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -116,11 +118,19 @@ def serve(config: Config, *, ready: Callable[[str], None]) -> int:
     )
     ready(_url(listener))
     if config.data.workers == 1:
-        server = uvicorn.Server(server_config)
+        server = _Server(server_config)
         server.run(sockets=[listener])
         return 0 if server.started else 1
     Multiprocess(server_config, sockets=[listener]).run()
     return 0
+
+
+class _Server(uvicorn.Server):
+    """Takes a signal as the wish to stop, which is then granted: the process ends with 0, not as if it were killed."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
 
 def _bind(listen: str) -> socket.socket:
@@ -131,7 +141,7 @@ def _bind(listen: str) -> socket.socket:
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
         raise StartError(
-            f"cannot listen on {listen}: {error.strerror or error}; is another guard running there?"
+            f"cannot listen on {listen}: {os.strerror(error.errno or 0).lower()}; is another guard running there?"
         ) from error
     listener.set_inheritable(True)
     return listener

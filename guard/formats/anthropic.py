@@ -65,6 +65,10 @@ class Anthropic:
         """Return a reader for one streamed answer."""
         return MessagesReader() if _is_messages(path) else EventReader()
 
+    def structured(self, path: str) -> bool:
+        """Tell whether it is the Messages API, which answers with JSON and events only."""
+        return _is_messages(path)
+
     def error(self, status: int, code: str, message: str) -> bytes:
         """Return ``{"type": "error", "error": {"type", "message", "code"}}``; the code is the guard's addition."""
         return body(_error(status, code, message))

@@ -83,6 +83,9 @@ class Format(Protocol):
     def stream(self, path: str) -> StreamReader:
         """Return a reader for one streamed answer."""
 
+    def structured(self, path: str) -> bool:
+        """Tell whether this API's clients take any answer for JSON or events, whatever its content type says."""
+
     def error(self, status: int, code: str, message: str) -> bytes:
         """Return the JSON body that clients of this API expect with an HTTP status of 400 or above."""
 

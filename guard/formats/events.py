@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from guard.formats.confidence import Logprobs
+from guard.formats.lenient import scalar
 from guard.formats.shapes import ALL_TEXT
 from guard.formats.usage import usage_of
 from guard.formats.walk import Channelled, trace
@@ -61,9 +62,4 @@ class EventReader:
         except (ValueError, RecursionError):
             return [("", text)]
         found = self.event(document) if type(document) is dict else self.value(document)
-        return [(_scalar(channel), _scalar(delta)) for channel, delta in found]
-
-
-def _scalar(text: str) -> str:
-    """Replace the halves of surrogate pairs, which no encoding can carry, by U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return [(scalar(channel), scalar(delta)) for channel, delta in found]

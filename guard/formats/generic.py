@@ -58,6 +58,10 @@ class Generic:
         """Return a reader for one streamed answer whose events are JSON."""
         return GenericReader(self._output)
 
+    def structured(self, path: str) -> bool:  # noqa: ARG002 - nothing is known of any path
+        """Nothing is known of its clients: the content type is believed."""
+        return False
+
     def error(self, status: int, code: str, message: str) -> bytes:  # noqa: ARG002 - the status is in its line
         """Return ``{"error": {"code", "message"}}``."""
         return body({"error": {"code": code, "message": message}})

@@ -68,6 +68,10 @@ class OpenAI:
         """Return a reader for one streamed answer."""
         return _api(path).reader()
 
+    def structured(self, path: str) -> bool:
+        """Tell whether it is one of the APIs that are known; others may answer with sound or pictures."""
+        return _api(path) is not _UNKNOWN
+
     def error(self, status: int, code: str, message: str) -> bytes:
         """Return ``{"error": {"message", "type", "param", "code"}}``."""
         return body(_error(status, code, message))

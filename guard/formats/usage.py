@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+MOST = 2**53
+"""A larger count is no count; and neither sums nor JSON numbers are exact beyond."""
+
 
 def usage_of(told: Any) -> dict[str, int] | None:
     """Return the counts of an API's `usage` object under common names, or None where it holds none.
@@ -36,7 +39,7 @@ def usage_of(told: Any) -> dict[str, int] | None:
 
 
 def _count(value: Any) -> int | None:
-    return value if type(value) is int and value >= 0 else None
+    return value if type(value) is int and 0 <= value <= MOST else None
 
 
 def _detail(details: Any, *names: str) -> int | None:

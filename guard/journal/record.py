@@ -7,6 +7,7 @@ what a prompt would. Texts are as they came; a body that is not UTF-8 stands as 
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from time import monotonic
 from typing import Any
@@ -16,6 +17,9 @@ import orjson
 from guard.exchange import Attempt, Exchange
 
 NEWLINE = orjson.OPT_APPEND_NEWLINE
+SECRET_PARAMETER = re.compile(
+    r"(?<=[?&])((?:[\w.-]*(?:api[_-]?key|token|secret|password))|key|auth|sig|signature)=[^&]*", re.IGNORECASE
+)
 
 
 def prompt_line(exchange: Exchange) -> bytes:
@@ -61,7 +65,7 @@ def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
     key_id, client = exchange.identity
     route = exchange.route or (exchange.routes[0] if exchange.routes else None)
     prompt = exchange.prompt
-    request: dict[str, Any] = {"method": exchange.method, "path": exchange.target}
+    request: dict[str, Any] = {"method": exchange.method, "path": _shown(exchange.target)}
     _put_body(request, exchange.body)
     record["at"] = exchange.at
     record["client"] = {
@@ -76,6 +80,11 @@ def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
     record["request"] = request
     record["prompt"] = prompt.texts if prompt is not None else []
     record["findings"] = exchange.findings
+
+
+def _shown(target: str) -> str:
+    """The target without the keys that some clients put into a query."""
+    return SECRET_PARAMETER.sub(r"\1=***", target) if "?" in target else target
 
 
 def _put_body(record: dict[str, Any], body: bytes) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from guard.exchange import Exchange
 from guard.proxy.streamed import Streamed
 from guard.proxy.whole import Whole
 from guard.refusal import Refusal
 from guard.wire.framing import NO_BODY
+from guard.wire.pieces import LINE_TYPES
 
 if TYPE_CHECKING:
     from guard.proxy.relay import Relay
@@ -23,8 +25,8 @@ class Answer(Protocol):
     def close(self) -> None:
         """The body is whole."""
 
-    def truncated(self, error: str) -> None:
-        """The body will not become whole; the client must see that."""
+    def truncated(self, error: str, refusal: Refusal) -> None:
+        """The body will not become whole; the client must see that, and is told `refusal` if there is a way."""
 
     def cut(self) -> None:
         """The client has left; keep for the journal what there is."""
@@ -37,6 +39,16 @@ def open_answer(relay: Relay, status: int, head: AnswerHead, length: bytes | Non
         relay.exchange.attempts[-1].error = "the answer is compressed although that was not asked for"
         relay.refuse(Refusal(502, "upstream_error", "the model's answer cannot be inspected"), end="upstream_error")
         return None
-    if head.kind.endswith((b"/json", b"+json")) or relay.exchange.method == "HEAD" or status in NO_BODY:
+    if relay.exchange.method == "HEAD" or status in NO_BODY or _is_document(relay.exchange, head):
         return Whole(relay, head, length)
     return Streamed(relay, head)
+
+
+def _is_document(exchange: Exchange, head: AnswerHead) -> bool:
+    """Whether the client will read the answer as one JSON document, by its type or by what was asked for."""
+    if head.kind in LINE_TYPES or head.kind == b"text/event-stream":
+        return False
+    if head.kind.endswith((b"/json", b"+json")):
+        return True
+    route, prompt = exchange.route, exchange.prompt
+    return route is not None and prompt is not None and not prompt.stream and route.format.structured(exchange.path)

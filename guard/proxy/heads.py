@@ -18,6 +18,11 @@ def journal_unavailable() -> Refusal:
     )
 
 
+def broken_off() -> Refusal:
+    """What a client is told when the model's answer ends before its end."""
+    return Refusal(502, "upstream_error", "the model's answer broke off")
+
+
 def format_of(exchange: Exchange) -> Format:
     """The format that tells how this client's errors look."""
     return exchange.routes[0].format if exchange.routes else DEFAULT
@@ -32,11 +37,13 @@ def answer_head(exchange: Exchange, status: int, lines: bytes, framing: bytes) -
     )  # fmt: skip
 
 
-def refusal_answer(exchange: Exchange, refusal: Refusal) -> tuple[bytes, bytes]:
-    """Head and body of an answer made by the guard, in the shape that the called API's clients expect."""
+def refusal_answer(exchange: Exchange, refusal: Refusal, *, keep: bool) -> tuple[bytes, bytes]:
+    """Head and body of an answer made by the guard, in the shape that the called API's clients expect.
+
+    `keep`: the connection goes on after it.
+    """
     body = format_of(exchange).error(refusal.status, refusal.code, refusal.message)
     lines = b"".join([b"%b: %b\r\n" % field for field in refusal.headers])
-    keep = exchange.keep_alive and exchange.complete and not refusal.close
     framing = b"content-type: application/json\r\ncontent-length: %d\r\n%b" % (
         len(body),
         connection_line(exchange, keep=keep),

@@ -10,7 +10,7 @@ from guard.exchange import Attempt, Exchange
 from guard.journal.record import outcome_line, prompt_line
 from guard.journal.writer import Action, Batch
 from guard.proxy.answers import Answer, open_answer
-from guard.proxy.heads import journal_unavailable, refusal_answer
+from guard.proxy.heads import broken_off, journal_unavailable, refusal_answer
 from guard.proxy.request import request_to_model
 from guard.proxy.streamed import Streamed
 from guard.refusal import Refusal
@@ -80,16 +80,12 @@ class Relay:
             self.finish("client_disconnected")
 
     def client_paused(self) -> None:
-        """The client is slow: let the model wait, in its own socket's buffers."""
-        if self.upstream is not None:
-            self.upstream.transport.pause_reading()
-            self.deadline = NEVER
+        """The client is slow: let the model wait."""
+        self.hold_model()
 
     def client_resumed(self) -> None:
         """The client has caught up."""
-        if self.upstream is not None:
-            self.upstream.transport.resume_reading()
-            self.deadline = monotonic() + self.proxy.upstream.idle_timeout
+        self.release_model()
 
     # The journal calls.
 
@@ -115,6 +111,8 @@ class Relay:
         self.deadline = monotonic() + self.proxy.upstream.first_byte_timeout
         exchange = self.exchange
         connection.send(self, request_to_model(exchange), head_only=exchange.method == "HEAD")
+        if self.client.paused:
+            self.hold_model()
 
     def answer_head(self, status: int, head: AnswerHead, length: bytes | None) -> None:
         """The model answers: take it, or try the next version when this is a failure that another may not have."""
@@ -156,7 +154,7 @@ class Relay:
         if self.finished:
             return
         if self.answer is not None:
-            self.answer.truncated(error)
+            self.answer.truncated(error, broken_off())
         elif stale and self.exchange.route is not None and self.exchange.route.repeat:
             self.tried -= 1
             self._try_next(fresh=True)
@@ -194,9 +192,10 @@ class Relay:
         self.stop_model()
         exchange.overhead = monotonic() - exchange.received_at - exchange.waited
         exchange.status = refusal.status
-        head, exchange.answer = refusal_answer(exchange, refusal)
+        keep = self.keep_alive and exchange.complete and not refusal.close
+        head, exchange.answer = refusal_answer(exchange, refusal, keep=keep)
         batch = self.proxy.journal.add(self._outcome(end), nothing_waits)
-        batch.when_durable(lambda _durable: self._send_refusal(head + exchange.answer, refusal))
+        batch.when_durable(lambda _durable: self._send_refusal(head + exchange.answer, keep=keep))
 
     def finish(self, end: str, *, keep_alive: bool = False) -> None:
         """The exchange is over, in one of the ways that the journal knows."""
@@ -205,6 +204,18 @@ class Relay:
         self.proxy.journal.add_lazily(self._outcome(end))
         self.answer = None
         self.client.finish(keep_alive=keep_alive)
+
+    def hold_model(self) -> None:
+        """Read nothing more from the model for now; what it goes on saying waits in its own socket's buffers."""
+        if self.upstream is not None:
+            self.upstream.transport.pause_reading()
+            self.deadline = NEVER
+
+    def release_model(self) -> None:
+        """Read on, unless it is the client that cannot take more."""
+        if self.upstream is not None and not self.client.paused:
+            self.upstream.transport.resume_reading()
+            self.deadline = monotonic() + self.proxy.upstream.idle_timeout
 
     def stop_model(self) -> None:
         """Take no more from the model, if it is still at it; the attempt is over."""
@@ -239,10 +250,11 @@ class Relay:
         if self.finished:
             return
         self.stop_model()
+        refusal = Refusal(503, "shutting_down", "the guard is shutting down", close=True)
         if self.answer is not None:
-            self.answer.truncated("the guard is shutting down")
+            self.answer.truncated(refusal.message, refusal)
         else:
-            self.refuse(Refusal(503, "shutting_down", "the guard is shutting down", close=True))
+            self.refuse(refusal)
 
     # Within.
 
@@ -263,9 +275,12 @@ class Relay:
         if not self.finished:
             self.stop_model()
             if isinstance(self.answer, Streamed):
-                self.answer.truncated("a fault in the guard")
+                self.answer.truncated("a fault in the guard", internal_error())
             else:
                 self.refuse(internal_error())
+        elif self.client.current is self.exchange:
+            # The fault came while the end was written down: at least the client is not left waiting.
+            self.client.abort()
 
     def _can_try_another(self) -> bool:
         route = self.exchange.route
@@ -307,11 +322,10 @@ class Relay:
             self.proxy.meters.release(exchange.held)
         return outcome_line(exchange, forwarded=self.forwarded)
 
-    def _send_refusal(self, answer: bytes, refusal: Refusal) -> None:
-        exchange = self.exchange
-        if self.client.current is exchange:
+    def _send_refusal(self, answer: bytes, *, keep: bool) -> None:
+        if self.client.current is self.exchange:
             self.client.write(answer)
-            self.client.finish(keep_alive=exchange.keep_alive and exchange.complete and not refusal.close)
+            self.client.finish(keep_alive=keep)
 
 
 def nothing_waits(_written: bool) -> None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from guard.formats.base import StreamReader
 from guard.journal.record import part_line
-from guard.proxy.heads import answer_head, format_of, journal_unavailable
-from guard.proxy.whole import ENDED_BADLY
+from guard.proxy.heads import answer_head, broken_off, format_of, journal_unavailable
 from guard.refusal import Refusal
 from guard.stages.scan import HeldTooMuch, StreamScan
-from guard.wire.pieces import Events, Frame, Pieces, splitter_for
+from guard.wire.pieces import Frame, Pieces, splitter_for
 
 if TYPE_CHECKING:
     from guard.proxy.relay import Relay
@@ -28,9 +27,12 @@ class Streamed:
         assert exchange.route is not None
         self.relay = relay
         self.head = head
-        self.scan = StreamScan(exchange)
+        limit = relay.proxy.upstream.answer_bytes
+        self.scan = StreamScan(exchange, limit)
         self.reader: StreamReader = exchange.route.format.stream(exchange.path)
-        self.splitter = splitter_for(head.kind)
+        asked = exchange.prompt is not None and exchange.prompt.stream
+        self.splitter = splitter_for(head.kind, limit, events=asked and exchange.route.format.structured(exchange.path))
+        self.tells_errors = head.kind == b"text/event-stream"
         self.begun = False
         self.waiting: list[bytes] = []
         self.texts: dict[str, list[str]] = {}
@@ -49,7 +51,7 @@ class Streamed:
         except Refusal as refusal:
             self._block(refusal)
         except (HeldTooMuch, ValueError) as error:
-            self.truncated(str(error))
+            self.truncated(str(error), broken_off())
 
     def close(self) -> None:
         """The body is whole: match what was pending, and end the stream."""
@@ -62,16 +64,17 @@ class Streamed:
             self._block(refusal)
             return
         except (HeldTooMuch, ValueError) as error:
-            self.truncated(str(error))
+            self.truncated(str(error), broken_off())
             return
         self._end("complete")
 
-    def truncated(self, error: str) -> None:
+    def truncated(self, error: str, refusal: Refusal) -> None:
         """The body will not become whole: say so in the stream, and break it off."""
         exchange = self.relay.exchange
         if exchange.attempts[-1].error is None:
             exchange.attempts[-1].error = error
-        self._say(Refusal(502, "upstream_error", ENDED_BADLY))
+        exchange.refusal = refusal
+        self._say(refusal)
         self._end("truncated")
 
     def cut(self) -> None:
@@ -100,6 +103,7 @@ class Streamed:
             return
         if not self.begun:
             self.waiting.append(data)
+            self.relay.hold_model()
             return
         self.relay.client.write(data if self.relay.exchange.http10 else b"%x\r\n%b\r\n" % (len(data), data))
         self.sent.append(data)
@@ -127,6 +131,8 @@ class Streamed:
             self._emit(data)
         if self.ended:
             self._end(self.ended)
+        elif waiting:
+            relay.release_model()
 
     def _block(self, refusal: Refusal) -> None:
         self.relay.exchange.refusal = refusal
@@ -134,7 +140,7 @@ class Streamed:
         self._end("refused")
 
     def _say(self, refusal: Refusal) -> None:
-        if isinstance(self.splitter, Events):
+        if self.tells_errors:
             self._emit(format_of(self.relay.exchange).error_event(refusal.status, refusal.code, refusal.message))
 
     def _end(self, end: str) -> None:
@@ -145,11 +151,13 @@ class Streamed:
             return
         exchange = relay.exchange
         self._keep_rest()
-        if end != "truncated" and not exchange.http10:
+        # An answer ends well when it is whole, or when the client could be told in it that it is not given the rest.
+        well = end == "complete" or (end == "refused" and self.tells_errors)
+        if well and not exchange.http10:
             relay.client.write(b"0\r\n\r\n")
         client = relay.client
         relay.finish(end, keep_alive=end == "complete" and relay.keep_alive and not exchange.http10)
-        if end == "truncated" and exchange.http10:
+        if not well and exchange.http10:
             # Without chunks only a reset tells a broken answer from a finished one.
             client.abort()
 

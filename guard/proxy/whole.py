@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import orjson
 
 from guard.exchange import Exchange
-from guard.formats.base import Output
-from guard.proxy.heads import answer_head, connection_line, journal_unavailable
+from guard.formats import lenient
+from guard.formats.base import Format, Output
+from guard.proxy.heads import answer_head, broken_off, connection_line, journal_unavailable
 from guard.refusal import Refusal
 from guard.stages.scan import scan_whole
 from guard.wire.framing import NO_BODY
@@ -17,8 +18,6 @@ from guard.wire.framing import NO_BODY
 if TYPE_CHECKING:
     from guard.proxy.relay import Relay
     from guard.wire.head import AnswerHead
-
-ENDED_BADLY = "the model's answer broke off"
 
 
 class Whole:
@@ -42,7 +41,7 @@ class Whole:
                 self.content = bytearray(self.content)
             self.content += data
         if len(self.content) > self.relay.proxy.upstream.answer_bytes:
-            self.truncated(f"the answer is over {self.relay.proxy.upstream.answer_bytes} bytes")
+            self.truncated(f"the answer is over {self.relay.proxy.upstream.answer_bytes} bytes", broken_off())
 
     def close(self) -> None:
         """The body is whole: judge it, and give it out when its prompt is on disk."""
@@ -59,13 +58,13 @@ class Whole:
         exchange.answer = body
         relay.when_durable(self._give)
 
-    def truncated(self, error: str) -> None:
+    def truncated(self, error: str, refusal: Refusal) -> None:
         """The body will not become whole: nothing has gone out yet, so the client gets an honest error."""
         relay = self.relay
         relay.exchange.output = [self._read().decode(errors="replace")]
         if relay.exchange.attempts[-1].error is None:
             relay.exchange.attempts[-1].error = error
-        relay.refuse(Refusal(502, "upstream_error", ENDED_BADLY), end="truncated")
+        relay.refuse(refusal, end="truncated")
 
     def cut(self) -> None:
         """The client has left: keep what there is, for the journal."""
@@ -102,12 +101,22 @@ def _read_output(exchange: Exchange, body: bytes) -> Output:
     route = exchange.route
     assert route is not None
     try:
-        document = orjson.loads(body)
+        output = route.format.output(exchange.path, orjson.loads(body))
     except orjson.JSONDecodeError:
-        output = Output([body.decode(errors="replace")], [], None, None)
-    else:
-        output = route.format.output(exchange.path, document)
+        output = _read_odd_output(route.format, exchange.path, body)
     exchange.output = output.texts
     exchange.usage = output.usage
     exchange.confidence = output.confidence
+    return output
+
+
+def _read_odd_output(format: Format, path: str, body: bytes) -> Output:
+    found = lenient.read(body)
+    output = Output([found.text] if found.text else [], [], None, None)
+    for document in found.documents:
+        one = format.output(path, document)
+        output.texts += map(lenient.scalar, one.texts)
+        output.others += map(lenient.scalar, one.others)
+        output.usage = output.usage or one.usage
+        output.confidence = output.confidence or one.confidence
     return output

@@ -36,7 +36,9 @@ class StreamScan:
     blocking match could still begin.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, limit: int = MAX_HELD_BYTES) -> None:
+        """`limit` is how many bytes may be held back."""
+        self._limit = limit
         self._exchange = exchange
         self._matcher = exchange.policy.rules.output
         self._streams: dict[str, MatchStream] = {}
@@ -100,8 +102,8 @@ class StreamScan:
             released.append(held.popleft()[0])
         out = released[0] if len(released) == 1 else b"".join(released)
         self._held_bytes -= len(out)
-        if self._held_bytes > MAX_HELD_BYTES:
-            raise HeldTooMuch(f"more than {MAX_HELD_BYTES} bytes of the answer wait for its text to go on")
+        if self._held_bytes > self._limit:
+            raise HeldTooMuch(f"more than {self._limit} bytes of the answer wait for its text to go on")
         return out
 
 

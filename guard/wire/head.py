@@ -53,4 +53,6 @@ class AnswerHead:
         self.lines = returned(headers, dropped_by_connection(headers) if b"connection" in fields else frozenset())
         self.kind = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
         self.coding = b",".join([value.lower() for name, value in headers if name == b"transfer-encoding"])
-        self.encoded = fields.get(b"content-encoding", b"identity").strip().lower() not in {b"identity", b""}
+        # Of several lines any may be the one that a client goes by.
+        codings = [value.strip().lower() for name, value in headers if name == b"content-encoding"]
+        self.encoded = any(coding not in {b"identity", b""} for coding in codings)

@@ -6,10 +6,13 @@ import re
 from codecs import getincrementaldecoder
 from typing import NamedTuple
 
-LINE_TYPES = frozenset({b"application/x-ndjson", b"application/jsonl", b"application/jsonlines"})
-BINARY_TYPES = (b"image/", b"audio/", b"video/", b"application/octet-stream")
+LINE_TYPES = frozenset(
+    {b"application/x-ndjson", b"application/jsonl", b"application/jsonlines", b"application/stream+json"}
+)
+BINARY_TYPES = (b"image/", b"audio/", b"video/")
 BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 LONGEST_BLANK_LINE = 4
+LIMIT = 1_048_576
 EVENT_NAME = re.compile(rb"event: ?[a-z_.]{1,64}")
 
 
@@ -28,8 +31,8 @@ class Frame(NamedTuple):
 class Events:
     """Splits a stream into events; what has not ended yet waits in `rest`, at most `limit` bytes of it."""
 
-    def __init__(self, limit: int = 1_048_576) -> None:
-        self.rest = b""
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.rest = bytearray()
         self.limit = limit
 
     def feed(self, data: bytes) -> list[Frame]:
@@ -38,45 +41,56 @@ class Events:
         Raises:
             ValueError: an event is longer than `limit` bytes.
         """
-        text = self.rest + data if self.rest else data
+        rest = self.rest
+        unsearched = max(len(rest) - LONGEST_BLANK_LINE, 0)
+        text: bytes | bytearray = data
+        if rest:
+            rest += data
+            text = rest
         frames = []
         start = 0
-        unsearched = max(len(self.rest) - LONGEST_BLANK_LINE, 0)
         while (blank := BLANK_LINE.search(text, unsearched)) is not None:
             end = blank.end()
             if end == len(text) and text.endswith(b"\r"):
                 break  # its LF may be still to come
-            frames.append(_frame(text[start:end]))
+            frames.append(_frame(bytes(text[start:end])))
             start = unsearched = end
-        self.rest = text[start:]
+        if text is rest:
+            del rest[:start]
+        else:
+            self.rest += data[start:]
         if len(self.rest) > self.limit:
             raise ValueError(f"an event is longer than {self.limit} bytes")
         return frames
 
     def close(self) -> list[Frame]:
         """The stream has ended: an unfinished event counts as one, for clients may read it so."""
-        rest, self.rest = self.rest, b""
+        rest, self.rest = bytes(self.rest), bytearray()
         return [_frame(rest)] if rest else []
 
 
 class Lines:
     """Splits newline-delimited JSON, which some model servers stream instead of events."""
 
-    def __init__(self, limit: int = 1_048_576) -> None:
-        self.rest = b""
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.rest = bytearray()
         self.limit = limit
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take bytes, give the lines that they complete; ValueError when a line is longer than `limit` bytes."""
-        lines = (self.rest + data).split(b"\n")
-        self.rest = lines.pop()
+        if b"\n" not in data:
+            self.rest += data
+            lines = []
+        else:
+            *lines, rest = (bytes(self.rest) + data).split(b"\n")
+            self.rest = bytearray(rest)
         if len(self.rest) > self.limit:
             raise ValueError(f"a line is longer than {self.limit} bytes")
         return [Frame(line + b"\n", line.strip()) for line in lines]
 
     def close(self) -> list[Frame]:
         """The stream has ended: an unfinished line counts as one."""
-        rest, self.rest = self.rest, b""
+        rest, self.rest = bytes(self.rest), bytearray()
         return [Frame(rest, rest.strip())] if rest else []
 
 
@@ -99,11 +113,19 @@ class Pieces:
         return [("", self._decoder.decode(data))] if self._decoder is not None else []
 
 
-def splitter_for(kind: bytes) -> Events | Lines | Pieces:
-    """The splitter for a content type (lower-case, without parameters)."""
-    if kind == b"text/event-stream":
-        return Events()
-    return Lines() if kind in LINE_TYPES else Pieces(text=not kind.startswith(BINARY_TYPES))
+def splitter_for(kind: bytes, limit: int = LIMIT, *, events: bool = False) -> Events | Lines | Pieces:
+    """The splitter for a content type (lower-case, without parameters).
+
+    Args:
+        kind: what the answer says it is.
+        limit: bytes that one event or line may have.
+        events: the client will read events, whatever it says.
+    """
+    if kind in LINE_TYPES:
+        return Lines(limit)
+    if kind == b"text/event-stream" or events:
+        return Events(limit)
+    return Pieces(text=not kind.startswith(BINARY_TYPES))
 
 
 def _frame(raw: bytes) -> Frame:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections import deque
+from fcntl import ioctl
+from termios import TIOCOUTQ
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,8 +31,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("guard.wire")
 
 NEVER = float("inf")
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 1_048_576
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 67_108_864
+# Bytes a second: a body that comes at this rate is not slow, whatever its timeout.
+BODY_RATE = 500
 WRITE_HIGH_WATER = 65_536
 MAX_CHUNKS = 1_024  # a chunk of two bytes costs fifty for as long as it is kept apart
 NO_HEAD = RequestHead([], "1.0")
@@ -86,6 +91,8 @@ class ServerConnection(asyncio.Protocol):
         self.waiting: deque[Exchange] = deque()
         self.deadline = NEVER
         self.write_deadline = NEVER
+        self.paused = False
+        self.unsent = 0
         self.arriving = False
         self.deaf = False
         self.closing = False
@@ -122,10 +129,13 @@ class ServerConnection(asyncio.Protocol):
         self.service.connections.discard(self)
         self.closing = True
         self.deadline = self.write_deadline = NEVER
-        self.waiting.clear()
+        self._keep_partial_body()
         if self.handler is not None:
             self.handler.client_left()
             self.handler = self.current = None
+        for exchange in self.waiting:
+            self.service.open(self, exchange).client_left()
+        self.waiting.clear()
         self.reading = None
 
     def data_received(self, data: bytes) -> None:
@@ -145,16 +155,20 @@ class ServerConnection(asyncio.Protocol):
         if self.arriving:
             self._bound_unfinished(len(data))
         if self.current is not None and self.current.refusal is not None and self.handler is not None:
+            self._keep_partial_body()
             self.handler.request_complete()
         elif between and self.again:
             self._expect_repeat(data)
 
     def pause_writing(self) -> None:
+        self.paused = True
+        self.unsent = self._unsent_bytes()
         self.write_deadline = monotonic() + self.http.write_timeout
         if self.handler is not None:
             self.handler.client_paused()
 
     def resume_writing(self) -> None:
+        self.paused = False
         self.write_deadline = NEVER
         if self.handler is not None:
             self.handler.client_resumed()
@@ -242,6 +256,7 @@ class ServerConnection(asyncio.Protocol):
         self.body_bytes += len(data)
         if self.body_bytes > self.http.body_bytes:
             raise self._body_too_large()
+        self.deadline += len(data) / BODY_RATE
         self.chunks.append(data)
         if len(self.chunks) >= MAX_CHUNKS:
             self.gathered += b"".join(self.chunks)
@@ -299,8 +314,12 @@ class ServerConnection(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         """Act on deadlines that have passed; called several times a second."""
         if now >= self.write_deadline:
-            logger.info("client %s reads too slowly: connection broken", self.peer)
-            self.transport.abort()
+            unsent, self.unsent = self.unsent, self._unsent_bytes()
+            if self.unsent < unsent:
+                self.write_deadline = now + self.http.write_timeout
+            else:
+                logger.info("client %s does not read: connection broken", self.peer)
+                self.transport.abort()
         elif now >= self.deadline:
             self.deadline = NEVER
             if self.closing:
@@ -371,6 +390,8 @@ class ServerConnection(asyncio.Protocol):
             exchange.head = NO_HEAD
             exchange.peer = self.peer
             exchange.target = self.target.decode("latin-1")
+            if self.target:
+                exchange.method = self.parser.get_method().decode("ascii")
         exchange.body = self._take_body()
         exchange.received_at = monotonic()
         exchange.refusal = exchange.refusal or refusal
@@ -380,6 +401,12 @@ class ServerConnection(asyncio.Protocol):
             self.waiting.append(exchange)
         if self.current is exchange and self.handler is not None:
             self.handler.request_complete()
+
+    def _keep_partial_body(self) -> None:
+        """What came of a body that will not be waited for belongs to the exchange: the journal shows it."""
+        exchange = self.reading
+        if exchange is not None and not exchange.complete and not exchange.body:
+            exchange.body = self._take_body()
 
     def _take_body(self) -> bytes:
         chunks, self.chunks = self.chunks, []
@@ -410,6 +437,14 @@ class ServerConnection(asyncio.Protocol):
         self.progress = progress
         if self.unfinished > self.http.header_bytes and not self.deaf:
             self._refuse(_headers_too_large(f"over {self.http.header_bytes} bytes"))
+
+    def _unsent_bytes(self) -> int:
+        """What the client has not taken yet, in the transport's buffer and in the kernel's."""
+        try:
+            queued = ioctl(self.transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
+        except (OSError, ValueError):  # closed, or no TCP socket
+            queued = bytes(4)
+        return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
     def _hold_reading(self) -> None:
         if self.waiting and self.transport.is_reading():

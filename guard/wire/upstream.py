@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import httptools
 
 from guard.exchange import Headers
-from guard.wire.framing import ends_with_connection
+from guard.wire.framing import NO_BODY, ends_with_connection
 from guard.wire.head import AnswerHead
 from guard.wire.repeat import Repeat, repeat_of
 
@@ -115,7 +115,7 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             self.reusable = False
         if self.done:
-            if whole and self.again and self.reusable:
+            if whole and self.again and self.reusable and not self.interim and self.status not in NO_BODY:
                 self._expect_repeat(data)
             self._complete()
         else:
@@ -218,7 +218,8 @@ class UpstreamConnection(asyncio.Protocol):
         receiver, self.receiver = self.receiver, None
         if receiver is None:
             return
-        if self.reusable:
+        # A model that answered before it had read the request would read the rest of it as the next one.
+        if self.reusable and not self.transport.get_write_buffer_size():
             if not self.transport.is_reading():
                 self.transport.resume_reading()  # a slow client had it paused
             self.pool.give_back(self)

@@ -147,7 +147,7 @@ async def test_streams_of_other_kinds_pass_unchanged(tmp_path, kind, pieces, out
 
     async with model(script) as served, guard(tmp_path, one_model(served.url)) as running:
         async with running.client as client:
-            answer = await client.post("/v1/chat/completions", json=ASK)
+            answer = await client.post("/v1/audio/speech", json=ASK)
         [exchange] = await running.journal()
     assert answer.content == b"".join(pieces)
     assert exchange["end"] == "complete"
@@ -166,10 +166,13 @@ async def test_a_phrase_in_plain_text_is_blocked_wherever_it_is_cut(tmp_path, cu
         await call.end_stream()
 
     async with model(script) as served, guard(tmp_path, one_model(served.url)) as running:
-        async with running.client as client:
-            answer = await client.post("/v1/chat/completions", json=ASK)
+        reader, writer = await running.open()
+        writer.write(raw_request(ASK, headers="connection: close\r\n").replace(b"chat/completions", b"audio/speech"))
+        whole = await reader.read()
+        writer.close()
         [exchange] = await running.journal()
-    assert b"sec" not in answer.content
+    assert b"sec" not in whole
+    assert not whole.endswith(b"0\r\n\r\n")
     assert exchange["end"] == "refused"
 
 
@@ -205,7 +208,8 @@ async def test_an_event_without_end_is_not_waited_for(tmp_path):
         for _ in range(40):
             await call.chunk(b"data: " + b"x" * 50_000)
 
-    async with model(script) as served, guard(tmp_path, one_model(served.url)) as running:
+    more = "upstream: {answer_bytes: 1000000}"
+    async with model(script) as served, guard(tmp_path, one_model(served.url, more=more)) as running:
         reader, writer = await running.open()
         writer.write(raw_request(ASK))
         whole = await reader.read()

@@ -175,7 +175,7 @@ def test_binary_has_no_text():
         (b"made/up", Pieces, [("", "a")]),
         (b"audio/mpeg", Pieces, []),
         (b"image/png", Pieces, []),
-        (b"application/octet-stream", Pieces, []),
+        (b"application/octet-stream", Pieces, [("", "a")]),
     ],
 )
 def test_the_content_type_chooses(kind, splitter, texts):
