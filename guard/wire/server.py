@@ -1,4 +1,4 @@
-"""The client's side of the wire: an asyncio protocol that turns bytes into exchanges, bounded in size, count and time.
+"""The client's side of the wire: an asyncio protocol that takes requests in turn, and keeps the time.
 
 uvicorn makes one `ServerConnection` per socket (its ``http=`` class) and keeps the listening, the TLS and the signals.
 """
@@ -14,15 +14,12 @@ from termios import TIOCOUTQ
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
-import httptools
-
 from guard.config import Http
-from guard.exchange import Exchange, Headers
+from guard.exchange import Exchange
 from guard.refusal import Refusal
 from guard.wire.address import plain_address
-from guard.wire.framing import bad_request, check_method, check_target
-from guard.wire.head import RequestHead
-from guard.wire.repeat import Repeat, repeat_of
+from guard.wire.framing import bad_request
+from guard.wire.requests import RequestReader
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -36,8 +33,6 @@ LINGER_BYTES = 67_108_864
 # Bytes a second: a body that comes at this rate is not slow, whatever its timeout.
 BODY_RATE = 500
 WRITE_HIGH_WATER = 65_536
-MAX_CHUNKS = 1_024  # a chunk of two bytes costs fifty for as long as it is kept apart
-NO_HEAD = RequestHead([], "1.0")
 
 
 class Handler(Protocol):
@@ -84,8 +79,7 @@ class ServerConnection(asyncio.Protocol):
         self.connections: set[Any] = server_state.connections
         self.transport: asyncio.Transport
         self.peer = ""
-        self.parser = httptools.HttpRequestParser(self)
-        self.reading: Exchange | None = None
+        self.reader = RequestReader(self, self.http)
         self.current: Exchange | None = None
         self.handler: Handler | None = None
         self.waiting: deque[Exchange] = deque()
@@ -93,25 +87,10 @@ class ServerConnection(asyncio.Protocol):
         self.write_deadline = NEVER
         self.paused = False
         self.unsent = 0
-        self.arriving = False
         self.deaf = False
         self.closing = False
         self.lingered = 0
         self.draining = False
-        self.target = b""
-        self.checked_target = b""
-        self.headers: Headers = []
-        self.length: bytes | None = None
-        self.head = NO_HEAD
-        self.again = False
-        self.repeat: Repeat | None = None
-        self.pattern = ("", "", False, True)
-        self.header_bytes = 0
-        self.chunks: list[bytes] = []
-        self.gathered = bytearray()
-        self.body_bytes = 0
-        self.progress = 0
-        self.unfinished = 0
 
     # The transport's calls.
 
@@ -119,7 +98,7 @@ class ServerConnection(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]
         self.transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         peer = transport.get_extra_info("peername")
-        self.peer = plain_address(peer[0]) if peer else ""
+        self.peer = self.reader.peer = plain_address(peer[0]) if peer else ""
         self.connections.add(self)
         self.service.connections.add(self)
         self.deadline = monotonic() + self.http.header_timeout
@@ -129,36 +108,31 @@ class ServerConnection(asyncio.Protocol):
         self.service.connections.discard(self)
         self.closing = True
         self.deadline = self.write_deadline = NEVER
-        self._keep_partial_body()
+        self.reader.keep_partial_body()
         if self.handler is not None:
             self.handler.client_left()
             self.handler = self.current = None
         for exchange in self.waiting:
             self.service.open(self, exchange).client_left()
         self.waiting.clear()
-        self.reading = None
 
     def data_received(self, data: bytes) -> None:
         if self.deaf:
             self._discard(len(data))
             return
-        between = self.current is None and not self.arriving
-        if between:
-            if self.repeat is not None and (body := self.repeat.body_of(data)) is not None:
-                self._take_repeated(body)
-                return
-            self.repeat = None
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._stop(error)
-        if self.arriving:
-            self._bound_unfinished(len(data))
+            self.reader.feed(data, fresh=self.current is None and not self.reader.arriving)
+        except Refusal as refusal:
+            if not self.deaf:
+                self._refuse(refusal)
+        except Exception:
+            # What is at fault cannot be trusted with an answer; the client must not wait for one either.
+            logger.exception("a request met a fault in the guard")
+            self.deaf = self.closing = True
+            self.transport.abort()
         if self.current is not None and self.current.refusal is not None and self.handler is not None:
-            self._keep_partial_body()
+            self.reader.keep_partial_body()
             self.handler.request_complete()
-        elif between and self.again:
-            self._expect_repeat(data)
 
     def pause_writing(self) -> None:
         self.paused = True
@@ -173,77 +147,16 @@ class ServerConnection(asyncio.Protocol):
         if self.handler is not None:
             self.handler.client_resumed()
 
-    # The parser's calls.
+    # The reader's calls.
 
-    def on_message_begin(self) -> None:
+    def request_began(self) -> None:
         if self.deaf:
             raise bad_request("the connection is closing")
-        self.arriving = True
         if self.current is None:
             self.deadline = monotonic() + self.http.header_timeout
-        self.target = b""
-        self.headers = []
-        self.length = None
-        self.header_bytes = 0
-        self.chunks = []
-        self.gathered = bytearray()
-        self.body_bytes = 0
-        self.reading = None
 
-    def on_url(self, url: bytes) -> None:
-        self.target += url
-        if len(self.target) > self.http.target_bytes:
-            raise Refusal(
-                414, "target_too_long", f"the request target is over {self.http.target_bytes} bytes", close=True
-            )
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.header_bytes += len(name) + len(value) + 4
-        if self.header_bytes > self.http.header_bytes:
-            raise _headers_too_large(f"over {self.http.header_bytes} bytes")
-        if self.reading is not None:
-            return  # a trailer: it never becomes a header
-        name = name.lower()
-        value = value.rstrip(b" \t")
-        if name == b"content-length":
-            if self.length is not None:
-                raise bad_request("the header content-length stands twice")
-            self.length = value
-        else:
-            self.headers.append((name, value))
-            if len(self.headers) > self.http.header_count:
-                raise _headers_too_large(f"more than {self.http.header_count}")
-
-    def on_headers_complete(self) -> None:
-        parser = self.parser
-        self.reading = exchange = Exchange()
-        exchange.head = NO_HEAD
-        exchange.peer = self.peer
-        exchange.method = method = parser.get_method().decode("ascii")
-        exchange.target = self.target.decode("latin-1")
-        check_method(method)
-        if parser.should_upgrade():
-            raise Refusal(501, "upgrade_not_supported", "protocol upgrades are not supported here", close=True)
-        if self.target != self.checked_target:
-            check_target(self.target)
-            self.checked_target = self.target
-        version = parser.get_http_version()
-        head = self.head
-        if self.headers != head.headers or version != head.version:
-            head = self.head = RequestHead(self.headers, version)
-            self.again = False
-            self.repeat = None
-        else:
-            self.again = True
-        exchange.head = head
-        exchange.http10 = version == "1.0"
-        exchange.keep_alive = parser.should_keep_alive()
-        if self.length is not None:
-            if head.chunked:
-                raise bad_request("Transfer-Encoding and Content-Length contradict each other")
-            if int(self.length) > self.http.body_bytes:
-                raise self._body_too_large()
-        if self.length is not None or head.chunked:
+    def request_head(self, exchange: Exchange, *, body: bool) -> None:
+        if body:
             self.deadline = monotonic() + self.http.body_timeout
         if self.current is None:
             self._start(exchange)
@@ -252,29 +165,16 @@ class ServerConnection(asyncio.Protocol):
         else:
             self.waiting.append(exchange)
 
-    def on_body(self, data: bytes) -> None:
-        self.body_bytes += len(data)
-        if self.body_bytes > self.http.body_bytes:
-            raise self._body_too_large()
-        self.deadline += len(data) / BODY_RATE
-        self.chunks.append(data)
-        if len(self.chunks) >= MAX_CHUNKS:
-            self.gathered += b"".join(self.chunks)
-            self.chunks = []
+    def request_body(self, size: int) -> None:
+        self.deadline += size / BODY_RATE
 
-    def on_message_complete(self) -> None:
-        exchange = self.reading
-        if exchange is None or self.deaf:
-            return
-        self.arriving = False
-        exchange.body = self._take_body()
-        exchange.complete = True
+    def request_whole(self, exchange: Exchange) -> None:
         exchange.received_at = monotonic()
         self.deadline = NEVER
         if exchange is self.current and self.handler is not None:
             self.handler.request_complete()
-        else:
-            self._hold_reading()
+        elif self.waiting and self.transport.is_reading():
+            self.transport.pause_reading()
 
     # The handler's calls.
 
@@ -286,16 +186,15 @@ class ServerConnection(asyncio.Protocol):
         """The answer in progress is written to its end: go on with the next request, or close."""
         exchange = self.current
         self.current = self.handler = None
-        if self.reading is exchange:
-            self.reading = None
+        self.reader.release(exchange)
         if exchange is None or self.closing:
             return
         if not keep_alive or self.draining or not exchange.complete:
-            self._close(linger=self.arriving or self.deaf or bool(self.waiting))
+            self._close(linger=self.reader.arriving or self.deaf or bool(self.waiting))
         elif self.waiting:
             self._start_next(self.waiting.popleft())
         else:
-            self.deadline = monotonic() + (self.http.header_timeout if self.arriving else self.http.idle_timeout)
+            self.deadline = monotonic() + (self.http.header_timeout if self.reader.arriving else self.http.idle_timeout)
 
     def abort(self) -> None:
         """Break the connection so that the client cannot take a cut answer for a whole one."""
@@ -308,7 +207,7 @@ class ServerConnection(asyncio.Protocol):
     def shutdown(self) -> None:
         """The server drains (uvicorn's call): close when idle, else after the answer in progress."""
         self.draining = True
-        if self.current is None and not self.arriving:
+        if self.current is None and not self.reader.arriving:
             self._close(linger=False)
 
     def sweep(self, now: float) -> None:
@@ -324,7 +223,7 @@ class ServerConnection(asyncio.Protocol):
             self.deadline = NEVER
             if self.closing:
                 self.transport.abort()
-            elif self.arriving:
+            elif self.reader.arriving:
                 self._refuse(Refusal(408, "request_timeout", "the request did not arrive in time", close=True))
             elif self.current is None:
                 self._close(linger=False)
@@ -338,31 +237,6 @@ class ServerConnection(asyncio.Protocol):
             handler.head()
         if exchange.head.expects and exchange.refusal is None and not exchange.http10:
             self._expect(exchange)
-
-    def _expect_repeat(self, data: bytes) -> None:
-        """The head came a second time: if `data` was one whole request, the next one like it will need no parser."""
-        exchange = self.reading
-        if exchange is not None and exchange.complete and not exchange.head.expects and not self.deaf:
-            repeat = repeat_of(data)
-            if repeat is not None and repeat.body_of(data) is not None:
-                self.repeat = repeat
-                self.pattern = exchange.method, exchange.target, exchange.http10, exchange.keep_alive
-
-    def _take_repeated(self, body: bytes) -> None:
-        if len(body) > self.http.body_bytes:
-            self._refuse(self._body_too_large())
-            return
-        self.reading = exchange = Exchange()
-        exchange.peer = self.peer
-        exchange.head = self.head
-        exchange.method, exchange.target, exchange.http10, exchange.keep_alive = self.pattern
-        exchange.body = body
-        exchange.complete = True
-        exchange.received_at = monotonic()
-        self.deadline = NEVER
-        self._start(exchange)
-        if self.handler is not None:
-            self.handler.request_complete()
 
     def _start_next(self, exchange: Exchange) -> None:
         if not self.waiting and not self.transport.is_reading():
@@ -384,15 +258,7 @@ class ServerConnection(asyncio.Protocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Listen to nothing more on this connection; what it still asked for is answered with the refusal, in turn."""
         self.deaf = True
-        exchange = self.reading
-        if exchange is None or exchange.complete:
-            exchange = self.reading = Exchange()
-            exchange.head = NO_HEAD
-            exchange.peer = self.peer
-            exchange.target = self.target.decode("latin-1")
-            if self.target:
-                exchange.method = self.parser.get_method().decode("ascii")
-        exchange.body = self._take_body()
+        exchange = self.reader.stop()
         exchange.received_at = monotonic()
         exchange.refusal = exchange.refusal or refusal
         if self.current is None:
@@ -402,42 +268,6 @@ class ServerConnection(asyncio.Protocol):
         if self.current is exchange and self.handler is not None:
             self.handler.request_complete()
 
-    def _keep_partial_body(self) -> None:
-        """What came of a body that will not be waited for belongs to the exchange: the journal shows it."""
-        exchange = self.reading
-        if exchange is not None and not exchange.complete and not exchange.body:
-            exchange.body = self._take_body()
-
-    def _take_body(self) -> bytes:
-        chunks, self.chunks = self.chunks, []
-        if self.gathered:
-            gathered, self.gathered = self.gathered, bytearray()
-            return bytes(gathered + b"".join(chunks))
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def _stop(self, error: httptools.HttpParserError) -> None:
-        """The parser has stopped, by itself or because one of its calls raised."""
-        cause = error.__context__
-        if self.deaf:
-            return
-        if cause is None:
-            self._refuse(bad_request(f"the request is not valid HTTP: {error}"))
-        elif isinstance(cause, Refusal):
-            self._refuse(cause)
-        else:
-            # What is at fault cannot be trusted with an answer; the client must not wait for one either.
-            logger.error("a request met a fault in the guard", exc_info=cause)
-            self.deaf = self.closing = True
-            self.transport.abort()
-
-    def _bound_unfinished(self, size: int) -> None:
-        """httptools keeps a field until it is whole and calls nobody meanwhile, nor for what is around chunk sizes."""
-        progress = len(self.target) + self.header_bytes + self.body_bytes
-        self.unfinished = self.unfinished + size if progress == self.progress else 0
-        self.progress = progress
-        if self.unfinished > self.http.header_bytes and not self.deaf:
-            self._refuse(_headers_too_large(f"over {self.http.header_bytes} bytes"))
-
     def _unsent_bytes(self) -> int:
         """What the client has not taken yet, in the transport's buffer and in the kernel's."""
         try:
@@ -445,13 +275,6 @@ class ServerConnection(asyncio.Protocol):
         except (OSError, ValueError):  # closed, or no TCP socket
             queued = bytes(4)
         return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
-
-    def _hold_reading(self) -> None:
-        if self.waiting and self.transport.is_reading():
-            self.transport.pause_reading()
-
-    def _body_too_large(self) -> Refusal:
-        return Refusal(413, "body_too_large", f"the body is over {self.http.body_bytes} bytes", close=True)
 
     def _close(self, *, linger: bool) -> None:
         """Close; after an answer to a request that is still arriving, wait for its sender to read the answer first.
@@ -470,7 +293,3 @@ class ServerConnection(asyncio.Protocol):
         self.lingered += size
         if self.lingered > LINGER_BYTES:
             self.transport.abort()
-
-
-def _headers_too_large(what: str) -> Refusal:
-    return Refusal(431, "headers_too_large", f"the header fields are {what}", close=True)

@@ -463,7 +463,7 @@ async def test_what_came_of_a_body_is_in_the_journal(tmp_path, path, end):
                 assert (await client.answer()).status == 404
             else:
                 async with asyncio.timeout(3):
-                    while not any(connection.body_bytes for connection in running.proxy.connections):
+                    while not any(connection.reader.body_bytes for connection in running.proxy.connections):
                         await asyncio.sleep(0.005)
         [exchange] = await running.journal()
     assert exchange["end"] == end

@@ -526,7 +526,7 @@ async def test_tiny_chunks_are_put_together():
         for _ in range(50):
             await delivered(service, client, b"2\r\nab\r\n" * 1_000)
             (connection,) = service.connections
-            pieces = max(pieces, len(connection.chunks))
+            pieces = max(pieces, len(connection.reader.chunks))
         await client.send(b"0\r\n\r\n")
         recorder = await service.told("request_complete")
     assert recorder.exchange.body == b"ab" * 50_000
