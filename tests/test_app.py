@@ -127,7 +127,8 @@ def test_the_system_calls_show_durable_before_first_byte(tmp_path):
         strace = subprocess.Popen([*command, str(running.guard.process.pid)])
         try:
             while "TracerPid:\t0" in Path(f"/proc/{running.guard.process.pid}/status").read_text():
-                assert strace.poll() is None
+                if strace.poll() is not None:
+                    pytest.skip("strace may not attach to a process here")
             id_ = chat(running.url).headers["x-guard-id"]
             journal_of(running, lambda exchange: exchange["id"] == id_)
         finally:
