@@ -26,9 +26,7 @@ logger = logging.getLogger("guard.proxy")
 
 
 class Relay:
-    """Meets the client's connection, the model's connection and the journal, each of which calls it when something
-    came.
-    """
+    """Meets the client's connection, the model's and the journal; each calls it when something came."""
 
     __slots__ = (
         "answer", "batch", "begun", "client", "deadline", "exchange", "finished", "forwarded", "give_up_at", "proxy",

@@ -9,6 +9,7 @@ from time import monotonic
 from guard.exchange import Exchange
 from guard.policy.limits import Denied, Limit, Meters
 from guard.refusal import Refusal
+from guard.wire.address import household
 
 
 def limit(exchange: Exchange, meters: Meters) -> None:
@@ -27,11 +28,11 @@ def limit(exchange: Exchange, meters: Meters) -> None:
 def _subject(exchange: Exchange, per: str) -> str | None:
     """Whom a limit of this kind holds here; None: nobody."""
     if per == "address":
-        return exchange.address
+        return household(exchange.address)
     client = exchange.identity.client
     if per == "client":
         # A key that nobody knows proves nothing, so it is the address that such a client is held to.
-        return client.name if client is not None else exchange.address
+        return client.name if client is not None else household(exchange.address)
     if per == "account":
         return client.account if client is not None else None
     return exchange.routes[0].path if per == "route" else ""

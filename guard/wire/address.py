@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -25,6 +26,17 @@ def parse_address(text: str) -> Address:
 def plain_address(text: str) -> str:
     """A socket's peer as people write it: an IPv4 client of an IPv6 listener has its IPv4 address."""
     return text[7:] if text.startswith("::ffff:") and "." in text else text
+
+
+@lru_cache(maxsize=16_384)
+def household(address: str) -> str:
+    """Whom an address counts as where use is limited: an IPv6 address its /64, of which one host has all (RFC 6177)."""
+    if ":" not in address:
+        return address
+    try:
+        return str(ip_network(f"{parse_address(address)}/64", strict=False))
+    except ValueError:
+        return address
 
 
 class Networks:

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.wire.address import Listen, Networks, Origin, client_address, parse_address, parse_listen, parse_url
+from guard.wire.address import (
+    Listen,
+    Networks,
+    Origin,
+    client_address,
+    household,
+    parse_address,
+    parse_listen,
+    parse_url,
+)
 
 TRUSTED = Networks(["10.0.0.0/8", "127.0.0.1/32", "2001:db8:aa::/48", "::1/128"])
 PROXY = "10.0.0.1"
@@ -217,3 +226,19 @@ def test_bad_urls_are_refused(url):
     """Anything but scheme, host, port and path is an error."""
     with pytest.raises(ValueError, match=r"."):
         parse_url(url)
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("no:address", "no:address"),
+    ],
+)
+def test_an_ipv6_host_is_not_as_many_as_it_has_addresses(address, counted):
+    """Where use is limited, all addresses of a /64 are one caller."""
+    assert household(address) == counted
