@@ -115,3 +115,14 @@ def test_a_rule_with_ten_thousand_phrases_compiles_in_a_moment(engine):
     assert monotonic() - began < 15
     assert set(search("there are 7919 bottles")) == {0}
     assert set(search("there are no bottles")) == set()
+
+
+@engines
+@pytest.mark.parametrize("literals", [("ss", "1ss111"), ("as", "s111sss1", "1asaaa"), ("x",), ("ab", "cd", "abcdef")])
+def test_a_literal_is_found_wherever_it_ends(engine, literals):
+    """In texts of every short length, at every place: matchers take short texts by other ways than long ones."""
+    search = engine.search([terms(literal) for literal in literals])
+    for length in range(len(literals[0]), 90):
+        for at in range(length - len(literals[0]) + 1):
+            text = "-" * at + literals[0] + "-" * (length - at - len(literals[0]))
+            assert list(search(text)) == [0], (length, at)
