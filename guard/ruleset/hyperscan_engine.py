@@ -24,8 +24,8 @@ Callback = Callable[[int, int, int, int, object], bool | None]
 
 NONE: tuple[int, ...] = ()
 
-# Bytes. On processors with AVX-512, hyperscan 0.9.1 overlooks literals at the end of a block of 17 to 34 bytes; it does
-# not in its streaming mode, and not in longer blocks.
+# Bytes. On some processors hyperscan 0.9.1 overlooks literals at the end of a block of 17 to 34 bytes (seen on one with
+# AVX-512). It was not seen to in its streaming mode, nor in longer blocks.
 SHORT = 64
 
 
