@@ -28,6 +28,9 @@ class Answer(Protocol):
     def truncated(self, error: str, refusal: Refusal) -> None:
         """The body will not become whole; the client must see that, and is told `refusal` if there is a way."""
 
+    def refused(self, refusal: Refusal) -> None:
+        """The client is not given the rest, and is told `refusal` if there is a way."""
+
     def cut(self) -> None:
         """The client has left; keep for the journal what there is."""
 

@@ -60,6 +60,13 @@ class Proxy:
             pool = self._pools[key] = Pool(version.origin, self.upstream, version.tls)
         return pool
 
+    def adopt(self, policy: Policy) -> None:
+        """Put another policy in force for exchanges to come; those open whose caller it blocks end at once."""
+        self.policy = policy
+        for relay in [handler for connection in self.connections if isinstance(handler := connection.handler, Relay)]:
+            if policy.blocks.find(relay.exchange.address, relay.exchange.identity) is not None:
+                relay.block()
+
     def start(self) -> None:
         """Begin sweeping."""
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)

@@ -15,6 +15,7 @@ from guard.proxy.request import request_to_model
 from guard.proxy.streamed import Streamed
 from guard.refusal import Refusal
 from guard.stages import BODY, HEAD, Stage
+from guard.stages.block import client_blocked
 from guard.wire.server import NEVER, ServerConnection
 
 if TYPE_CHECKING:
@@ -253,6 +254,21 @@ class Relay:
             self.answer.truncated(refusal.message, refusal)
         else:
             self.refuse(refusal)
+
+    def block(self) -> None:
+        """The caller was blocked meanwhile: the exchange ends here, whatever was still to come."""
+        if self.finished:
+            return
+        refusal = client_blocked(close=True)
+        self.stop_model()
+        if self.answer is not None:
+            self.answer.refused(refusal)
+        elif self.begun:
+            self.refuse(refusal)
+        else:
+            self.exchange.refusal = self.exchange.refusal or refusal
+            self.client.reader.keep_partial_body()
+            self.request_complete()
 
     # Within.
 

@@ -49,7 +49,7 @@ class Streamed:
         try:
             self._frames(self.splitter.feed(data))
         except Refusal as refusal:
-            self._block(refusal)
+            self.refused(refusal)
         except (HeldTooMuch, ValueError) as error:
             self.truncated(str(error), broken_off())
 
@@ -61,7 +61,7 @@ class Streamed:
             self._frames(self.splitter.close())
             self._emit(self.scan.close())
         except Refusal as refusal:
-            self._block(refusal)
+            self.refused(refusal)
             return
         except (HeldTooMuch, ValueError) as error:
             self.truncated(str(error), broken_off())
@@ -76,6 +76,14 @@ class Streamed:
         exchange.refusal = refusal
         self._say(refusal)
         self._end("truncated")
+
+    def refused(self, refusal: Refusal) -> None:
+        """The client is not given the rest: say so in the stream, and end it."""
+        if self.ended:
+            return
+        self.relay.exchange.refusal = refusal
+        self._say(refusal)
+        self._end("refused")
 
     def cut(self) -> None:
         """The client has left: keep what there is, for the journal."""
@@ -133,11 +141,6 @@ class Streamed:
             self._end(self.ended)
         elif waiting:
             relay.release_model()
-
-    def _block(self, refusal: Refusal) -> None:
-        self.relay.exchange.refusal = refusal
-        self._say(refusal)
-        self._end("refused")
 
     def _say(self, refusal: Refusal) -> None:
         if self.tells_errors:

@@ -66,6 +66,11 @@ class Whole:
             relay.exchange.attempts[-1].error = error
         relay.refuse(refusal, end="truncated")
 
+    def refused(self, refusal: Refusal) -> None:
+        """The client is not given it: nothing has gone out yet, so it gets the refusal instead."""
+        self.relay.exchange.output = self.relay.exchange.output or [self._read().decode(errors="replace")]
+        self.relay.refuse(refusal)
+
     def cut(self) -> None:
         """The client has left: keep what there is, for the journal."""
         body = self._read()

@@ -12,4 +12,9 @@ def block(exchange: Exchange, _meters: Meters) -> None:
     blocked = exchange.policy.blocks.find(exchange.address, exchange.identity)
     if blocked is not None:
         exchange.note(f"block {blocked}", "client", "enforce", "block")
-        raise Refusal(403, "client_blocked", "this client is blocked")
+        raise client_blocked()
+
+
+def client_blocked(*, close: bool = False) -> Refusal:
+    """The refusal for a blocked caller; `close`: it ends what was already open, and the connection with it."""
+    return Refusal(403, "client_blocked", "this client is blocked", close=close)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.guard import guard, one_model, raw_request
-from tests.support.model import chat_delta, model
+from guard.app import make_policy
+from tests.support.guard import configure, guard, one_model, raw_request
+from tests.support.model import chat_answer, chat_delta, model
 
 
 async def test_ids_sort_by_time_and_are_never_the_same(tmp_path):
@@ -102,3 +103,50 @@ def journal_descriptors(folder):
         except OSError:
             continue
     return found
+
+
+async def test_a_policy_that_blocks_a_caller_ends_what_it_has_open(tmp_path):
+    """A stream, an answer still awaited and a request still arriving end at once with the reason; others go on."""
+    go = asyncio.Event()
+
+    async def script(call):
+        if b"stream" in call.body:
+            await call.begin_stream()
+            await call.chunk(chat_delta("begun"))
+        await go.wait()
+        await call.answer(chat_answer())
+
+    policies = "identify: {trusted_proxies: [127.0.0.1]}"
+    blocks = policies + "\nblocks: [{ip: 203.0.113.9}]"
+    bad = "x-forwarded-for: 203.0.113.9\r\n"
+    async with model(script) as served, guard(tmp_path, one_model(served.url, more=policies)) as running:
+        asked = [
+            raw_request({"model": "m", "messages": [], "stream": True}, headers=bad),
+            raw_request({"model": "m", "messages": []}, headers=bad),
+            raw_request({"model": "m", "messages": []}, headers=bad)[:-5],
+            raw_request({"model": "m", "messages": []}, headers="x-forwarded-for: 203.0.113.8\r\n"),
+        ]
+        lines = [await running.open() for _ in asked]
+        for (_, writer), request in zip(lines, asked, strict=True):
+            writer.write(request)
+        begun = await lines[0][0].readuntil(b"begun")
+        async with asyncio.timeout(5):
+            while len(served.calls) < 3 or len(running.proxy.connections) < 4:
+                await asyncio.sleep(0.005)
+        other = configure(tmp_path, one_model(served.url, more=blocks))
+        running.proxy.adopt(make_policy(other))
+        answers = [await asyncio.wait_for(reader.read(), 5) for reader, _ in lines[:3]]
+        go.set()
+        served_still = await asyncio.wait_for(lines[3][0].readuntil(b"Hello there."), 5)
+        journal = await running.journal(4)
+        for _, writer in lines:
+            writer.close()
+    assert begun.startswith(b"HTTP/1.1 200")
+    assert b"event: error" in answers[0]
+    assert answers[0].endswith(b"0\r\n\r\n")
+    assert all(answer.startswith(b"HTTP/1.1 403") for answer in answers[1:])
+    assert all(b"client_blocked" in answer for answer in answers)
+    assert served_still.startswith(b"HTTP/1.1 200")
+    assert sorted((one["end"], one["reason"] or "") for one in journal) == [
+        ("complete", ""), *[("refused", "client_blocked")] * 3,
+    ]  # fmt: skip
