@@ -21,17 +21,24 @@ class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Http(Section, frozen=True):
-    """Bounds on what a client may send and how slowly."""
+    """Bounds on what a client may send, how much of it and how slowly."""
 
+    connections: Count = 65_536
+    connections_per_address: Count = 16_384
+    requests_per_connection: Count = 10_000
+    pipeline: Count = 32
+    target_bytes: Size = 8_192
     header_bytes: Size = 65_536
     header_count: Count = 200
-    target_bytes: Size = 8_192
     body_bytes: Size = 10_485_760
+    chunk_overhead_bytes: Size = 16_384
+    trailer_bytes: Size = 8_192
     header_timeout: Seconds = 10.0
-    body_timeout: Seconds = 30.0
+    body_timeout: Seconds = 20.0
+    body_rate: Size = 1_000
+    request_timeout: Seconds = 300.0
     idle_timeout: Seconds = 75.0
     write_timeout: Seconds = 30.0
-    pipeline: Count = 32
 
 
 class Data(Section, frozen=True):

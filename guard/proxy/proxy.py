@@ -16,6 +16,7 @@ from guard.policy.models import Version
 from guard.policy.policy import Policy
 from guard.proxy.probe import PROBES, Probe
 from guard.proxy.relay import Relay
+from guard.wire.crowd import Crowd
 from guard.wire.pool import Pool
 from guard.wire.server import Handler, ServerConnection
 
@@ -34,6 +35,7 @@ class Proxy:
         self.meters = Meters()
         self.relays: set[Relay] = set()
         self.connections: set[ServerConnection] = set()
+        self.crowd = Crowd(self.http)
         self._pools: dict[tuple[object, ...], Pool] = {}
         self._id_prefix = os.urandom(4).hex()
         self._id_count = count(1)

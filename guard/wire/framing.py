@@ -12,7 +12,13 @@ SINGLE = frozenset(
     {b"host", b"transfer-encoding", b"content-type", b"content-encoding", b"authorization", b"x-api-key",
      b"api-key", b"expect"}
 )  # fmt: skip
+EMPTY_LINES = b"\r\n" * 4
+VERSIONS = frozenset({"1.1", "1.0"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+ALLOW = ", ".join(sorted(METHODS)).encode()
+CODINGS = re.compile(
+    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*[ \t]*,[ \t]*chunked", re.IGNORECASE
+)
 TARGET = re.compile(rb"/[!$-;=?-Z_a-z~@&'()*+,%\[\]|^{}`\"\\]*\Z")
 # A parameter behind the dots (`..;x`) is taken off by Java's servers before they resolve the path.
 DOT_SEGMENT = re.compile(rb"(?:/|%2f|\\|%5c)(?:\.|%2e){1,2}(?:/|%2f|\\|%5c|;|%3b|\?|\Z)", re.IGNORECASE)
@@ -29,12 +35,10 @@ def check_fields(headers: Headers, fields: dict[bytes, bytes], version: str) -> 
     """Refuse header fields that make a request's destination or extent doubtful.
 
     Raises:
-        Refusal: 400 for anything ambiguous or malformed, 501 for an unknown transfer coding, 505 for another version.
+        Refusal: 400 for anything ambiguous or malformed, 501 for an unknown transfer coding.
     """
     if len(fields) != len(headers):
         _check_singles(headers)
-    if version not in {"1.1", "1.0"}:
-        raise Refusal(505, "http_version_not_supported", "HTTP/1.1 is spoken here", close=True)
     host = fields.get(b"host")
     if host is None:
         if version == "1.1":
@@ -46,13 +50,46 @@ def check_fields(headers: Headers, fields: dict[bytes, bytes], version: str) -> 
         _check_coding(coding, version)
 
 
+def check_line(method: bytes, target: bytes, version: str, raw: bytes | bytearray, *, first: bool) -> None:
+    """Refuse a request line that is not exactly method, target and version with one space between them.
+
+    The parser takes more: several spaces, no version at all (HTTP/0.9), the names of other protocols (RTSP), and any
+    line ends before it. RFC 9112, section 3, lets a recipient do so, and two that differ in it disagree on what was
+    asked.
+
+    Args:
+        method, target, version: what the parser read.
+        raw: what was received; the line is somewhere in it.
+        first: nothing but empty lines may be before it (section 2.2).
+
+    Raises:
+        Refusal: 400 for such a line, 505 for a version that is not spoken here.
+    """
+    at = raw.find(b"%b %b HTTP/%b\r\n" % (method, target, version.encode()))
+    if at < 0:
+        raise bad_request("the request line is not: method, space, target, space, HTTP/1.1")
+    if at and first and not are_empty_lines(raw[:at]):
+        raise bad_request("before the request line are line ends other than CRLF, or too many")
+    if version not in VERSIONS:
+        raise Refusal(505, "http_version_not_supported", "HTTP/1.1 is spoken here", close=True)
+
+
+def are_empty_lines(raw: bytes | bytearray, *, unfinished: bool = False) -> bool:
+    """Whether these bytes are a few empty lines; `unfinished`: the last one's LF may be still to come."""
+    return EMPTY_LINES.startswith(raw) and (unfinished or len(raw) % 2 == 0)
+
+
 def check_method(method: str) -> None:
-    """Refuse (501) methods that mean something else than asking a model, above all those that are for proxies.
+    """Refuse methods that mean something else than asking a model: 405 for those for proxies, 501 for unknown ones.
 
     TRACE would have the model's server repeat what it got, and so show the client the guard's own credential.
     """
-    if method not in METHODS:
-        raise Refusal(501, "method_not_supported", f"the method {method} is not supported here", close=True)
+    if method in METHODS:
+        return
+    message = f"the method {method} is not supported here"
+    if method in {"CONNECT", "TRACE"}:
+        raise Refusal(405, "method_not_allowed", message, headers=((b"allow", ALLOW),), close=True)
+    raise Refusal(501, "method_not_supported", message, close=True)
 
 
 def check_target(target: bytes) -> None:
@@ -78,6 +115,9 @@ def _check_coding(coding: bytes, version: str) -> None:
     if version == "1.0":
         raise bad_request("Transfer-Encoding does not exist in HTTP/1.0")
     if coding.lower() != b"chunked":
+        # Section 6.1: an unknown coding is 501; section 6.3: where chunked is not the last one, no end can be told.
+        if CODINGS.fullmatch(coding) is None:
+            raise bad_request("Transfer-Encoding does not end with 'chunked'")
         raise Refusal(
             501, "transfer_coding_not_supported", "only the transfer coding 'chunked' is understood", close=True
         )

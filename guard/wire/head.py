@@ -19,10 +19,11 @@ class RequestHead:
     Attributes:
         headers: as they came, names in lower case, without ``Content-Length``.
         fields: the same, for looking up those that stand only once.
+        closes: ``Connection`` asks for a close, whatever else it says (RFC 9112, section 9.3).
         for_model: the header lines to forward, by what they were made for; filled in as they are needed.
     """
 
-    __slots__ = ("chunked", "expects", "fields", "for_model", "headers", "version")
+    __slots__ = ("chunked", "closes", "expects", "fields", "for_model", "headers", "version")
 
     def __init__(self, headers: Headers, version: str) -> None:
         """Check and keep; raises Refusal for what no legal request has."""
@@ -31,6 +32,7 @@ class RequestHead:
         self.fields = fields = dict(headers)
         check_fields(headers, fields, version)
         self.chunked = b"transfer-encoding" in fields
+        self.closes = b"connection" in fields and b"close" in dropped_by_connection(headers)
         self.expects = b"expect" in fields
         self.for_model: dict[Any, bytes] = {}
 
@@ -42,15 +44,18 @@ class AnswerHead:
         lines: the header lines that are the client's to see.
         kind: content type, lower case, without parameters.
         coding: transfer coding, lower case; empty: none.
+        closes: ``Connection`` announces a close, whatever else it says.
         encoded: the body is in a content coding, although none was asked for.
     """
 
-    __slots__ = ("coding", "encoded", "headers", "kind", "lines")
+    __slots__ = ("closes", "coding", "encoded", "headers", "kind", "lines")
 
     def __init__(self, headers: Headers) -> None:
         fields = dict(headers)
         self.headers = headers
-        self.lines = returned(headers, dropped_by_connection(headers) if b"connection" in fields else frozenset())
+        listed = dropped_by_connection(headers) if b"connection" in fields else frozenset()
+        self.closes = b"close" in listed
+        self.lines = returned(headers, listed)
         self.kind = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
         self.coding = b",".join([value.lower() for name, value in headers if name == b"transfer-encoding"])
         # Of several lines any may be the one that a client goes by.

@@ -12,7 +12,7 @@ import httptools
 from guard.config import Http
 from guard.exchange import Exchange, Headers
 from guard.refusal import Refusal
-from guard.wire.framing import bad_request, check_method, check_target
+from guard.wire.framing import are_empty_lines, bad_request, check_line, check_method, check_target
 from guard.wire.head import RequestHead
 from guard.wire.repeat import Repeat, repeat_of
 
@@ -46,18 +46,23 @@ class RequestReader:
         self.parser = httptools.HttpRequestParser(self)
         self.reading: Exchange | None = None
         self.arriving = False
+        self.raw: bytes | bytearray = b""
+        self.first = False
+        self.served = 0
         self.target = b""
         self.checked_target = b""
         self.headers: Headers = []
         self.length: bytes | None = None
         self.header_bytes = 0
+        self.trailer_bytes = 0
+        self.overhead = 0
         self.chunks: list[bytes] = []
         self.gathered = bytearray()
         self.body_bytes = 0
         self.head = NO_HEAD
         self.again = False
         self.repeat: Repeat | None = None
-        self.pattern = ("", "", False, True)
+        self.pattern = ("", "", False)
         self.progress = 0
         self.unfinished = 0
 
@@ -72,14 +77,24 @@ class RequestReader:
                 self._take_repeated(body)
                 return
             self.repeat = None
+        in_body = self.arriving and self.reading is not None
+        before = self.body_bytes
+        self._keep_raw(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError as error:
             raise (error.__context__ or bad_request(f"the request is not valid HTTP: {error}")) from None
         if self.arriving:
             self._bound_unfinished(len(data))
+            if in_body and self.head.chunked:
+                self._bound_overhead(len(data) - (self.body_bytes - before))
         elif fresh and self.again:
             self._expect_repeat(data)
+        if self.first and not self.arriving:
+            if not are_empty_lines(self.raw, unfinished=True):
+                raise bad_request("before the request line are line ends other than CRLF, or too many")
+        elif not self.arriving or self.reading is not None:
+            self.raw = b""
 
     def stop(self) -> Exchange:
         """No more will be fed: the exchange that was arriving, or else one for what could not be read."""
@@ -114,6 +129,8 @@ class RequestReader:
         self.headers = []
         self.length = None
         self.header_bytes = 0
+        self.trailer_bytes = 0
+        self.overhead = 0
         self.chunks = []
         self.gathered = bytearray()
         self.body_bytes = 0
@@ -127,11 +144,12 @@ class RequestReader:
             )
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.reading is not None:
+            self._bound_trailers(len(name) + len(value) + 4)
+            return  # it never becomes a header
         self.header_bytes += len(name) + len(value) + 4
         if self.header_bytes > self.http.header_bytes:
             raise _headers_too_large(f"over {self.http.header_bytes} bytes")
-        if self.reading is not None:
-            return  # a trailer: it never becomes a header
         name = name.lower()
         value = value.rstrip(b" \t")
         if name == b"content-length":
@@ -148,17 +166,24 @@ class RequestReader:
         self.reading = exchange = Exchange()
         exchange.head = NO_HEAD
         exchange.peer = self.peer
-        exchange.method = method = parser.get_method().decode("ascii")
+        verb = parser.get_method()
+        version = parser.get_http_version()
+        exchange.method = method = verb.decode("ascii")
         exchange.target = self.target.decode("latin-1")
+        check_line(verb, self.target, version, self.raw, first=self.first)
+        self.first = False
         check_method(method)
         if parser.should_upgrade():
             raise Refusal(501, "upgrade_not_supported", "protocol upgrades are not supported here", close=True)
         if self.target != self.checked_target:
             check_target(self.target)
             self.checked_target = self.target
-        exchange.head = head = self._head(parser.get_http_version())
-        exchange.http10 = head.version == "1.0"
-        exchange.keep_alive = parser.should_keep_alive()
+        exchange.head = head = self._head(version)
+        exchange.http10 = version == "1.0"
+        self.served += 1
+        exchange.keep_alive = (
+            parser.should_keep_alive() and not head.closes and self.served < self.http.requests_per_connection
+        )
         if self.length is not None:
             if head.chunked:
                 raise bad_request("Transfer-Encoding and Content-Length contradict each other")
@@ -195,18 +220,20 @@ class RequestReader:
     def _expect_repeat(self, data: bytes) -> None:
         """The head came a second time: if `data` was one whole request, the next one like it will need no parser."""
         exchange = self.reading
-        if exchange is not None and exchange.complete and not exchange.head.expects:
+        if exchange is not None and exchange.complete and exchange.keep_alive and not exchange.head.expects:
             repeat = repeat_of(data)
             if repeat is not None and repeat.body_of(data) is not None:
                 self.repeat = repeat
-                self.pattern = exchange.method, exchange.target, exchange.http10, exchange.keep_alive
+                self.pattern = exchange.method, exchange.target, exchange.http10
 
     def _take_repeated(self, body: bytes) -> None:
         self._bound_body(len(body))
         self.reading = exchange = Exchange()
         exchange.peer = self.peer
         exchange.head = self.head
-        exchange.method, exchange.target, exchange.http10, exchange.keep_alive = self.pattern
+        exchange.method, exchange.target, exchange.http10 = self.pattern
+        self.served += 1
+        exchange.keep_alive = self.served < self.http.requests_per_connection
         exchange.body = body
         exchange.complete = True
         self.listener.request_head(exchange, body=False)
@@ -223,9 +250,30 @@ class RequestReader:
         if size > self.http.body_bytes:
             raise Refusal(413, "body_too_large", f"the body is over {self.http.body_bytes} bytes", close=True)
 
+    def _keep_raw(self, data: bytes) -> None:
+        """The head as it is received, for what the parser does not tell of it; most come in one piece."""
+        if not self.raw:
+            self.raw = data
+            self.first = not self.arriving
+        elif type(self.raw) is bytearray:
+            self.raw += data
+        else:
+            self.raw = bytearray(self.raw + data)
+
+    def _bound_trailers(self, size: int) -> None:
+        self.trailer_bytes += size
+        if self.trailer_bytes > self.http.trailer_bytes:
+            raise _headers_too_large(f"over {self.http.trailer_bytes} bytes, behind the body")
+
+    def _bound_overhead(self, size: int) -> None:
+        """What is around the data of chunks may be as much again; more is a sender of tiny chunks or of extensions."""
+        self.overhead += size
+        if self.overhead - self.trailer_bytes > self.http.chunk_overhead_bytes + self.body_bytes:
+            raise bad_request("the body has more chunk sizes and extensions than data")
+
     def _bound_unfinished(self, size: int) -> None:
         """httptools keeps a field until it is whole and calls nobody meanwhile, nor for what is around chunk sizes."""
-        progress = len(self.target) + self.header_bytes + self.body_bytes
+        progress = len(self.target) + self.header_bytes + self.trailer_bytes + self.body_bytes
         self.unfinished = self.unfinished + size if progress == self.progress else 0
         self.progress = progress
         if self.unfinished > self.http.header_bytes:

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from collections import deque
-from fcntl import ioctl
-from termios import TIOCOUTQ
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,8 +15,10 @@ from guard.config import Http
 from guard.exchange import Exchange
 from guard.refusal import Refusal
 from guard.wire.address import plain_address
+from guard.wire.crowd import TURNED_AWAY, Crowd
 from guard.wire.framing import bad_request
 from guard.wire.requests import RequestReader
+from guard.wire.sockets import peer_has_left, unsent_bytes
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -30,8 +29,6 @@ logger = logging.getLogger("guard.wire")
 NEVER = float("inf")
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 67_108_864
-# Bytes a second: a body that comes at this rate is not slow, whatever its timeout.
-BODY_RATE = 500
 WRITE_HIGH_WATER = 65_536
 
 
@@ -59,6 +56,7 @@ class Service(Protocol):
 
     http: Http
     connections: set[ServerConnection]
+    crowd: Crowd
 
     def open(self, connection: ServerConnection, exchange: Exchange) -> Handler:
         """Give the handler of a new exchange."""
@@ -84,6 +82,7 @@ class ServerConnection(asyncio.Protocol):
         self.handler: Handler | None = None
         self.waiting: deque[Exchange] = deque()
         self.deadline = NEVER
+        self.give_up_at = NEVER
         self.write_deadline = NEVER
         self.paused = False
         self.unsent = 0
@@ -102,10 +101,16 @@ class ServerConnection(asyncio.Protocol):
         self.connections.add(self)
         self.service.connections.add(self)
         self.deadline = monotonic() + self.http.header_timeout
+        too_many = self.service.crowd.enter(self.peer)
+        if too_many is not None:
+            logger.info("a connection of %s is turned away: %s", self.peer, too_many)
+            self.transport.write(TURNED_AWAY)
+            self._close(linger=False)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio tells it
         self.connections.discard(self)
         self.service.connections.discard(self)
+        self.service.crowd.leave(self.peer)
         self.closing = True
         self.deadline = self.write_deadline = NEVER
         self.reader.keep_partial_body()
@@ -136,7 +141,7 @@ class ServerConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.paused = True
-        self.unsent = self._unsent_bytes()
+        self.unsent = unsent_bytes(self.transport)
         self.write_deadline = monotonic() + self.http.write_timeout
         if self.handler is not None:
             self.handler.client_paused()
@@ -152,12 +157,14 @@ class ServerConnection(asyncio.Protocol):
     def request_began(self) -> None:
         if self.deaf:
             raise bad_request("the connection is closing")
+        now = monotonic()
+        self.give_up_at = now + self.http.request_timeout
         if self.current is None:
-            self.deadline = monotonic() + self.http.header_timeout
+            self.deadline = now + self.http.header_timeout
 
     def request_head(self, exchange: Exchange, *, body: bool) -> None:
         if body:
-            self.deadline = monotonic() + self.http.body_timeout
+            self.deadline = min(monotonic() + self.http.body_timeout, self.give_up_at)
         if self.current is None:
             self._start(exchange)
         elif len(self.waiting) >= self.http.pipeline:
@@ -166,7 +173,7 @@ class ServerConnection(asyncio.Protocol):
             self.waiting.append(exchange)
 
     def request_body(self, size: int) -> None:
-        self.deadline += size / BODY_RATE
+        self.deadline = min(self.deadline + size / self.http.body_rate, self.give_up_at)
 
     def request_whole(self, exchange: Exchange) -> None:
         exchange.received_at = monotonic()
@@ -213,12 +220,14 @@ class ServerConnection(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         """Act on deadlines that have passed; called several times a second."""
         if now >= self.write_deadline:
-            unsent, self.unsent = self.unsent, self._unsent_bytes()
+            unsent, self.unsent = self.unsent, unsent_bytes(self.transport)
             if self.unsent < unsent:
                 self.write_deadline = now + self.http.write_timeout
             else:
                 logger.info("client %s does not read: connection broken", self.peer)
                 self.transport.abort()
+        elif self.waiting and peer_has_left(self.transport):
+            self.transport.abort()
         elif now >= self.deadline:
             self.deadline = NEVER
             if self.closing:
@@ -267,14 +276,6 @@ class ServerConnection(asyncio.Protocol):
             self.waiting.append(exchange)
         if self.current is exchange and self.handler is not None:
             self.handler.request_complete()
-
-    def _unsent_bytes(self) -> int:
-        """What the client has not taken yet, in the transport's buffer and in the kernel's."""
-        try:
-            queued = ioctl(self.transport.get_extra_info("socket").fileno(), TIOCOUTQ, bytes(4))
-        except (OSError, ValueError):  # closed, or no TCP socket
-            queued = bytes(4)
-        return self.transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
 
     def _close(self, *, linger: bool) -> None:
         """Close; after an answer to a request that is still arriving, wait for its sender to read the answer first.

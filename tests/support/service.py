@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 
 from guard.config import Http
 from guard.exchange import Exchange
+from guard.wire.crowd import Crowd
 from guard.wire.server import ServerConnection
 
 SWEEP_SECONDS = 0.02
@@ -80,6 +81,7 @@ class Service:
     def __init__(self, http: Http | None = None) -> None:
         self.http = http or Http()
         self.connections: set[ServerConnection] = set()
+        self.crowd = Crowd(self.http)
         self.handlers: list[Recorder] = []
         self.on_head: Callable[[Exchange], None] = lambda _exchange: None
         self.on_request: Callable[[Recorder], object] = echo

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,7 +85,7 @@ def test_any_split_gives_the_same_exchanges(sent, data):
         (b"POST /v1 HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n", 400),
         (b"GET http://other/ HTTP/1.1\r\nHost: g\r\n\r\n", 400),
         (b"GET /v1 HTTP/1.1\r\n\r\n", 400),
-        (b"CONNECT h:1 HTTP/1.1\r\nHost: g\r\n\r\n", 501),
+        (b"CONNECT h:1 HTTP/1.1\r\nHost: g\r\n\r\n", 405),
         (b"POST /v1 HTTP/1.1\r\nHost: g\r\nContent-Length: 99999999\r\n\r\n", 413),
         (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: g\r\n\r\n", 414),
         (b"GET / HTTP/1.1\r\nHost: g\r\n" + b"x: y\r\n" * 300 + b"\r\n", 431),
@@ -96,3 +98,101 @@ def test_what_is_not_legal_is_refused(data, status):
         reader.feed(data, fresh=True)
     assert caught.value.status == status
     assert not reader.stop().complete
+
+
+HEAD = b"POST /v1 HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "refused"),
+    [
+        ([b"8\r\nabcdefgh\r\n" * 1_000] * 20, False),
+        ([b"1\r\na\r\n" * 100] * 20, False),
+        ([b"1\r\na\r\n" * 1_000] * 20, True),
+        ([b"10;" + b"e" * 100 + b"\r\n0123456789abcdef\r\n"] * 1_000, True),
+        ([b"400;" + b"e" * 100 + b"\r\n" + b"d" * 1_024 + b"\r\n"] * 1_000, False),
+    ],
+    ids=["chunks of words", "a few tiny chunks", "a flood of tiny chunks", "a flood of extensions", "some extensions"],
+)
+def test_chunks_have_more_data_than_wrapping(pieces, refused):
+    """What is around the data of chunks is bounded by the data itself, beyond an allowance for short bodies."""
+    reader = RequestReader(Recorder(), Http())
+    reader.feed(HEAD, fresh=True)
+    with pytest.raises(Refusal, match="chunk sizes and extensions") if refused else nullcontext() as caught:
+        for piece in pieces:
+            reader.feed(piece, fresh=False)
+    assert caught is None or (caught.value.status, caught.value.close) == (400, True)
+
+
+def test_trailers_have_a_bound_of_their_own():
+    """Fields behind the body are bounded whatever the head was allowed."""
+    reader = RequestReader(Recorder(), Http(trailer_bytes=100))
+    reader.feed(HEAD + b"0\r\n" + b"T: %b\r\n" % (b"t" * 40), fresh=True)
+    with pytest.raises(Refusal, match="behind the body") as caught:
+        reader.feed(b"T: %b\r\nU: " % (b"t" * 80), fresh=False)
+    assert caught.value.status == 431
+
+
+def test_a_connection_has_its_number_of_requests():
+    """The last request that a connection may carry is told to be the last, on the parser's path and past it."""
+    recorder = Recorder()
+    reader = RequestReader(recorder, Http(requests_per_connection=5))
+    for _ in range(5):
+        reader.feed(b"POST /v1 HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\n\r\na", fresh=True)
+    assert [exchange.keep_alive for exchange in recorder.whole] == [True, True, True, True, False]
+
+
+def test_nothing_of_a_request_is_kept_by_its_reader():
+    """Once a request is whole its bytes are the exchange's alone; those of a head are held until it is whole."""
+    reader = RequestReader(Recorder(), Http())
+    whole = b"POST /v1 HTTP/1.1\r\nHost: g\r\nContent-Length: 100000\r\n\r\n" + b"b" * 100_000
+    for at in range(50):
+        reader.feed(whole[at : at + 1], fresh=not reader.arriving)
+    assert len(reader.raw) == 50
+    reader.feed(whole[50:], fresh=False)
+    assert [len(reader.raw), len(reader.chunks), len(reader.gathered)] == [0, 0, 0]
+
+
+GET = b"GET /v1 HTTP/1.1\r\nHost: g\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "legal"),
+    [
+        (b"\r\n", True), (b"\r\n\r\n", True), (b"\n", False), (b"\r", False), (b"\r\r\n", False), (b"\n\r\n", False),
+        (b"\r\n\n", False), (b"\r\n" * 5, False),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("pieces", [1, 2, 99], ids=["at once", "apart", "byte by byte"])
+@pytest.mark.parametrize("after", [b"", GET], ids=["first", "after another"])
+def test_only_a_few_empty_lines_come_before_a_request(before, legal, pieces, after):
+    """RFC 9112, section 2.2: empty lines may be ignored; line ends of other kinds are no empty lines."""
+    recorder = Recorder()
+    reader = RequestReader(recorder, Http())
+    if after:
+        reader.feed(after, fresh=True)
+    raw = before + GET
+    cut = {1: [raw], 2: [before, GET], 99: [raw[at : at + 1] for at in range(len(raw))]}[pieces]
+    with nullcontext() if legal else pytest.raises(Refusal, match="line ends"):
+        for piece in cut:
+            reader.feed(piece, fresh=not reader.arriving)
+    assert len(recorder.whole) == bool(after) + legal
+
+
+@pytest.mark.parametrize(
+    ("version", "fields", "kept"),
+    [
+        (b"1.0", b"Connection: keep-alive\r\n", True),
+        (b"1.0", b"Connection: keep-alive\r\nConnection: x, close\r\n", False),
+        (b"1.0", b"Connection: Close, Keep-Alive\r\n", False),
+        (b"1.0", b"", False),
+        (b"1.1", b"", True),
+        (b"1.1", b"Connection: keep-alive, close\r\n", False),
+    ],
+)
+def test_a_close_wins(version, fields, kept):
+    """Whatever else ``Connection`` says, a close in it ends the connection."""
+    recorder = Recorder()
+    reader = RequestReader(recorder, Http())
+    reader.feed(b"GET / HTTP/%b\r\nHost: g\r\n%b\r\n" % (version, fields), fresh=True)
+    assert [exchange.keep_alive for exchange in recorder.whole] == [kept]

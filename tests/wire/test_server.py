@@ -454,7 +454,7 @@ async def test_an_unknown_expectation_ahead_of_its_turn_fails():
 
 # Bounds of size and count.
 
-BOUNDED = Http(header_bytes=2_000, header_count=10, target_bytes=100, body_bytes=1_000)
+BOUNDED = Http(header_bytes=2_000, header_count=10, target_bytes=100, body_bytes=1_000, trailer_bytes=2_000)
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ BOUNDED = Http(header_bytes=2_000, header_count=10, target_bytes=100, body_bytes
         (CHUNKED_HEAD + b"3e8\r\n%b\r\n0\r\n\r\n" % (b"b" * 1_000), 200),
         (CHUNKED_HEAD + b"3e9\r\n%b" % (b"b" * 1_001), 413),
         (CHUNKED_HEAD + b"1\r\nb\r\n" * 1_001, 413),
-        (CHUNKED_HEAD + b"0\r\n" + b"T: %b\r\n" % (b"t" * 100) * 20, 431),
+        (CHUNKED_HEAD + b"0\r\n" + b"T: %b\r\n" % (b"t" * 100) * 21, 431),
     ],
     ids=lambda value: value if isinstance(value, int) else f"{len(value)} bytes",
 )
@@ -518,18 +518,18 @@ async def test_what_does_not_end_is_not_collected(raw):
 
 async def test_tiny_chunks_are_put_together():
     """A body in many small chunks is kept as its bytes, not as that many pieces."""
-    service = Service(Http(body_bytes=200_000))
+    service = Service(Http(body_bytes=400_000))
     service.on_request = hold
     async with served(service) as server, connected(server.port) as client:
         await client.send(CHUNKED_HEAD)
         pieces = 0
         for _ in range(50):
-            await delivered(service, client, b"2\r\nab\r\n" * 1_000)
+            await delivered(service, client, b"8\r\nabcdefgh\r\n" * 1_000)
             (connection,) = service.connections
             pieces = max(pieces, len(connection.reader.chunks))
         await client.send(b"0\r\n\r\n")
         recorder = await service.told("request_complete")
-    assert recorder.exchange.body == b"ab" * 50_000
+    assert recorder.exchange.body == b"abcdefgh" * 50_000
     assert pieces <= 1_024
 
 
@@ -827,3 +827,54 @@ async def test_a_connection_is_counted_while_it_lasts():
             await client.answer()
             assert server.state.connections == service.connections != set()
         await service.until(lambda: not server.state.connections)
+
+
+# Who is one too many, and who has left.
+
+
+async def test_an_address_has_its_number_of_connections():
+    """One connection too many is told so and closed; when another has ended there is room again."""
+    service = Service(Http(connections_per_address=2))
+    async with served(service) as server:
+        async with connected(server.port) as first, connected(server.port) as second:
+            for client in (first, second):
+                await client.send(GET)
+                assert (await client.answer()).status == 200
+            async with connected(server.port) as third:
+                answer = await third.answer()
+                assert answer.status == 503
+                assert b"too_many_connections" in answer.body
+                assert await third.rest() == b""
+        await service.until(lambda: not service.connections)
+        async with connected(server.port) as fourth:
+            await fourth.send(GET)
+            assert (await fourth.answer()).status == 200
+        await service.until(lambda: not service.connections)
+        assert service.crowd.size == 0
+    assert len(service.completed) == 3
+
+
+@pytest.mark.parametrize("way", ["close", "reset"])
+async def test_a_client_that_leaves_with_requests_waiting_is_noticed(way):
+    """Nothing is read while requests wait for the one before them; that the client has gone is seen all the same."""
+    service = Service()
+    service.on_request = hold
+    async with served(service) as server, connected(server.port) as client:
+        await client.send(POST * 3)
+        recorder = await service.told("request_complete")
+        client.reset() if way == "reset" else client.writer.close()
+        async with asyncio.timeout(1):
+            await recorder.over.wait()
+    assert "client_left" in recorder.events
+
+
+async def test_a_body_has_to_be_there_in_the_end():
+    """A sender that is never too slow for the moment still has to end some time."""
+    service = Service(Http(body_timeout=10, body_rate=1, request_timeout=0.3))
+    async with served(service) as server, connected(server.port) as client:
+        await client.send(post(1_000))
+        answer = asyncio.create_task(client.answer())
+        while not answer.done():
+            await client.send(b"b")
+            await asyncio.sleep(0.01)
+        assert (await answer).status == 408

@@ -1,0 +1,36 @@
+"""What the kernel knows of a connection and asyncio does not tell."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import sys
+from fcntl import ioctl
+from termios import TIOCOUTQ
+
+# Only Linux has the event of a peer that has left while its last bytes are unread; elsewhere a reset is told at least.
+LEFT = getattr(select, "POLLRDHUP", 0)
+
+
+def unsent_bytes(transport: asyncio.Transport) -> int:
+    """How many bytes the peer has not taken yet, in the transport's buffer and in the kernel's."""
+    try:
+        queued = ioctl(_descriptor(transport), TIOCOUTQ, bytes(4))
+    except (OSError, ValueError):  # closed, or no TCP socket
+        queued = bytes(4)
+    return transport.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
+
+
+def peer_has_left(transport: asyncio.Transport) -> bool:
+    """Whether the peer has closed or reset the connection, seen also where nothing is read from it for now."""
+    events = select.poll()
+    try:
+        events.register(_descriptor(transport), LEFT)
+    except ValueError:  # closed on this side already
+        return True
+    return bool(events.poll(0))
+
+
+def _descriptor(transport: asyncio.Transport) -> int:
+    descriptor: int = transport.get_extra_info("socket").fileno()
+    return descriptor
