@@ -10,7 +10,7 @@ from typing import Any
 from guard.formats.base import Output, Prompt
 from guard.formats.conversation import read_conversation
 from guard.formats.errors import body, event
-from guard.formats.events import EventReader
+from guard.formats.events import EventReader, event_of
 from guard.formats.shapes import ALL_OTHER, ALL_TEXT, ANSWER, ENVELOPE, ITEM
 from guard.formats.unknown import all_output, all_prompt
 from guard.formats.usage import usage_of
@@ -108,6 +108,10 @@ class MessagesReader(EventReader):
         if kind in ("message_delta", "message_start", "content_block_stop", "message_stop", "ping"):
             return _beside(event, "")
         return trace(event, _ERROR if kind == "error" else ALL_TEXT, "")
+
+    def may_end(self, data: bytes) -> bool:
+        """Tell whether this can be the last event: ``message_stop``, or an error."""
+        return event_of(data).get("type") in ("message_stop", "error")
 
     def _count(self, usage: Any) -> None:
         """Take in a `usage` object; counts are sums so far, and those that a later one leaves out stay as they were."""

@@ -68,6 +68,9 @@ class StreamReader(Protocol):
         strings as a text, in a channel named after its place.
         """
 
+    def may_end(self, data: bytes) -> bool:
+        """Whether an answer whose last event has this `data` can be whole; asked where its framing does not tell."""
+
 
 class Format(Protocol):
     """One family of APIs. `path` is a request's path without query and tells which API of the family is meant."""

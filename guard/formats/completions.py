@@ -9,7 +9,7 @@ from typing import Any
 
 from guard.formats.base import Output, Prompt, begin, require
 from guard.formats.confidence import choices_confidence
-from guard.formats.events import EventReader
+from guard.formats.events import EventReader, choices_may_end
 from guard.formats.shapes import ALL_OTHER, ALL_TEXT, ENVELOPE, LOGPROBS
 from guard.formats.usage import usage_of
 from guard.formats.walk import OTHER, TEXT, Channelled, Shape, collect, trace
@@ -63,6 +63,10 @@ class CompletionsReader(EventReader):
                     self.usage = usage_of(value) or self.usage
                 found += trace({key: value}, _ANSWER, "")
         return found
+
+    def may_end(self, data: bytes) -> bool:
+        """Tell whether this can be the last event: ``[DONE]``, or one after which none is needed."""
+        return choices_may_end(data)
 
     def _choice(self, choice: Any, position: int, found: Channelled) -> None:
         if type(choice) is not dict:

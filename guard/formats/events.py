@@ -48,6 +48,10 @@ class EventReader:
             return self._read_odd(data)
         return self.event(document) if type(document) is dict else self.value(document)
 
+    def may_end(self, data: bytes) -> bool:  # noqa: ARG002 -- an API that nobody knows may end anywhere
+        """Tell whether this can be the last event; see `guard.formats.base.StreamReader.may_end`."""
+        return True
+
     def _read_odd(self, data: bytes) -> Channelled:
         """Read what is not strictly JSON, or is not JSON at all.
 
@@ -63,3 +67,21 @@ class EventReader:
             return [("", text)]
         found = self.event(document) if type(document) is dict else self.value(document)
         return [(scalar(channel), scalar(delta)) for channel, delta in found]
+
+
+def choices_may_end(data: bytes) -> bool:
+    """Tell whether a stream of choices can end so: with its mark, a choice's reason to stop, or the usage of all."""
+    event = event_of(data)
+    choices = event.get("choices")
+    if type(choices) is not list:
+        return data.strip() == b"[DONE]" or "error" in event
+    return not choices or any(type(choice) is dict and choice.get("finish_reason") for choice in choices)
+
+
+def event_of(data: bytes) -> dict[str, Any]:
+    """Return the object that an event is; an empty one for an event that is none."""
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return {}
+    return document if type(document) is dict else {}

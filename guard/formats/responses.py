@@ -9,7 +9,7 @@ from typing import Any
 
 from guard.formats.base import NotUnderstood, Output, Prompt, begin, kind_of
 from guard.formats.confidence import Logprobs
-from guard.formats.events import EventReader
+from guard.formats.events import EventReader, event_of
 from guard.formats.shapes import ALL_OTHER, ALL_TEXT, ANSWER, DATA, ENVELOPE, ITEM
 from guard.formats.usage import usage_of
 from guard.formats.walk import OTHER, Channelled, Shape, collect, trace
@@ -83,6 +83,11 @@ _EVENT = Shape(OTHER, rest=ALL_OTHER).having(
 )
 
 
+_LAST = frozenset(
+    {"response.completed", "response.incomplete", "response.failed", "response.cancelled", "response.done", "error"}
+)
+
+
 class ResponsesReader(EventReader):
     """Reads a stream of events.
 
@@ -114,6 +119,10 @@ class ResponsesReader(EventReader):
         if name == "output_text.annotation":
             return _beside(event, ())
         return self._once(trace({key: event[key] for key in event.keys() - _EVENT.fields.keys()}, ALL_TEXT, kind[9:]))
+
+    def may_end(self, data: bytes) -> bool:
+        """Tell whether this can be the last event: the response is completed, cut short, failed or cancelled."""
+        return event_of(data).get("type") in _LAST or data.strip() == b"[DONE]"
 
     def _delta(self, name: str, event: dict[str, Any]) -> Channelled:
         delta = event.get("delta")

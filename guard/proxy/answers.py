@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from guard.exchange import Exchange
 from guard.proxy.streamed import Streamed
-from guard.proxy.whole import Whole
+from guard.proxy.whole import JSON_TYPES, Whole
 from guard.refusal import Refusal
 from guard.wire.framing import NO_BODY
 from guard.wire.pieces import LINE_TYPES
@@ -22,8 +22,8 @@ class Answer(Protocol):
     def body(self, data: bytes) -> None:
         """Some of the body."""
 
-    def close(self) -> None:
-        """The body is whole."""
+    def close(self, *, told: bool) -> None:
+        """The body is whole; not `told`: only the connection's close says so, which a broken one looks like too."""
 
     def truncated(self, error: str, refusal: Refusal) -> None:
         """The body will not become whole; the client must see that, and is told `refusal` if there is a way."""
@@ -51,7 +51,7 @@ def _is_document(exchange: Exchange, head: AnswerHead) -> bool:
     """Whether the client will read the answer as one JSON document, by its type or by what was asked for."""
     if head.kind in LINE_TYPES or head.kind == b"text/event-stream":
         return False
-    if head.kind.endswith((b"/json", b"+json")):
+    if head.kind.endswith(JSON_TYPES):
         return True
     route, prompt = exchange.route, exchange.prompt
     return route is not None and prompt is not None and not prompt.stream and route.format.structured(exchange.path)

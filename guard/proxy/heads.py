@@ -37,6 +37,11 @@ def answer_head(exchange: Exchange, status: int, lines: bytes, framing: bytes) -
     )  # fmt: skip
 
 
+def interim_head(status: int, lines: bytes) -> bytes:
+    """The head of an answer that is not the final one (RFC 9110, section 15.2)."""
+    return b"%b%b\r\n" % (STATUS_LINES[status], lines)
+
+
 def refusal_answer(exchange: Exchange, refusal: Refusal, *, keep: bool) -> tuple[bytes, bytes]:
     """Head and body of an answer made by the guard, in the shape that the called API's clients expect.
 

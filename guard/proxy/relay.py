@@ -10,7 +10,7 @@ from guard.exchange import Attempt, Exchange
 from guard.journal.record import outcome_line, prompt_line
 from guard.journal.writer import Action, Batch
 from guard.proxy.answers import Answer, open_answer
-from guard.proxy.heads import broken_off, journal_unavailable, refusal_answer
+from guard.proxy.heads import broken_off, interim_head, journal_unavailable, refusal_answer
 from guard.proxy.request import request_to_model
 from guard.proxy.streamed import Streamed
 from guard.refusal import Refusal
@@ -113,6 +113,14 @@ class Relay:
         if self.client.paused:
             self.hold_model()
 
+    def answer_interim(self, status: int, head: AnswerHead) -> None:
+        """The model says something ahead of its answer, e.g. 103 (Early Hints): the client may know, once it may know
+        anything.
+        """
+        exchange = self.exchange
+        if not exchange.http10:
+            self.when_durable(lambda durable: self._send_interim(interim_head(status, head.lines)) if durable else None)
+
     def answer_head(self, status: int, head: AnswerHead, length: bytes | None) -> None:
         """The model answers: take it, or try the next version when this is a failure that another may not have."""
         attempt = self.exchange.attempts[-1]
@@ -134,14 +142,14 @@ class Relay:
             except Exception:
                 self._fault()
 
-    def answer_end(self) -> None:
-        """The model's answer is whole."""
+    def answer_end(self, *, told: bool) -> None:
+        """The model's answer is whole, as its framing has `told`, or as its connection's close seems to say."""
         self.upstream = None
         self.deadline = NEVER
         self._end_attempt(None)
         if self.answer is not None and not self.finished:
             try:
-                self.answer.close()
+                self.answer.close(told=told)
             except Exception:
                 self._fault()
 
@@ -335,6 +343,10 @@ class Relay:
         if exchange.held:
             self.proxy.meters.release(exchange.held)
         return outcome_line(exchange, forwarded=self.forwarded)
+
+    def _send_interim(self, head: bytes) -> None:
+        if not self.finished and not self.exchange.first_byte_at:
+            self.client.write(head)
 
     def _send_refusal(self, answer: bytes, *, keep: bool) -> None:
         if self.client.current is self.exchange:

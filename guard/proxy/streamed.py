@@ -33,6 +33,7 @@ class Streamed:
         asked = exchange.prompt is not None and exchange.prompt.stream
         self.splitter = splitter_for(head.kind, limit, events=asked and exchange.route.format.structured(exchange.path))
         self.tells_errors = head.kind == b"text/event-stream"
+        self.last = b""
         self.begun = False
         self.waiting: list[bytes] = []
         self.texts: dict[str, list[str]] = {}
@@ -53,12 +54,15 @@ class Streamed:
         except (HeldTooMuch, ValueError) as error:
             self.truncated(str(error), broken_off())
 
-    def close(self) -> None:
+    def close(self, *, told: bool) -> None:
         """The body is whole: match what was pending, and end the stream."""
         if self.ended:
             return
         try:
             self._frames(self.splitter.close())
+            if not told and self.tells_errors and not self.reader.may_end(self.last):
+                self.truncated("the connection was closed before the stream's last event", broken_off())
+                return
             self._emit(self.scan.close())
         except Refusal as refusal:
             self.refused(refusal)
@@ -102,6 +106,8 @@ class Streamed:
                 if aside:
                     deltas = [*deltas, ("=aside", aside.decode(errors="replace"))]
                 out.append(self.scan.feed(raw, deltas))
+                if data:
+                    self.last = data
         finally:
             # What came before a match is the client's, however the model's bytes were cut into segments.
             self._emit(b"".join(out))

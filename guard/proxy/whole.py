@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from guard.proxy.relay import Relay
     from guard.wire.head import AnswerHead
 
+JSON_TYPES = (b"/json", b"+json")
+
 
 class Whole:
     """Collects an answer and judges it at its end."""
@@ -43,11 +45,14 @@ class Whole:
         if len(self.content) > self.relay.proxy.upstream.answer_bytes:
             self.truncated(f"the answer is over {self.relay.proxy.upstream.answer_bytes} bytes", broken_off())
 
-    def close(self) -> None:
+    def close(self, *, told: bool) -> None:
         """The body is whole: judge it, and give it out when its prompt is on disk."""
         relay = self.relay
         exchange = relay.exchange
         body = self._read()
+        if not told and not _is_json(body) and self.head.kind.endswith(JSON_TYPES):
+            self.truncated("the connection was closed before the document's end", broken_off())
+            return
         try:
             if body:
                 output = _read_output(exchange, body)
@@ -100,6 +105,14 @@ class Whole:
         if exchange.method == "HEAD":
             return b"content-length: %b\r\n" % self.length if self.length is not None else b""
         return b"content-length: %d\r\n" % len(exchange.answer) if exchange.status not in NO_BODY else b""
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _read_output(exchange: Exchange, body: bytes) -> Output:

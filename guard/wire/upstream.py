@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import httptools
 
 from guard.exchange import Headers
-from guard.wire.framing import NO_BODY, ends_with_connection
+from guard.wire.framing import NO_BODY, VERSIONS, ends_with_connection
 from guard.wire.head import AnswerHead
 from guard.wire.repeat import Repeat, repeat_of
 
@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 MAX_HEADER_BYTES = 131_072
 MAX_INTERIM = 16
+HTTP = b"HTTP/1."
 
 
 class Receiver(Protocol):
     """What takes a model's answer as it comes."""
+
+    def answer_interim(self, status: int, head: AnswerHead) -> None:
+        """The head of an answer ahead of the final one (a 1xx other than 100 and 101)."""
 
     def answer_head(self, status: int, head: AnswerHead, length: bytes | None) -> None:
         """The head of the final answer (never a 1xx)."""
@@ -28,8 +32,8 @@ class Receiver(Protocol):
     def answer_body(self, data: bytes) -> None:
         """Some of the body, its transfer coding removed."""
 
-    def answer_end(self) -> None:
-        """The answer is whole."""
+    def answer_end(self, *, told: bool) -> None:
+        """The answer is whole; not `told`: nothing says so but the close of the connection (RFC 9112, section 8)."""
 
     def upstream_failed(self, error: str, *, reached: bool) -> None:
         """No (more) answer will come; `reached`: the request may have been seen by the model."""
@@ -53,6 +57,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.again = False
         self.repeat: Repeat | None = None
         self.status = 0
+        self.start = self.ending = self.tail = b""
         self.begun = False
         self.header_bytes = 0
         self.unfinished = 0
@@ -80,6 +85,7 @@ class UpstreamConnection(asyncio.Protocol):
         if head_only:
             self.repeat = None
         self.until_close = self.in_body = self.done = self.begun = False
+        self.start = self.ending = b""
         self.exchanges += 1
         self.transport.write(request)
 
@@ -105,7 +111,13 @@ class UpstreamConnection(asyncio.Protocol):
         self.begun = True
         self.told = False
         try:
+            if len(self.start) < len(HTTP):
+                self._check_start(data)
+            self.ending = data[-8:] if len(data) >= 8 else (self.ending + data)[-8:]
             self.parser.feed_data(data)
+        except BadAnswer as error:
+            self._fail(f"bad answer: {error}")
+            return
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             cause = error.__context__
             if cause is not None and not isinstance(cause, BadAnswer):
@@ -115,6 +127,7 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             self.reusable = False
         if self.done:
+            self.reusable = self.reusable and self._is_exact()
             if whole and self.again and self.reusable and not self.interim and self.status not in NO_BODY:
                 self._expect_repeat(data)
             self._complete()
@@ -141,7 +154,8 @@ class UpstreamConnection(asyncio.Protocol):
         if self.in_body:
             return  # a trailer: it never becomes a header
         name = name.lower()
-        value = value.rstrip(b" \t")
+        # Behind a coding the parser strips spaces only, and takes no body that ends in a tab for a chunked one.
+        value = value.rstrip(b" ") if name == b"transfer-encoding" else value.rstrip(b" \t")
         if name != b"content-length":
             self.headers.append((name, value))
         elif self.length is None:
@@ -152,19 +166,18 @@ class UpstreamConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         self.told = True
         status = self.parser.get_status_code()
+        version = self.parser.get_http_version()
+        if version not in VERSIONS:
+            raise BadAnswer(f"the version is {version}")
         if status == 101 or self.parser.should_upgrade():
             raise BadAnswer("an upgrade nobody asked for")
         if not 100 <= status <= 599:
             raise BadAnswer(f"a status that does not exist: {status}")
-        if status < 200:
-            self.interim += 1
-            self.headers = []
-            self.length = None
-            if self.interim > MAX_INTERIM:
-                raise BadAnswer("too many interim answers")
-            return
         receiver = self.receiver
         if receiver is None:
+            return
+        if status < 200:
+            self._interim(receiver, status)
             return
         head = self.head
         if self.headers != head.headers or status != self.status:
@@ -175,9 +188,13 @@ class UpstreamConnection(asyncio.Protocol):
             self.again = True
         if head.coding not in {b"", b"chunked"}:
             raise BadAnswer("a transfer coding nobody asked for")
+        if head.coding and (version == "1.0" or status == 204):
+            raise BadAnswer(f"a transfer coding in HTTP/{version} with the status {status}")
         # llhttp has no word for "the answer to HEAD", so its state after one is of no further use.
         self.until_close = not self.head_only and ends_with_connection(status, self.length, chunked=head.coding != b"")
-        self.reusable = self.parser.should_keep_alive() and not self.until_close and not self.head_only
+        self.reusable = (
+            self.parser.should_keep_alive() and not head.closes and not self.until_close and not self.head_only
+        )
         self.in_body = True
         self.done = self.head_only
         self.status = status
@@ -185,6 +202,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         self.told = True
+        self.tail = data
         if self.receiver is not None and not self.done:
             self.receiver.answer_body(data)
 
@@ -192,6 +210,29 @@ class UpstreamConnection(asyncio.Protocol):
         self.done = self.in_body
 
     # Within.
+
+    def _check_start(self, data: bytes) -> None:
+        """The parser takes other protocols' answers too, and line ends before one."""
+        self.start += data[: len(HTTP) - len(self.start)]
+        if not HTTP.startswith(self.start):
+            raise BadAnswer("it does not begin with HTTP/1.")
+
+    def _is_exact(self) -> bool:
+        """Whether nothing came behind the answer: the parser passes over line ends there without a word."""
+        tail, self.tail = self.tail[-8:], b""
+        if self.length is None or not tail:
+            return self.ending.endswith(b"\r\n\r\n") and not self.ending.endswith(b"\r\n\r\n\r\n")
+        return self.ending[-1] not in b"\r\n" or (self.ending.endswith(tail) and tail.strip(b"\r\n") != b"")
+
+    def _interim(self, receiver: Receiver, status: int) -> None:
+        headers, self.headers = self.headers, []
+        if self.length is not None or any(name == b"transfer-encoding" for name, _ in headers):
+            raise BadAnswer(f"a body with the status {status}")
+        self.interim += 1
+        if self.interim > MAX_INTERIM:
+            raise BadAnswer("too many interim answers")
+        if status != 100:  # which answers an expectation, and none was expressed
+            receiver.answer_interim(status, AnswerHead(headers))
 
     def _bound_unfinished(self, size: int) -> None:
         """httptools keeps a field until it is whole and calls nobody meanwhile, nor for what is around chunk sizes."""
@@ -226,7 +267,7 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self.pool.forget(self)
             self.transport.close()
-        receiver.answer_end()
+        receiver.answer_end(told=not self.until_close)
 
     def _fail(self, error: str) -> None:
         receiver, self.receiver = self.receiver, None

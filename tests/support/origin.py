@@ -103,6 +103,8 @@ class Taker:
         self.headers: Headers = []
         self.body = b""
         self.events: list[str] = []
+        self.hints = b""
+        self.told: bool | None = None
         self.error = ""
         self.reached: bool | None = None
         self.has_connection = asyncio.Event()
@@ -143,7 +145,12 @@ class Taker:
             self.events.append("body")
         self.body += data
 
-    def answer_end(self) -> None:
+    def answer_interim(self, status: int, head: AnswerHead) -> None:
+        self.events.append(f"interim {status}")
+        self.hints += head.lines
+
+    def answer_end(self, *, told: bool) -> None:
+        self.told = told
         self.events.append("end")
         self.over.set()
 
