@@ -41,6 +41,15 @@ class Http(Section, frozen=True):
     write_timeout: Seconds = 30.0
 
 
+class Overload(Section, frozen=True):
+    """How much each worker takes on before it refuses."""
+
+    running: Count = 16_384
+    queue: Annotated[int, Meta(ge=0)] = 1_024
+    queue_timeout: Seconds = 1.0
+    lag: Seconds = 0.25
+
+
 class Data(Section, frozen=True):
     """The listener that clients talk to."""
 
@@ -48,6 +57,7 @@ class Data(Section, frozen=True):
     workers: Count = 1
     drain_timeout: Seconds = 30.0
     http: Http = field(default_factory=Http)
+    overload: Overload = field(default_factory=Overload)
 
 
 class Admin(Section, frozen=True):
@@ -98,7 +108,7 @@ class Upstream(Section, frozen=True):
     idle_timeout: Seconds = 60.0
     total_timeout: Seconds = 600.0
     keepalive: Seconds = 4.0
-    connections: Count = 1_024
+    connections: Count = 16_384
     answer_bytes: Size = 33_554_432
 
 

@@ -148,6 +148,7 @@ class Journal:
         self._files = 0
         self._batch = Batch()
         self._scheduled = False
+        self._turn_began = 0.0
         self._lazy: asyncio.TimerHandle | None = None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._segment: Segment | None = self._open()
@@ -161,6 +162,7 @@ class Journal:
         batch.after_write.append(then)
         if not self._scheduled:
             self._scheduled = True
+            self._turn_began = monotonic()
             self.loop.call_soon(self._flush)
         return batch
 
@@ -173,6 +175,10 @@ class Journal:
     def ready(self) -> bool:
         """Whether a record would be written now; after a failure a new file is tried once a second."""
         return self.healthy or monotonic() >= self._retry_at
+
+    def behind(self) -> float:
+        """For how long (seconds) the loop has not come to write what it was given in this turn of its own."""
+        return monotonic() - self._turn_began if self._scheduled else 0.0
 
     def close(self) -> None:
         """Write and sync everything; blocks until it is on disk."""

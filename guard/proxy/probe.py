@@ -56,3 +56,6 @@ class Probe:
 
     def client_resumed(self) -> None:
         """The answer is too small to wait for."""
+
+    def shut_down(self) -> None:
+        """Nobody waits for it: the answer is given at once, or its request never came."""

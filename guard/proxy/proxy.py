@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from time import monotonic, time
 
 from guard.config import Config, Http, Upstream
 from guard.exchange import Exchange
 from guard.journal.writer import Journal
+from guard.policy.admission import Admission
 from guard.policy.clients import ANONYMOUS
 from guard.policy.limits import Meters
 from guard.policy.models import Version
@@ -33,6 +35,8 @@ class Proxy:
         self.http: Http = config.data.http
         self.upstream: Upstream = config.upstream
         self.meters = Meters()
+        self.admission = Admission(config.data.overload)
+        self.reading_room = ThreadPoolExecutor(1, "inspect")
         self.relays: set[Relay] = set()
         self.connections: set[ServerConnection] = set()
         self.crowd = Crowd(self.http)
@@ -77,10 +81,11 @@ class Proxy:
         """End what is still open, telling clients so, and put the journal to rest."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        for relay in list(self.relays):
-            relay.shut_down()
+        for connection in list(self.connections):
+            connection.end()
         for pool in self._pools.values():
             pool.close()
+        self.reading_room.shutdown(wait=False, cancel_futures=True)
         self.journal.close()
 
     def _sweep(self) -> None:
@@ -89,6 +94,7 @@ class Proxy:
             connection.sweep(now)
         for relay in list(self.relays):
             relay.sweep(now)
+        self.admission.sweep(now)
         for pool in self._pools.values():
             pool.sweep(now)
         if now >= self._forget_at:

@@ -10,7 +10,7 @@ from guard.exchange import Attempt, Exchange
 from guard.journal.record import outcome_line, prompt_line
 from guard.journal.writer import Action, Batch
 from guard.proxy.answers import Answer, open_answer
-from guard.proxy.heads import broken_off, interim_head, journal_unavailable, refusal_answer
+from guard.proxy.heads import broken_off, interim_head, journal_unavailable, overloaded, refusal_answer
 from guard.proxy.request import request_to_model
 from guard.proxy.streamed import Streamed
 from guard.refusal import Refusal
@@ -25,13 +25,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("guard.proxy")
 
+# Below this, handing a body to a thread costs more than reading it.
+LARGE_BYTES = 262_144
+
 
 class Relay:
     """Meets the client's connection, the model's and the journal; each calls it when something came."""
 
     __slots__ = (
-        "answer", "batch", "begun", "client", "deadline", "exchange", "finished", "forwarded", "give_up_at", "proxy",
-        "tried", "upstream",
+        "answer", "batch", "begun", "client", "deadline", "exchange", "finished", "forwarded", "give_up_at", "placed",
+        "proxy", "tried", "upstream", "waits",
     )  # fmt: skip
 
     def __init__(self, proxy: Proxy, client: ServerConnection, exchange: Exchange) -> None:
@@ -42,6 +45,8 @@ class Relay:
         self.answer: Answer | None = None
         self.batch: Batch | None = None
         self.begun = False
+        self.waits = False
+        self.placed = False
         self.forwarded = False
         self.finished = False
         self.tried = 0
@@ -53,23 +58,25 @@ class Relay:
     def head(self) -> None:
         """The request's head is there; a refusal waits for what comes along of the body, for the journal."""
         self._run(HEAD)
+        exchange = self.exchange
+        if exchange.refusal is None and self.proxy.admission.refuses(
+            self.proxy.journal.behind(), known=exchange.identity.client is not None
+        ):
+            exchange.refusal = overloaded()
 
     def request_complete(self) -> None:
-        """The whole request is there: inspect it, write it down, and then forward it."""
+        """The whole request is there: it may go on when there is room for it."""
         if self.begun:
             return
         self.begun = True
         exchange = self.exchange
         exchange.received_at = exchange.received_at or monotonic()
         self.proxy.relays.add(self)
-        if exchange.refusal is None:
-            self._run(BODY)
-        if exchange.refusal is None and not self.proxy.journal.ready():
-            exchange.refusal = journal_unavailable()
         if exchange.refusal is not None:
             self.refuse(exchange.refusal)
         else:
-            self.batch = self.proxy.journal.add(prompt_line(exchange), self.forward)
+            self.waits = True
+            self.proxy.admission.enter(self, exchange.received_at, known=exchange.identity.client is not None)
 
     def client_left(self) -> None:
         """Nobody is there to be answered: stop the model, keep what it said so far."""
@@ -85,6 +92,28 @@ class Relay:
     def client_resumed(self) -> None:
         """The client has caught up."""
         self.release_model()
+
+    # The worker's admission calls.
+
+    def admitted(self) -> None:
+        """There is room: inspect the request, on the loop if it is small, for nobody else should wait for a large one.
+
+        What is inspected in the thread is nobody else's meanwhile, but that the exchange may end before it is done.
+        """
+        self.waits = False
+        self.placed = True
+        if len(self.exchange.body) < LARGE_BYTES:
+            self._run(BODY)
+            self._record()
+        else:
+            loop = self.proxy.journal.loop
+            done = loop.run_in_executor(self.proxy.reading_room, self._run, BODY)
+            done.add_done_callback(lambda _future: self._record())
+
+    def overloaded(self) -> None:
+        """There is no room, or none in time."""
+        self.waits = False
+        self.refuse(overloaded())
 
     # The journal calls.
 
@@ -256,6 +285,7 @@ class Relay:
         """The drain window is over: end the answer with a word about it."""
         if self.finished:
             return
+        self.begun = True
         self.stop_model()
         refusal = Refusal(503, "shutting_down", "the guard is shutting down", close=True)
         if self.answer is not None:
@@ -271,14 +301,24 @@ class Relay:
         self.stop_model()
         if self.answer is not None:
             self.answer.refused(refusal)
-        elif self.begun:
-            self.refuse(refusal)
         else:
-            self.exchange.refusal = self.exchange.refusal or refusal
+            self.begun = True
             self.client.reader.keep_partial_body()
-            self.request_complete()
+            self.refuse(refusal)
 
     # Within.
+
+    def _record(self) -> None:
+        """Inspected: write the request down, and then forward it, or refuse it."""
+        exchange = self.exchange
+        if self.finished:
+            return
+        if exchange.refusal is None and not self.proxy.journal.ready():
+            exchange.refusal = journal_unavailable()
+        if exchange.refusal is not None:
+            self.refuse(exchange.refusal)
+        else:
+            self.batch = self.proxy.journal.add(prompt_line(exchange), self.forward)
 
     def _run(self, stages: tuple[Stage, ...]) -> None:
         exchange = self.exchange
@@ -342,7 +382,13 @@ class Relay:
         self.proxy.relays.discard(self)
         if exchange.held:
             self.proxy.meters.release(exchange.held)
-        return outcome_line(exchange, forwarded=self.forwarded)
+        line = outcome_line(exchange, forwarded=self.forwarded)
+        if self.placed:
+            self.placed = False
+            self.proxy.admission.leave()
+        elif self.waits:
+            self.proxy.admission.give_up(self)
+        return line
 
     def _send_interim(self, head: bytes) -> None:
         if not self.finished and not self.exchange.first_byte_at:

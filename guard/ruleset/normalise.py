@@ -12,6 +12,7 @@ a segment can hold.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from unicodedata import normalize
 
 import regex
@@ -19,6 +20,7 @@ import regex
 from guard.ruleset.positions import Positions
 
 RUN = 30  # marks in a row that are kept
+PIECE = 16_384  # characters folded at a time: a few milliseconds, for which nothing else in the process can run
 PASSES = 10  # folding settles in three; the bound only keeps a mistake from looping
 
 INVISIBLE = r"\p{Default_Ignorable_Code_Point}\ufff9-\ufffb\U000e0000-\U000e0fff"
@@ -38,6 +40,7 @@ _INVISIBLE = regex.compile(f"[{INVISIBLE}]+")
 _SPACE = regex.compile(f"[{SPACE}]")
 _SURROGATE = regex.compile(f"[{SURROGATE}]")
 _EXCESS = regex.compile(f"([{JOINING}]{{{RUN}}})[{JOINING}]+")
+_BEGINS = regex.compile(f"[^{JOINING}{INVISIBLE}]")
 _SEGMENT = regex.compile(f"([^{JOINING}{INVISIBLE}]?)[{JOINING}{INVISIBLE}]*")
 
 
@@ -45,6 +48,21 @@ def normalise(text: str) -> str:
     """The text as rules see it. Unpaired surrogates become U+FFFD, so that the result can always be encoded."""
     if text.isascii():
         return text.lower()
+    return _settled(text) if len(text) <= PIECE else "".join(map(_settled, _pieces(text)))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """A long text cut between segments, without the marks that folding would drop from overlong ones."""
+    text = "".join([_INVISIBLE.sub("", text[at : at + PIECE]) for at in range(0, len(text), PIECE)])
+    start = 0
+    while start < len(text):
+        begins = _BEGINS.search(text, start + PIECE)
+        end = begins.start() if begins is not None else len(text)
+        yield text[start : min(end, start + PIECE + RUN)]
+        start = end
+
+
+def _settled(text: str) -> str:
     for _ in range(PASSES):
         folded = _fold(text)
         if folded == text:

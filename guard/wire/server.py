@@ -50,6 +50,9 @@ class Handler(Protocol):
     def client_resumed(self) -> None:
         """The client has caught up."""
 
+    def shut_down(self) -> None:
+        """The drain window is over: end the exchange now."""
+
 
 class Service(Protocol):
     """What a worker offers to its connections."""
@@ -216,6 +219,14 @@ class ServerConnection(asyncio.Protocol):
         self.draining = True
         if self.current is None and not self.reader.arriving:
             self._close(linger=False)
+
+    def end(self) -> None:
+        """The drain window is over: what is still open is ended, and what waits for it has been in vain."""
+        self.reader.keep_partial_body()
+        if self.handler is not None:
+            self.handler.shut_down()
+        while self.waiting:
+            self.service.open(self, self.waiting.popleft()).client_left()
 
     def sweep(self, now: float) -> None:
         """Act on deadlines that have passed; called several times a second."""

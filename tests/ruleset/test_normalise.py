@@ -6,6 +6,7 @@ import regex
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from guard.ruleset import normalise as normalising
 from guard.ruleset.normalise import INVISIBLE, JOINING, RUN, Normaliser, normalise
 from tests.ruleset.made import NASTY, cut, nasty_text
 
@@ -121,3 +122,15 @@ def test_positions_lead_back_to_the_raw_text(characters, places):
         raw = normaliser.raw(position)
         assert whole.startswith(normalise(text[:raw]))
         assert len(normalise(text[:raw])) <= position
+
+
+@given(nasty_text)
+@example("a" + "\u0301" * 40 + "b" + "\u200b" * 40 + "\u0301c")
+def test_a_long_text_is_folded_in_pieces(text):
+    """Cut into pieces or not, a text is folded into the same text, and no piece is much longer than it should be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(normalising, "PIECE", 10_000)
+        whole = normalise(text)
+        patch.setattr(normalising, "PIECE", 3)
+        assert normalise(text) == whole
+        assert all(len(piece) <= 3 + RUN for piece in normalising._pieces(text))

@@ -48,6 +48,9 @@ class Recorder:
     def client_resumed(self) -> None:
         self._told("client_resumed")
 
+    def shut_down(self) -> None:
+        self._told("shut_down")
+
     def answer(self, status: int = 200, body: bytes = b"", *, keep_alive: bool | None = None) -> None:
         """Give a whole answer."""
         exchange = self.exchange
