@@ -6,9 +6,11 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -55,6 +57,7 @@ class Worker:
         await send({"type": "lifespan.startup.complete"})
         await receive()
         proxy.stop()
+        await proxy.emptied()
         await send({"type": "lifespan.shutdown.complete"})
 
     def _start(self) -> Proxy:
@@ -100,6 +103,7 @@ def serve(config: Config, *, ready: Callable[[str], None]) -> int:
         journal_folder(config).mkdir(parents=True, exist_ok=True, mode=0o700)
     except (OSError, ValueError) as error:
         raise StartError(f"the state folder cannot be used: {error}") from error
+    _allow_descriptors()
     listener = _bind(config.data.listen)
     server_config = uvicorn.Config(
         Worker(config, policy if config.data.workers == 1 else None),
@@ -131,6 +135,14 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
+
+
+def _allow_descriptors() -> None:
+    """Each connection is a descriptor, and the usual soft limit of 1,024 is for programs that still use select."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with suppress(ValueError, OSError):  # some systems have a lower bound than they say
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _bind(listen: str) -> socket.socket:

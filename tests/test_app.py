@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from guard.app import StartError, serve
+from guard.journal.reader import exchanges
 from guard.ruleset.bundle import BundleError
-from tests.support.guard import configure, one_model
+from tests.support.guard import configure, one_model, raw_request
 from tests.support.processes import journal_of, serving
 
 CONFIG = """
@@ -27,6 +28,12 @@ ASK = {"model": "m", "messages": [{"role": "user", "content": "say: one two thre
 def chat(url, **more):
     """One request."""
     return httpx.post(f"{url}/v1/chat/completions", json={**ASK, **more}, timeout=10)
+
+
+def read_all(line):
+    """Everything until the guard closes; a reset is an error."""
+    with line:
+        return b"".join(iter(lambda: line.recv(65_536), b""))
 
 
 def test_a_listener_that_is_taken_is_told(tmp_path):
@@ -66,6 +73,46 @@ def test_sigterm_lets_a_stream_end(tmp_path):
         assert running.guard.process.wait(10) in {0, -signal.SIGTERM}
         with pytest.raises(httpx.TransportError):
             chat(running.url)
+
+
+def test_the_end_of_the_drain_window_is_told(tmp_path):
+    """Who still waits for an answer then, or is still asking, gets a 503; nothing is reset, and all of it is in the
+    journal. An idle connection is closed without a word.
+    """
+    drain = "workers: 1, drain_timeout: 1, http: {header_timeout: 30, body_timeout: 30}"
+    with serving(tmp_path, CONFIG, data=drain) as running:
+        httpx.post(f"{running.model}/control", json={"delay": 5})
+        address = ("127.0.0.1", httpx.URL(running.url).port)
+        asked = [
+            raw_request({**ASK, "stream": True}),
+            raw_request(ASK),
+            raw_request(ASK)[:-5],
+            b"GET /readyz HTTP/1.1\r\nhost: g\r\n\r\n",
+        ]
+        lines = [socket.create_connection(address, timeout=10) for _ in asked]
+        for line, request in zip(lines, asked, strict=True):
+            line.sendall(request)
+        assert lines[3].recv(1_000).startswith(b"HTTP/1.1 200")
+        while len(list(exchanges(running.journal))) < 2:
+            pass
+        running.guard.process.send_signal(signal.SIGTERM)
+        answers = [read_all(line) for line in lines]
+        assert running.guard.process.wait(10) in {0, -signal.SIGTERM}
+        ends = sorted((one["end"], one["reason"]) for one in exchanges(running.journal))
+    assert all(answer.startswith(b"HTTP/1.1 503") and b"shutting_down" in answer for answer in answers[:3])
+    assert answers[3] == b""
+    assert ends == [("refused", "shutting_down")] * 3
+
+
+def test_a_request_that_meets_the_drain_is_answered(tmp_path):
+    """A client that asks on a connection that was idle when the guard was told to stop gets its answer."""
+    with serving(tmp_path, CONFIG) as running:
+        with httpx.Client(base_url=running.url, timeout=10) as client:
+            assert client.get("/healthz").status_code == 200
+            running.guard.process.send_signal(signal.SIGTERM)
+            while client.get("/readyz").json()["status"] != "draining":
+                pass
+        assert running.guard.process.wait(10) in {0, -signal.SIGTERM}
 
 
 def test_after_kill_9_every_id_that_a_client_saw_is_in_the_journal(tmp_path):

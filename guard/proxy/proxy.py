@@ -24,6 +24,7 @@ from guard.wire.server import Handler, ServerConnection
 
 SWEEP_SECONDS = 0.1
 FORGET_SECONDS = 10.0
+GOODBYE_SECONDS = 1.0
 
 
 class Proxy:
@@ -87,6 +88,14 @@ class Proxy:
             pool.close()
         self.reading_room.shutdown(wait=False, cancel_futures=True)
         self.journal.close()
+
+    async def emptied(self) -> None:
+        """Wait, not for long, until the clients have what was written to them; then break what is left."""
+        until = monotonic() + GOODBYE_SECONDS
+        while self.connections and monotonic() < until:
+            await asyncio.sleep(SWEEP_SECONDS / 10)
+        for connection in list(self.connections):
+            connection.transport.abort()
 
     def _sweep(self) -> None:
         now = monotonic()

@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("guard.wire")
 
 NEVER = float("inf")
+DRAIN_IDLE_SECONDS = 1.0
+# How long to go on reading behind the last answer: a sender in full flow needs some time to come to read it, and who
+# asks just as an idle connection is closed should see the close, not a reset (RFC 9112, section 9.6).
 LINGER_SECONDS = 5.0
+IDLE_LINGER_SECONDS = 0.5
 LINGER_BYTES = 67_108_864
 WRITE_HIGH_WATER = 65_536
 
@@ -108,7 +112,7 @@ class ServerConnection(asyncio.Protocol):
         if too_many is not None:
             logger.info("a connection of %s is turned away: %s", self.peer, too_many)
             self.transport.write(TURNED_AWAY)
-            self._close(linger=False)
+            self._close()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio tells it
         self.connections.discard(self)
@@ -200,7 +204,7 @@ class ServerConnection(asyncio.Protocol):
         if exchange is None or self.closing:
             return
         if not keep_alive or self.draining or not exchange.complete:
-            self._close(linger=self.reader.arriving or self.deaf or bool(self.waiting))
+            self._close(linger=LINGER_SECONDS if self.reader.arriving or self.deaf or self.waiting else 0.0)
         elif self.waiting:
             self._start_next(self.waiting.popleft())
         else:
@@ -215,10 +219,13 @@ class ServerConnection(asyncio.Protocol):
     # The server's calls.
 
     def shutdown(self) -> None:
-        """The server drains (uvicorn's call): close when idle, else after the answer in progress."""
+        """The server drains (uvicorn's call): close after the next answer, or when none is asked for soon.
+
+        An idle connection is not closed at once: its client may be asking just now, and would be reset.
+        """
         self.draining = True
         if self.current is None and not self.reader.arriving:
-            self._close(linger=False)
+            self.deadline = min(self.deadline, monotonic() + DRAIN_IDLE_SECONDS)
 
     def end(self) -> None:
         """The drain window is over: what is still open is ended, and what waits for it has been in vain."""
@@ -246,7 +253,7 @@ class ServerConnection(asyncio.Protocol):
             elif self.reader.arriving:
                 self._refuse(Refusal(408, "request_timeout", "the request did not arrive in time", close=True))
             elif self.current is None:
-                self._close(linger=False)
+                self._close(linger=IDLE_LINGER_SECONDS)
 
     # Within.
 
@@ -288,14 +295,14 @@ class ServerConnection(asyncio.Protocol):
         if self.current is exchange and self.handler is not None:
             self.handler.request_complete()
 
-    def _close(self, *, linger: bool) -> None:
-        """Close; after an answer to a request that is still arriving, wait for its sender to read the answer first.
+    def _close(self, *, linger: float = 0.0) -> None:
+        """Close; for up to `linger` seconds what still comes is read, and thrown away, until the client closes too.
 
-        Closing a socket with unread input resets it, and the reset can overtake the answer (RFC 9112, section 9.6).
+        Closing a socket with unread input resets it, and the reset can overtake the answer.
         """
         self.deaf = self.closing = True
         if linger and self.transport.can_write_eof() and not self.transport.is_closing():
-            self.deadline = monotonic() + LINGER_SECONDS
+            self.deadline = monotonic() + linger
             self.transport.write_eof()
         else:
             self.deadline = monotonic() + self.http.write_timeout

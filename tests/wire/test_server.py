@@ -764,13 +764,26 @@ async def test_the_end_of_an_answer_is_not_waited_for_for_ever(keep_alive):
 
 
 async def test_draining_closes_what_is_idle():
-    """When the server drains, a connection without a request is closed at once."""
+    """When the server drains, a connection on which nothing is asked soon is closed, without a reset."""
     service = Service()
     async with served(service) as server, connected(server.port) as client:
         await client.send(GET)
         await client.answer()
         (connection,) = server.state.connections
         connection.shutdown()
+        assert await client.rest() == b""
+
+
+async def test_draining_answers_who_asks_just_then():
+    """A request that meets the drain on an idle connection is answered, and its answer is the last one."""
+    service = Service()
+    async with served(service) as server, connected(server.port) as client:
+        await client.send(GET)
+        await client.answer()
+        (connection,) = server.state.connections
+        connection.shutdown()
+        await client.send(GET)
+        assert (await client.answer()).status == 200
         assert await client.rest() == b""
 
 
