@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import Counter
 
 from guard.config import Http
+from guard.refusal import Refusal
 from guard.wire.address import household
 
-_BODY = b'{"error":{"message":"too many connections","type":"server_error","code":"too_many_connections"}}\n'
+TOO_MANY = Refusal(503, "too_many_connections", "too many connections")
+_BODY = b'{"error":{"message":"%b","type":"server_error","param":null,"code":"%b"}}\n' % (
+    TOO_MANY.message.encode(),
+    TOO_MANY.code.encode(),
+)
 # The same for everybody and made beforehand: there is no request that it could be the answer to.
 TURNED_AWAY = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-    b"retry-after: 1\r\nconnection: close\r\n\r\n%b" % (len(_BODY), _BODY)
+    b"HTTP/1.1 %d Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
+    b"retry-after: 1\r\nconnection: close\r\n\r\n%b" % (TOO_MANY.status, len(_BODY), _BODY)
 )
 
 
