@@ -20,7 +20,7 @@ def journal_unavailable() -> Refusal:
 
 def overloaded() -> Refusal:
     """The refusal when there is more to do than can be done in time."""
-    return Refusal(503, "overloaded", "the guard has too much to do now", headers=((b"retry-after", b"1"),))
+    return Refusal(503, "over_capacity", "the guard has too much to do now", headers=((b"retry-after", b"1"),))
 
 
 def broken_off() -> Refusal:

@@ -51,11 +51,11 @@ async def test_beyond_capacity_requests_are_refused_known_callers_last(tmp_path)
         journal = await running.journal(6)
     assert [refused.status_code, displaced.status_code] == [503, 503]
     assert refused.headers["retry-after"] == "1"
-    assert refused.json()["error"]["code"] == "overloaded"
+    assert refused.json()["error"]["code"] == "over_capacity"
     assert took < 1
     assert [answer.status_code for answer in answers] == [200] * 4
     assert [call.document["messages"][0]["content"] for call in served.calls] == ["0", "1", "known", "2"]
-    assert sum(record["reason"] == "overloaded" for record in journal) == 2
+    assert sum(record["reason"] == "over_capacity" for record in journal) == 2
 
 
 async def test_who_leaves_the_queue_or_waits_too_long_makes_room(tmp_path):
