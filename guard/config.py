@@ -27,6 +27,7 @@ class Http(Section, frozen=True):
     header_count: Count = 200
     target_bytes: Size = 8_192
     body_bytes: Size = 10_485_760
+    decoded_ratio: Count = 100
     header_timeout: Seconds = 10.0
     body_timeout: Seconds = 30.0
     idle_timeout: Seconds = 75.0
@@ -126,6 +127,7 @@ class Route(Section, frozen=True):
     names: tuple[str, ...] = ()
     repeat: bool = False
     not_understood: Literal["refuse", "pass"] = "refuse"
+    also_accept: tuple[Literal["multipart", "binary"], ...] = ()
     prompt: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
 
