@@ -129,14 +129,12 @@ class _Brotli:
 
     def __init__(self) -> None:
         self._brotli = brotli.Decompressor()
+        self.hungry = True
 
     def take(self, data: bytes) -> bytes:
         piece: bytes = self._brotli.process(data, output_buffer_limit=STEP)
+        self.hungry = self._brotli.can_accept_more_data() and len(piece) < STEP
         return piece
-
-    @property
-    def hungry(self) -> bool:
-        return bool(self._brotli.can_accept_more_data())
 
     @property
     def ended(self) -> bool:

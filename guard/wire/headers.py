@@ -14,8 +14,8 @@ HOP_BY_HOP = frozenset(
     }
 )  # fmt: skip
 
-# What the guard decides itself on the way to a model: framing, the host, how the body is encoded (not at all) and how the
-# answer may be, and anything that tells a third party about the client's network.
+# What the guard decides itself on the way to a model: framing, the host, how the body is encoded (not at all) and how
+# the answer may be, and anything that tells a third party about the client's network.
 NOT_FORWARDED = HOP_BY_HOP | {
     b"host", b"content-length", b"content-encoding", b"expect", b"accept-encoding", b"forwarded", b"via",
     b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-server",
