@@ -8,8 +8,17 @@ from typing import Any
 import orjson
 
 MAX_DEPTH = 64
-OTHER_THAN_OPENING = bytes(set(range(256)) - set(b"[{"))
-OTHER_THAN_NAMING = bytes(set(range(256)) - set(b'":'))
+MAX_CONTAINERS = 500_000
+"""Arrays and objects: one takes two bytes to send and a hundred to hold."""
+
+
+def _all_but(characters: bytes) -> bytes:
+    return bytes(set(range(256)) - set(characters))
+
+
+OTHER_THAN_OPENING = _all_but(b"[{")
+OTHER_THAN_OPENING_OR_QUOTE = _all_but(b'[{"')
+OTHER_THAN_COLON_OR_QUOTE = _all_but(b':"')
 
 LEAST_INTEGER, GREATEST_INTEGER = -(2**63), 2**64 - 1
 SHORTEST_BIG_INTEGER = 19  # digits
@@ -30,21 +39,23 @@ def parse(body: bytes) -> tuple[Any, bytes]:
 
     Raises:
         BadBody: not JSON by RFC 8259, not UTF-8, a duplicate key (after unescaping, at any depth), NaN or Infinity, a
-            lone surrogate, an integer beyond 64 bits, or nested deeper than 64.
+            lone surrogate, an integer beyond 64 bits, nested deeper than 64, or more than 500,000 arrays and objects.
     """
+    openings = len(body.translate(None, OTHER_THAN_OPENING))
+    if openings > MAX_CONTAINERS and _outside_strings(body, OTHER_THAN_OPENING_OR_QUOTE) > MAX_CONTAINERS:
+        raise BadBody(f"the body has more than {MAX_CONTAINERS} arrays and objects")
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadBody(f"the body is not valid JSON: {_other_coding(body) or error}") from None
     # What opens no more than 64 arrays and objects is no deeper than that.
-    if len(body.translate(None, OTHER_THAN_OPENING)) > MAX_DEPTH:
-        canonical = _write_if_shallow(document)
-    else:
-        canonical = orjson.dumps(document)
+    canonical = _write_if_shallow(document) if openings > MAX_DEPTH else orjson.dumps(document)
     if canonical == body:
         return document, body
-    # A duplicate has gone from the canonical form, and then that has fewer members.
-    if _members(body) != _members(canonical) or b"0" * SHORTEST_BIG_INTEGER in body.translate(DIGITS_AS_ZERO):
+    # A duplicate has gone from the canonical form, and then that has fewer members, each with a colon.
+    members = _outside_strings(body, OTHER_THAN_COLON_OR_QUOTE)
+    duplicates = members != _outside_strings(canonical, OTHER_THAN_COLON_OR_QUOTE)
+    if duplicates or b"0" * SHORTEST_BIG_INTEGER in body.translate(DIGITS_AS_ZERO):
         _check_exactly(body)
     return document, canonical
 
@@ -84,14 +95,14 @@ def _levels_around() -> int:
 LEVELS_AROUND = _levels_around()
 
 
-def _members(text: bytes) -> int:
-    """How many members all objects of a valid JSON text have: its colons, without those in strings."""
+def _outside_strings(text: bytes, others: bytes) -> int:
+    """How many characters, without these others, a JSON text has outside of its strings."""
     if b"\\" in text:
         text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
     # Two quotes side by side are an empty string, or the end of one and the beginning of the next: without them, what
     # is within and what is without stays so.
-    marks = text.translate(None, OTHER_THAN_NAMING).replace(b'""', b"")
-    return b"".join(marks.split(b'"')[::2]).count(b":")
+    marks = text.translate(None, others).replace(b'""', b"")
+    return sum(map(len, marks.split(b'"')[::2]))
 
 
 def _check_exactly(body: bytes) -> None:

@@ -14,8 +14,8 @@ import httpx
 import openai
 import pytest
 
-from guard.wire.coding import zstd
 from guard.wire.multipart import parse
+from tests.support.encoders import ENCODERS, zstd
 from tests.support.guard import guard, one_model
 from tests.support.model import model
 from tests.support.processes import serving
@@ -25,7 +25,6 @@ CANONICAL = json.dumps(ASK, separators=(",", ":")).encode()
 PATH = "/v1/chat/completions"
 WAVE = b"RIFF\xff\xff\xff\xffWAVE" + bytes(range(256)) * 20
 TAKING = "also_accept: [multipart, binary]"
-CODINGS = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress, "zstd": zstd.compress}
 REFUSED_TEXT = "a forbidden phrase here"
 
 SERVED = """
@@ -41,12 +40,12 @@ async def transcribe(call):
 
 
 @pytest.mark.parametrize("more", ["", "not_understood: pass"])
-@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("coding", ENCODERS)
 async def test_a_compressed_body_goes_on_plain(tmp_path, coding, more):
     """The model gets the document in its one form and no word of a coding; the journal shows it decoded."""
     async with model() as served, guard(tmp_path, one_model(served.url, route=more)) as running:
         async with running.client as client:
-            body = CODINGS[coding](json.dumps(ASK, indent=1).encode())
+            body = ENCODERS[coding](json.dumps(ASK, indent=1).encode())
             headers = {"content-encoding": coding, "content-type": "application/json"}
             assert (await client.post(PATH, content=body, headers=headers)).status_code == 200
         [exchange] = await running.journal()
@@ -58,12 +57,12 @@ async def test_a_compressed_body_goes_on_plain(tmp_path, coding, more):
     assert exchange["prompt"] == ["hi"]
 
 
-@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("coding", ENCODERS)
 async def test_rules_see_what_is_compressed(tmp_path, coding):
     """A compressed prompt is matched like any other."""
     ask = {**ASK, "messages": [{"role": "user", "content": REFUSED_TEXT}]}
     async with model() as served, guard(tmp_path, one_model(served.url)) as running, running.client as client:
-        body = CODINGS[coding](json.dumps(ask).encode())
+        body = ENCODERS[coding](json.dumps(ask).encode())
         answer = await client.post(PATH, content=body, headers={"content-encoding": coding})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "content_policy_violation")
     assert served.calls == []
@@ -93,7 +92,7 @@ def peak(pid: int) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_a_bomb_is_refused_soon_and_costs_little(tmp_path):
-    """A gigabyte in a kilobyte to a megabyte is refused within a second, with no more than 64 MB of memory."""
+    """Some hundred megabytes in a few kilobytes are refused within a second, for no more than 64 MB of memory."""
     million = bytes(1_000_000)
     brotlier, zstder, squeezer = (
         brotli.Compressor(quality=3),

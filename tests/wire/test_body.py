@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.wire.body import MAX_DEPTH, BadBody, parse
+from guard.wire.body import MAX_CONTAINERS, MAX_DEPTH, BadBody, parse
 
 
 def nested(depth: int, inner: bytes = b"") -> bytes:
@@ -248,6 +248,17 @@ def test_absurd_depth_is_refused(depth, opening):
     for body in (opening * depth, opening * depth + b"1" + (b"]" if opening == b"[" else b"}") * depth):
         with pytest.raises(BadBody):
             parse(body)
+
+
+def test_containers_are_bounded():
+    """Half a million arrays and objects are read; more, of any kind, are refused, unless they are text."""
+    for unit in (b"[]", b"{}"):
+        most = b"[" + b",".join([unit] * (MAX_CONTAINERS - 1)) + b"]"
+        assert parse(most)[1] == most
+        with pytest.raises(BadBody, match="more than 500000 arrays and objects"):
+            parse(b"[" + most + b"]")
+    text = b'["%b\\"", ":"]' % (b"[{" * MAX_CONTAINERS)
+    assert len(parse(text)[1]) == len(text) - 1
 
 
 def test_many_brackets_are_not_depth():
