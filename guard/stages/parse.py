@@ -57,11 +57,11 @@ def _parse_by_type(exchange: Exchange, media: MediaType) -> None:
     For a model's server may not look at the type either.
     """
     body = exchange.body
-    if media.kind == "multipart/form-data" and _taken(exchange, "multipart"):
+    if media.kind == "multipart/form-data" and _any_route_takes(exchange, "multipart"):
         _parse_form(exchange, media)
     elif body[0] in JSON_STARTS or "json" in media.kind or body.lstrip(BEFORE_JSON)[:1] in (b"{", b"["):
         _parse_json(exchange)
-    elif media.is_binary and _takes(exchange, "binary", None):
+    elif media.is_binary and _route_takes(exchange, "binary", None):
         exchange.prompt = Prompt([], [], None, False)
         add_text(exchange.prompt, body)
     else:
@@ -85,19 +85,19 @@ def _parse_form(exchange: Exchange, media: MediaType) -> None:
         prompt = form_prompt(form)
     except multipart.BadForm as error:
         raise Refusal(400, "invalid_multipart", f"the body is no valid form: {error}") from None
-    if not _takes(exchange, "multipart", prompt.model):
+    if not _route_takes(exchange, "multipart", prompt.model):
         _unsupported(exchange)
         return
     exchange.document, exchange.prompt, exchange.canonical = form, prompt, bytes(form)
     exchange.head = exchange.head.retyped(form.content_type)
 
 
-def _taken(exchange: Exchange, kind: str) -> bool:
+def _any_route_takes(exchange: Exchange, kind: str) -> bool:
     """Whether any route that the request could take also accepts bodies of a kind."""
     return any(kind in route.also_accept for route in exchange.routes)
 
 
-def _takes(exchange: Exchange, kind: str, model: str | None) -> bool:
+def _route_takes(exchange: Exchange, kind: str, model: str | None) -> bool:
     """Whether the route that the request will take also accepts bodies of a kind; where there is none, that is told."""
     route = next((route for route in exchange.routes if route.accepts(model)), None)
     return route is None or kind in route.also_accept
