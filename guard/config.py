@@ -33,6 +33,7 @@ class Http(Section, frozen=True):
     body_bytes: Size = 10_485_760
     chunk_overhead_bytes: Size = 16_384
     trailer_bytes: Size = 8_192
+    decoded_ratio: Count = 100
     header_timeout: Seconds = 10.0
     body_timeout: Seconds = 20.0
     body_rate: Size = 1_000
@@ -143,6 +144,7 @@ class Route(Section, frozen=True):
     names: tuple[str, ...] = ()
     repeat: bool = False
     not_understood: Literal["refuse", "pass"] = "refuse"
+    also_accept: tuple[Literal["multipart", "binary"], ...] = ()
     prompt: tuple[str, ...] = ()
     output: tuple[str, ...] = ()
 

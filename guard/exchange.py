@@ -33,14 +33,15 @@ class Exchange:
     """One request and its answer, filled in as it passes through the stages; the journal is written from it.
 
     Header names are lower-case. Fields ending in `_at` are `time.monotonic()` seconds (0.0: not yet); `at` is seconds
-    since the epoch. `head` is set by whoever makes the exchange, `policy` and `identity` when a worker takes it.
+    since the epoch. `coding` is the content coding that `body` was decoded from (empty: it came plain). `head` is set
+    by whoever makes the exchange, `policy` and `identity` when a worker takes it.
     """
 
     __slots__ = (
-        "address", "answer", "at", "attempts", "body", "canonical", "complete", "confidence", "document", "end",
-        "findings", "first_byte_at", "head", "held", "http10", "id", "identity", "keep_alive", "method", "output",
-        "overhead", "path", "peer", "policy", "prompt", "received_at", "refusal", "route", "routes", "status", "target",
-        "usage", "version", "waited",
+        "address", "answer", "at", "attempts", "body", "canonical", "coding", "complete", "confidence", "document",
+        "end", "findings", "first_byte_at", "head", "held", "http10", "id", "identity", "keep_alive", "method",
+        "output", "overhead", "path", "peer", "policy", "prompt", "received_at", "refusal", "route", "routes", "status",
+        "target", "usage", "version", "waited",
     )  # fmt: skip
 
     head: RequestHead
@@ -56,6 +57,7 @@ class Exchange:
         self.http10 = False
         self.keep_alive = True
         self.body = b""
+        self.coding = ""
         self.complete = False
 
         # Who and when.

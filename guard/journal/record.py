@@ -67,6 +67,8 @@ def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
     prompt = exchange.prompt
     request: dict[str, Any] = {"method": exchange.method, "path": _shown(exchange.target)}
     _put_body(request, exchange.body)
+    if exchange.coding:
+        request["decoded_from"] = exchange.coding
     record["at"] = exchange.at
     record["client"] = {
         "address": exchange.address,

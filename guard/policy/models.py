@@ -53,6 +53,7 @@ class Route(NamedTuple):
     names: tuple[str, ...]
     repeat: bool
     not_understood: str
+    also_accept: tuple[str, ...]
 
     def accepts(self, name: str | None) -> bool:
         """Whether the document's ``model`` field is one that this route is for."""
@@ -73,6 +74,7 @@ class Routes:
                 entry.names,
                 entry.repeat,
                 entry.not_understood,
+                entry.also_accept,
             )
             for entry in routes
         )

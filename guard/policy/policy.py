@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from guard.config import Config
+from guard.config import Config, Http
 from guard.policy.blocks import Blocks
 from guard.policy.clients import Clients
 from guard.policy.limits import Limits
@@ -27,6 +27,7 @@ class Policy(NamedTuple):
     limits: Limits
     routes: Routes
     rules: Bundle
+    http: Http
 
 
 def build(config: Config, rules: Bundle, salt: bytes, version: int = 1) -> Policy:
@@ -42,4 +43,5 @@ def build(config: Config, rules: Bundle, salt: bytes, version: int = 1) -> Polic
         limits=Limits(config.limits),
         routes=Routes(config.routes, config.models),
         rules=rules,
+        http=config.data.http,
     )

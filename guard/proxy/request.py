@@ -7,6 +7,7 @@ import orjson
 from guard.exchange import Exchange
 from guard.policy.models import Version
 from guard.wire.headers import to_model
+from guard.wire.multipart import Form
 
 
 def request_to_model(exchange: Exchange) -> bytes:
@@ -31,8 +32,12 @@ def _lines(exchange: Exchange, version: Version) -> bytes:
 
 
 def _body(exchange: Exchange, version: Version) -> bytes:
-    if version.rename is not None and type(exchange.document) is dict and "model" in exchange.document:
-        return orjson.dumps({**exchange.document, "model": version.rename})
+    document = exchange.document
+    if version.rename is not None:
+        if type(document) is dict and "model" in document:
+            return orjson.dumps({**document, "model": version.rename})
+        if type(document) is Form:
+            return bytes(document.renamed(version.rename))
     return exchange.canonical if exchange.canonical is not None else exchange.body
 
 

@@ -152,6 +152,9 @@ def routes(config: Config, report: Report) -> None:
         if report.sound(("models",)):
             path = ("routes", index, "model")
             report.check(route.model in config.models, path, f"there is no model {shown(route.model)}", known)
+        path = ("routes", index, "also_accept")
+        once = len(set(route.also_accept)) == len(route.also_accept)
+        report.check(once, path, "a kind of bodies stands here twice", "each once")
         _pointers(route, ("routes", index), report)
     for (first, earlier), (second, later) in combinations(enumerate(config.routes), 2):
         if not (_readable(first, report) and _readable(second, report)):

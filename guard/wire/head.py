@@ -36,6 +36,11 @@ class RequestHead:
         self.expects = b"expect" in fields
         self.for_model: dict[Any, bytes] = {}
 
+    def retyped(self, content_type: bytes) -> RequestHead:
+        """The same fields, but for the type of the body."""
+        fields = [(name, content_type if name == b"content-type" else value) for name, value in self.headers]
+        return RequestHead(fields, self.version)
+
 
 class AnswerHead:
     """The fields of a model's answer.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from guard.exchange import Headers
+from guard.wire.media import canonical
 
 HOP_BY_HOP = frozenset(
     {
@@ -13,14 +14,15 @@ HOP_BY_HOP = frozenset(
     }
 )  # fmt: skip
 
-# What the guard decides itself on the way to a model: framing, the host, how the answer may be encoded, and anything
-# that tells a third party about the client's network.
+# What the guard decides itself on the way to a model: framing, the host, how the body is encoded (not at all) and how
+# the answer may be, and anything that tells a third party about the client's network.
 NOT_FORWARDED = HOP_BY_HOP | {
-    b"host", b"content-length", b"expect", b"accept-encoding", b"forwarded", b"via", b"x-forwarded-for",
-    b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-server", b"x-real-ip",
+    b"host", b"content-length", b"content-encoding", b"expect", b"accept-encoding", b"forwarded", b"via",
+    b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-server",
+    b"x-real-ip",
 }  # fmt: skip
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key"})
-LOOKED_AT = NOT_FORWARDED | CREDENTIALS | {b"content-type", b"content-encoding"}
+LOOKED_AT = NOT_FORWARDED | CREDENTIALS | {b"content-type"}
 
 # What the guard decides itself on the way back.
 NOT_RETURNED = HOP_BY_HOP | {b"content-length", b"via"}
@@ -45,7 +47,7 @@ def to_model(headers: Headers, authority: bytes, credential: tuple[bytes, bytes]
     lines = [b"host: ", authority, b"\r\n"]
     for name, value in headers:
         if name not in dropped and not name.startswith(OURS) and not _is_twin(name):
-            lines += (name, b": ", value, b"\r\n")
+            lines += (name, b": ", canonical(value) if name == b"content-type" else value, b"\r\n")
     if credential:
         lines += (credential[0], b": ", credential[1], b"\r\n")
     lines.append(b"accept-encoding: identity\r\nvia: 1.1 guard\r\n")

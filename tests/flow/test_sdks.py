@@ -110,7 +110,9 @@ def test_openai_streamed_responses(oai):
         (SECRET, {}, openai.BadRequestError, "content_policy_violation"),
         ("hi", {"X-Forwarded-For": "203.0.113.9"}, openai.PermissionDeniedError, "client_blocked"),
         ("hi", {"x-model-fail": "503"}, openai.InternalServerError, None),
-        ("hi", {"content-encoding": "br"}, openai.APIStatusError, "unsupported_content_encoding"),
+        ("hi", {"content-encoding": "lz4"}, openai.APIStatusError, "unsupported_content_encoding"),
+        ("hi", {"content-encoding": "br"}, openai.BadRequestError, "body_not_decodable"),
+        ("hi", {"content-type": "application/json; charset=utf-16"}, openai.APIStatusError, "unsupported_charset"),
     ],
 )
 def test_openai_errors_are_its_own_exceptions(oai, content, headers, error, code):

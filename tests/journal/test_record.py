@@ -66,6 +66,11 @@ def test_the_prompts_line():
     }
 
 
+def test_a_decoded_body_says_what_it_came_in():
+    """What was inspected and forwarded is the body; the coding around it is told."""
+    assert read(prompt_line(made(coding="br")))["request"]["decoded_from"] == "br"
+
+
 def test_the_outcomes_line():
     """At its end an exchange is written down with what was tried, answered, used and found, and how long it took."""
     outcome = read(outcome_line(made(), forwarded=True))

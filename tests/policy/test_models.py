@@ -114,3 +114,4 @@ def test_a_route_carries_its_configuration():
         "pass",
         "chat",
     )
+    assert routes({"also_accept": ("binary",)}).under("/v1/")[0].also_accept == ("binary",)

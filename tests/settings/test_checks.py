@@ -58,6 +58,21 @@ def test_versions(tmp_path, model, expected):
 
 
 @pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        ([], None),
+        (["multipart", "binary"], None),
+        (["binary", "binary"], "routes[0].also_accept: a kind of bodies stands here twice; each once"),
+        (["json"], "routes[0].also_accept"),
+        ("multipart", "routes[0].also_accept"),
+    ],
+)
+def test_kinds_of_bodies(tmp_path, kinds, expected):
+    """A route names what it accepts besides JSON, each kind once."""
+    one(told(tmp_path, routes=[{"path": "/v1/", "format": "openai", "model": "chat", "also_accept": kinds}]), expected)
+
+
+@pytest.mark.parametrize(
     ("url", "right"),
     [
         ("http://h", True),

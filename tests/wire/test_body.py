@@ -1,4 +1,5 @@
 import json
+import re
 from decimal import Decimal
 
 import orjson
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.wire.body import MAX_DEPTH, BadBody, parse
+from guard.wire.body import MAX_CONTAINERS, MAX_DEPTH, BadBody, parse
 
 
 def nested(depth: int, inner: bytes = b"") -> bytes:
@@ -29,9 +30,27 @@ def nested(depth: int, inner: bytes = b"") -> bytes:
         (b'{"":{"":1}}', b'{"":{"":1}}'),
         (b'{"a":1,"A":2}', b'{"a":1,"A":2}'),
         (b'"[[[[{{{{\\"}"', b'"[[[[{{{{\\"}"'),
-        # Numbers keep their value, not their spelling.
+        (b"\n\r\t []", b"[]"),
+        (b"[[] ]", b"[[]]"),
+        (b'[null, 1, "1", {}]', b'[null,1,"1",{}]'),
+        (b"[1,\n1\n,1]", b"[1,1,1]"),
+        (b'["\\u0061\\u30af\\u30EA"]', '["aクリ"]'.encode()),
+        (b'["\\"\\\\\\/\\b\\f\\n\\r\\t"]', b'["\\"\\\\/\\b\\f\\n\\r\\t"]'),
+        (b'["\\\\u0000"]', b'["\\\\u0000"]'),
+        (b'["\\uFFFF\\uFDD0\\u2028"]', '["\uffff\ufdd0\u2028"]'.encode()),
+        (b'["\\uD834\\uDd1e\\uDBFF\\uDFFF"]', '["𝄞\U0010ffff"]'.encode()),
+        (b'["a/*b*/c/*d//e"]', b'["a/*b*/c/*d//e"]'),
+        (b'{"a" :1, "\\u0000":2}', b'{"a":1,"\\u0000":2}'),
+        (b'["\xf4\x8f\xbf\xbf\xef\xbb\xbf"]', b'["\xf4\x8f\xbf\xbf\xef\xbb\xbf"]'),
+        # Numbers keep their value, as a 64 bit integer or a double, and not their spelling.
         (b"[1E2,1e+2,-0.0,0.10]", b"[100.0,100.0,-0.0,0.1]"),
+        (b"[0e1, 0E+1, 1e-2, 123.456e78]", b"[0.0,0.0,0.01,1.23456e+80]"),
+        (b"[1, 1.0, 1e0, -0, -1]", b"[1,1.0,1.0,0,-1]"),
         (b"[18446744073709551615,-9223372036854775808]", b"[18446744073709551615,-9223372036854775808]"),
+        (b"[9007199254740993, 9007199254740993.0]", b"[9007199254740993,9007199254740992.0]"),
+        (b"[1e19, 18446744073709551616.0]", b"[1e+19,1.8446744073709552e+19]"),
+        (b"[5e-324, 1e-400, 1.7976931348623157e308]", b"[5e-324,0.0,1.7976931348623157e+308]"),
+        (b"[0.1000000000000000055511151231257827]", b"[0.1]"),
     ],
 )
 def test_json_has_one_canonical_form(body, canonical):
@@ -69,6 +88,64 @@ def test_json_has_one_canonical_form(body, canonical):
         b".5",
         b"0x10",
         b"1_000",
+        b"-",
+        b"--1",
+        b"-01",
+        b"- 1",
+        b"1 000",
+        b"1e",
+        b"1e+",
+        b"1.e1",
+        b".1e1",
+        b"1.2.3",
+        b"1ea",
+        b"0xA",
+        b"\xef\xbc\x91",
+        b"nan",
+        b"-NaN",
+        b"Inf",
+        b"[-Infinity]",
+        b"nul",
+        b"[truE]",
+        b"[,1]",
+        b"[1,,2]",
+        b"[1,",
+        b"[1}",
+        b"[1",
+        b"[1:2]",
+        b"]",
+        b"[a",
+        b'["a"1]',
+        b'["a" "b"]',
+        b'["a',
+        b"['a']",
+        b'{"a":1,,"b":2}',
+        b'{"a" b}',
+        b'{"a":}',
+        b'{"a"::1}',
+        b'{"a" "b":1}',
+        b"{:1}",
+        b"{1:1}",
+        b"{null:1}",
+        b'{"a":1',
+        b'{"a":1}}',
+        b'{"a":1}#',
+        b'{"a":1}//',
+        b'{"a"/**/:1}',
+        b"{[:1]}",
+        b'"\\"',
+        b'"\\a"',
+        b'"\\U0041"',
+        b'"\\u 041"',
+        b'"\\u00zz"',
+        b'"\\uD834\\u00"',
+        b'"\x1f"',
+        b'"\t"',
+        b"[\x0c]",
+        b"[\xe2\x81\xa0]",
+        b"\\u0022a\\u0022",
+        b"<null>",
+        b"*",
         b'"a',
         b'"\\x41"',
         b'"\\u12"',
@@ -118,11 +195,30 @@ def test_anything_else_is_refused(body):
         (b'[[[{"a":{},"a":{}}]]]', "a"),
         (b'{"messages":[{"role":"user","content":"good","content":"bad"}]}', "content"),
         (nested(MAX_DEPTH - 1, b'{"a":1,"a":2}'), "a"),
+        # Escapes of every kind, upper and lower case.
+        (b'{"/":1,"\\u002f":2}', "/"),
+        (b'{"/":1,"\\u002F":2}', "/"),
+        (b'{"\\/":1,"\\u002f":2}', "/"),
+        (b'{"\\n":1,"\\u000a":2}', "\n"),
+        (b'{"\\"":1,"\\u0022":2}', '"'),
+        (b'{"\\\\":1,"\\u005c":2}', "\\"),
+        (b'{"\\b\\f\\r\\t":1,"\\u0008\\u000C\\u000d\\u0009":2}', "\b\f\r\t"),
+        (b'{"\\u0000":1,"\\u0000":2}', "\0"),
+        (b'{"ab":1,"\\u0061b":2,"a\\u0062":3}', "ab"),
+        # Beside strings that look like members, and in every place.
+        (b'{":":1,"\\u003a":2}', ":"),
+        (b'{"a":":\\":","a":"\\\\"}', "a"),
+        (b'{"\\":":1, "\\":":"\\u003a"}', '":'),
+        (b'{"a":{"b":1},"c":[[],{"d":[{"e":1,"f":2,"e":3}]}]}', "e"),
+        (b'[{"a":1},{"a":1},{"a":1,"b":2,"a":1}]', "a"),
+        (b'{"a":[{"a":{"a":1,"a":2}}]}', "a"),
+        (b'{"a":null,"a":{"b":1,"c":2}}', "a"),
+        (b'{"a":{"b":1,"c":2},"a":null}', "a"),
     ],
 )  # fmt: skip
 def test_a_key_stands_once(body, key):
     """Two equal keys in one object are refused at any depth, however they are escaped."""
-    with pytest.raises(BadBody, match=f"^the key {key!r} stands twice in one object$"):
+    with pytest.raises(BadBody, match=f"^the key {re.escape(repr(key))} stands twice in one object$"):
         parse(body)
 
 
@@ -154,6 +250,17 @@ def test_absurd_depth_is_refused(depth, opening):
             parse(body)
 
 
+def test_containers_are_bounded():
+    """Half a million arrays and objects are read; more, of any kind, are refused, unless they are text."""
+    for unit in (b"[]", b"{}"):
+        most = b"[" + b",".join([unit] * (MAX_CONTAINERS - 1)) + b"]"
+        assert parse(most)[1] == most
+        with pytest.raises(BadBody, match="more than 500000 arrays and objects"):
+            parse(b"[" + most + b"]")
+    text = b'["%b\\"", ":"]' % (b"[{" * MAX_CONTAINERS)
+    assert len(parse(text)[1]) == len(text) - 1
+
+
 def test_many_brackets_are_not_depth():
     """A wide document, and brackets in a string, are not deep."""
     wide = b"[" + b",".join([b'{"a":[]}'] * 500) + b"]"
@@ -162,17 +269,34 @@ def test_many_brackets_are_not_depth():
     assert parse(text)[1] == text
 
 
-@pytest.mark.parametrize("digits", [20, 400, 5_000, 100_000])
-def test_big_numbers(digits):
-    """A number beyond 64 bits has its double's value; one beyond doubles is refused; neither is slow."""
-    body = b'{"n": %b}' % (b"9" * digits)
-    if digits < 309:
-        document, canonical = parse(body)
-        assert document["n"] == float("9" * digits)
-        assert orjson.loads(canonical) == document
-    else:
+@pytest.mark.parametrize(
+    "integer",
+    [b"18446744073709551616", b"-9223372036854775809", b"-18446744073709551616", b"9" * 20, b"-" + b"1" * 300],
+)
+@pytest.mark.parametrize("form", [b"%b", b"[%b]", b'{"a": [{"seed":%b }]}'])
+def test_integers_beyond_64_bits_are_refused(integer, form):
+    """Servers read them exactly, or round them, or wrap them around: no value of theirs would be the client's."""
+    with pytest.raises(
+        BadBody, match=f"^an integer does not fit into 64 bits: {integer[:24].decode()}; send it as a string$"
+    ):
+        parse(form % integer)
+
+
+@pytest.mark.parametrize("digits", [400, 5_000, 100_000])
+def test_numbers_beyond_doubles_are_refused(digits):
+    """There is no value for them, and they are not slow to refuse."""
+    for body in (b'{"n": %b}' % (b"9" * digits), b'{"n": 1e%b}' % (b"9" * digits)):
         with pytest.raises(BadBody):
             parse(body)
+
+
+def test_many_digits_are_no_integer():
+    """Strings and fractions of any length are not taken for integers that are too big."""
+    digits = "1234567890" * 30
+    body = f'["{digits}", "\\"{digits}", 0.{digits}, 1.{digits}e5, 1234567890123456789]'.encode()
+    document, canonical = parse(body)
+    assert document == json.loads(body)
+    assert orjson.loads(canonical) == document
 
 
 def test_long_fractions_are_read():
@@ -236,11 +360,67 @@ def _units(text: str) -> list[int]:
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**30), max_value=10**30))
-def test_numbers_keep_their_value(number: Decimal):
-    """A number that is forwarded is the nearest double of the one that was sent, or exactly it."""
-    document, canonical = parse(b"[%b ]" % format(number, "f").encode())
-    assert document == [float(number)] or document == [int(number)]
+def test_fractions_keep_their_value(number: Decimal):
+    """A fraction that is forwarded is the nearest double of the one that was sent (RFC 8259, section 6)."""
+    document, canonical = parse(b"[%be0 ]" % format(number, "f").encode())
+    assert document == [float(number)]
     assert orjson.loads(canonical) == document
+
+
+@given(st.integers(-(2**70), 2**70) | st.integers(2**64 - 9, 2**64 + 9) | st.integers(-(2**63) - 9, -(2**63) + 9))
+def test_integers_keep_their_value(number):
+    """An integer is forwarded exactly, or refused."""
+    try:
+        document, canonical = parse(b"[%d ]" % number)
+    except BadBody:
+        assert not -(2**63) <= number < 2**64
+    else:
+        assert (document, canonical) == ([number], b"[%d]" % number)
+
+
+def compressed(text):
+    """The JSON of a text, with some of its characters escaped by the rule that every character may be."""
+    return "".join(
+        f"\\u{ord(char):04x}" if ord(char) % 3 == 0 and char < "\U00010000" else json.dumps(char)[1:-1] for char in text
+    )
+
+
+TRICKY = st.text('":\\,{}[]a \n', max_size=5)
+OBJECTS = st.recursive(
+    TRICKY.map(lambda text: f'"{compressed(text)}"') | st.just("1"),
+    lambda inner: st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+    | st.lists(st.tuples(TRICKY, inner), max_size=3).map(
+        lambda members: "{" + ",".join(f'"{compressed(key)}" : {value}' for key, value in members) + "}"
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(OBJECTS)
+def test_duplicates_are_what_the_slow_way_finds(text):
+    """Counting members finds what comparing all keys finds, also among strings full of quotes, colons and escapes."""
+    duplicates = []
+
+    def keep(pairs):
+        duplicates.append(len({key for key, _ in pairs}) < len(pairs))
+        return dict(pairs)
+
+    document = json.loads(text, object_pairs_hook=keep)
+    try:
+        assert parse(text.encode())[0] == document
+        refused = False
+    except BadBody:
+        refused = True
+    assert refused == any(duplicates)
+
+
+@pytest.mark.parametrize(
+    "coding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+)
+def test_another_coding_is_called_so(coding):
+    """The message says what to send instead (RFC 8259, section 8.1)."""
+    with pytest.raises(BadBody, match=r"byte order mark|UTF-16"):
+        parse('{"a":1}'.encode(coding))
 
 
 @given(st.binary(max_size=60) | st.text(max_size=30).map(lambda text: text.encode("utf-8", "surrogatepass")))

@@ -16,6 +16,15 @@ def test_a_request_head_is_checked_when_it_is_made():
     assert (head.expects, head.chunked, head.fields[b"host"]) == (True, True, b"a")
 
 
+def test_another_type_of_body_is_another_head():
+    """All other fields are kept, and nothing that was derived from the old type."""
+    head = RequestHead([(b"host", b"a"), (b"content-type", b"a/b"), (b"x", b"content-type")], "1.1")
+    head.for_model["x"] = b"content-type: a/b"
+    other = head.retyped(b"c/d")
+    assert other.headers == [(b"host", b"a"), (b"content-type", b"c/d"), (b"x", b"content-type")]
+    assert (other.for_model, other.version, head.fields[b"content-type"]) == ({}, "1.1", b"a/b")
+
+
 @pytest.mark.parametrize(
     ("headers", "kind", "encoded", "coding"),
     [

@@ -32,7 +32,8 @@ def given_back(*headers: tuple[bytes, bytes]):
     "name",
     [
         b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"proxy-connection", b"te",
-        b"trailer", b"transfer-encoding", b"upgrade", b"host", b"content-length", b"expect", b"accept-encoding",
+        b"trailer", b"transfer-encoding", b"upgrade", b"host", b"content-length", b"content-encoding", b"expect",
+        b"accept-encoding",
         b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip",
         b"x-guard-id", b"x-guard-anything",
     ],
@@ -87,6 +88,20 @@ def test_connection_lists_what_ends_here(connection, expected):
     assert {name for name, _ in forwarded(*headers)} == expected
     assert {name for name, _ in given_back(*headers)} == expected
     assert dropped_by_connection(headers) >= {b"x-a", b"x-b"} - expected
+
+
+@pytest.mark.parametrize(
+    ("value", "gone_on"),
+    [
+        (b"application/json", b"application/json"),
+        (b'Application/JSON;charset="UTF-8"', b"application/json; charset=utf-8"),
+        (b"application/json; charset=us-ascii", b"application/json; charset=utf-8"),
+        (b"no type", b"no type"),
+    ],
+)
+def test_a_model_is_told_the_type_that_was_read(value, gone_on):
+    """A content type has one spelling, and its charset is the one that the body goes on in."""
+    assert forwarded((b"content-type", value)) == [(b"content-type", gone_on)]
 
 
 @pytest.mark.parametrize("listed", [b"host", b"via", b"authorization", b"accept-encoding", b"x-guard-id"])
