@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("guard.proxy")
 
-# Below this, handing a body to a thread costs more than reading it.
+# Below this, handing a body to a thread costs more than reading it. What a compressed one will be is not known yet.
 LARGE_BYTES = 262_144
+SMALL_BYTES = 2_048
 
 
 class Relay:
@@ -102,7 +103,7 @@ class Relay:
         """
         self.waits = False
         self.placed = True
-        if len(self.exchange.body) < LARGE_BYTES:
+        if not self._is_large():
             self._run(BODY)
             self._record()
         else:
@@ -307,6 +308,13 @@ class Relay:
             self.refuse(refusal)
 
     # Within.
+
+    def _is_large(self) -> bool:
+        exchange = self.exchange
+        size = len(exchange.body)
+        if size > SMALL_BYTES and b"content-encoding" in exchange.head.fields:
+            size *= self.proxy.http.decoded_ratio
+        return size > LARGE_BYTES
 
     def _record(self) -> None:
         """Inspected: write the request down, and then forward it, or refuse it."""

@@ -14,6 +14,7 @@ SINGLE = frozenset(
 )  # fmt: skip
 EMPTY_LINES = b"\r\n" * 4
 VERSIONS = frozenset({"1.1", "1.0"})
+END_TO_END = SINGLE - {b"transfer-encoding"} | {b"content-length", b"content-encoding", b"cookie"}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 ALLOW = ", ".join(sorted(METHODS)).encode()
 CODINGS = re.compile(
@@ -77,6 +78,16 @@ def check_line(method: bytes, target: bytes, version: str, raw: bytes | bytearra
 def are_empty_lines(raw: bytes | bytearray, *, unfinished: bool = False) -> bool:
     """Whether these bytes are a few empty lines; `unfinished`: the last one's LF may be still to come."""
     return EMPTY_LINES.startswith(raw) and (unfinished or len(raw) % 2 == 0)
+
+
+def check_connection(listed: frozenset[bytes]) -> None:
+    """Refuse a ``Connection`` that names fields which are the model's too: it would have the guard take them away.
+
+    What it judged by them, as which caller and as what kind of body, would not be what the model gets. RFC 9110,
+    section 7.6.1, forbids it.
+    """
+    if not END_TO_END.isdisjoint(listed):
+        raise bad_request("Connection lists a field that does not end at this hop")
 
 
 def check_method(method: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from guard.exchange import Headers
-from guard.wire.framing import check_fields
+from guard.wire.framing import check_connection, check_fields
 from guard.wire.headers import dropped_by_connection, returned
 
 
@@ -32,7 +32,9 @@ class RequestHead:
         self.fields = fields = dict(headers)
         check_fields(headers, fields, version)
         self.chunked = b"transfer-encoding" in fields
-        self.closes = b"connection" in fields and b"close" in dropped_by_connection(headers)
+        listed = dropped_by_connection(headers) if b"connection" in fields else frozenset()
+        check_connection(listed)
+        self.closes = b"close" in listed
         self.expects = b"expect" in fields
         self.for_model: dict[Any, bytes] = {}
 
