@@ -132,7 +132,12 @@ class Segment:
 
 
 class Journal:
-    """A worker's journal: a folder of JSON-lines files, one for each start, that only grow."""
+    """A worker's journal: a folder of JSON-lines files, one for each start, that only grow.
+
+    Attributes:
+        healthy: the last write and sync went well.
+        turn_began: when (monotonic seconds) the first record of this turn of the loop came; 0.0: none has.
+    """
 
     def __init__(self, folder: Path, worker: str, loop: asyncio.AbstractEventLoop) -> None:
         """Open the folder, made if need be.
@@ -144,11 +149,12 @@ class Journal:
         self.worker = worker
         self.loop = loop
         self.healthy = True
+        self.turn_began = 0.0
         self._retry_at = 0.0
         self._files = 0
         self._batch = Batch()
         self._scheduled = False
-        self._turn_began = 0.0
+        self.turn_began = 0.0
         self._lazy: asyncio.TimerHandle | None = None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._segment: Segment | None = self._open()
@@ -162,7 +168,7 @@ class Journal:
         batch.after_write.append(then)
         if not self._scheduled:
             self._scheduled = True
-            self._turn_began = monotonic()
+            self.turn_began = monotonic()
             self.loop.call_soon(self._flush)
         return batch
 
@@ -175,10 +181,6 @@ class Journal:
     def ready(self) -> bool:
         """Whether a record would be written now; after a failure a new file is tried once a second."""
         return self.healthy or monotonic() >= self._retry_at
-
-    def behind(self) -> float:
-        """For how long (seconds) the loop has not come to write what it was given in this turn of its own."""
-        return monotonic() - self._turn_began if self._scheduled else 0.0
 
     def close(self) -> None:
         """Write and sync everything; blocks until it is on disk."""

@@ -27,6 +27,8 @@ class Admission:
 
     def __init__(self, bounds: Overload) -> None:
         self.bounds = bounds
+        self.most = bounds.running
+        self.lag = bounds.lag
         self.running = 0
         self.known: dict[Applicant, float] = {}
         self.unknown: dict[Applicant, float] = {}
@@ -35,30 +37,34 @@ class Admission:
     def __repr__(self) -> str:
         return f"<Admission running={self.running} known={len(self.known)} unknown={len(self.unknown)}>"
 
-    def refuses(self, behind: float, *, known: bool) -> bool:
-        """Whether a newcomer would get no place: better to know before its body is read.
+    @property
+    def crowded(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self.known or self.unknown)
 
-        `behind` is by how many seconds the worker is late. Known callers are served twice as long.
+    def refuses(self, *, known: bool) -> bool:
+        """Whether a newcomer would get no place: better to know before its body is read."""
+        return self.running >= self.most and self._is_full() and not (known and self.unknown)
+
+    def enter(self, applicant: Applicant, now: float, *, behind: float, known: bool) -> None:
+        """Give a place, now or later, or say that there is none.
+
+        Args:
+            applicant: who wants it.
+            now: monotonic seconds.
+            behind: by how many seconds the worker is late with its work. Known callers are served for twice as long.
+            known: whether it is a known caller.
         """
-        if behind > self.bounds.lag and (not known or behind > 2 * self.bounds.lag):
-            return True
-        return self.running >= self.bounds.running and self._is_full() and not (known and self.unknown)
-
-    def enter(self, applicant: Applicant, now: float, *, known: bool) -> None:
-        """Give a place, now or later, or say that there is none; `now` is monotonic seconds."""
-        if self.running < self.bounds.running:
+        if self.running < self.most and behind <= self.lag:
             self.running += 1
             applicant.admitted()
-            return
-        displaced: Applicant | None = None
-        if self._is_full():
-            if not (known and self.unknown):
-                applicant.overloaded()
-                return
-            displaced, _ = self.unknown.popitem()
-        (self.known if known else self.unknown)[applicant] = now
-        if displaced is not None:
-            displaced.overloaded()
+        elif behind > self.lag and (not known or behind > 2 * self.lag):
+            applicant.overloaded()
+        elif self.running < self.most:
+            self.running += 1
+            applicant.admitted()
+        else:
+            self._queue(applicant, now, known=known)
 
     def leave(self) -> None:
         """A place is free again: give it to who waits."""
@@ -84,11 +90,22 @@ class Admission:
             self.give_up(applicant)
             applicant.overloaded()
 
+    def _queue(self, applicant: Applicant, now: float, *, known: bool) -> None:
+        displaced: Applicant | None = None
+        if self._is_full():
+            if not (known and self.unknown):
+                applicant.overloaded()
+                return
+            displaced, _ = self.unknown.popitem()
+        (self.known if known else self.unknown)[applicant] = now
+        if displaced is not None:
+            displaced.overloaded()
+
     def _is_full(self) -> bool:
         return len(self.known) + len(self.unknown) >= self.bounds.queue
 
     def _serve(self) -> None:
-        while self.running < self.bounds.running and (queue := self.known or self.unknown):
+        while self.running < self.most and (queue := self.known or self.unknown):
             applicant = next(iter(queue))
             del queue[applicant]
             self.running += 1

@@ -59,9 +59,11 @@ class Relay:
     def head(self) -> None:
         """The request's head is there; a refusal waits for what comes along of the body, for the journal."""
         self._run(HEAD)
-        exchange = self.exchange
-        if exchange.refusal is None and self.proxy.admission.refuses(
-            self.proxy.journal.behind(), known=exchange.identity.client is not None
+        exchange, admission = self.exchange, self.proxy.admission
+        if (
+            admission.crowded
+            and exchange.refusal is None
+            and admission.refuses(known=exchange.identity.client is not None)
         ):
             exchange.refusal = overloaded()
 
@@ -71,13 +73,15 @@ class Relay:
             return
         self.begun = True
         exchange = self.exchange
-        exchange.received_at = exchange.received_at or monotonic()
-        self.proxy.relays.add(self)
+        exchange.received_at = now = exchange.received_at or monotonic()
+        proxy = self.proxy
+        proxy.relays.add(self)
         if exchange.refusal is not None:
             self.refuse(exchange.refusal)
         else:
             self.waits = True
-            self.proxy.admission.enter(self, exchange.received_at, known=exchange.identity.client is not None)
+            behind = now - (proxy.journal.turn_began or now)
+            proxy.admission.enter(self, now, behind=behind, known=exchange.identity.client is not None)
 
     def client_left(self) -> None:
         """Nobody is there to be answered: stop the model, keep what it said so far."""
@@ -103,7 +107,7 @@ class Relay:
         """
         self.waits = False
         self.placed = True
-        if not self._is_large():
+        if len(self.exchange.body) < SMALL_BYTES or not self._is_large():
             self._run(BODY)
             self._record()
         else:
@@ -312,7 +316,7 @@ class Relay:
     def _is_large(self) -> bool:
         exchange = self.exchange
         size = len(exchange.body)
-        if size > SMALL_BYTES and b"content-encoding" in exchange.head.fields:
+        if b"content-encoding" in exchange.head.fields:
             size *= self.proxy.http.decoded_ratio
         return size > LARGE_BYTES
 

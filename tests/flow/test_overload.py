@@ -7,10 +7,11 @@ from time import monotonic
 
 import pytest
 
-from tests.support.guard import guard, one_model
+from tests.support.guard import guard, one_model, raw_request
 from tests.support.model import answer_chat, chat_answer, model
 
 BOUNDS = "data: {overload: {running: 2, queue: 2, queue_timeout: 30}}\nclients: {acme: {key: known-key}}"
+ASK = {"model": "m", "messages": []}
 KNOWN = {"authorization": "Bearer known-key"}
 
 
@@ -77,12 +78,25 @@ async def test_who_leaves_the_queue_or_waits_too_long_makes_room(tmp_path):
     assert len(served.calls) == 1
 
 
-async def test_a_worker_that_is_late_refuses_unknown_callers(tmp_path, monkeypatch):
+async def test_a_worker_that_is_late_refuses_unknown_callers(tmp_path):
     """When the loop does not keep up, who is not known is refused at once; known callers are served for longer."""
     async with model() as served, guard(tmp_path, one_model(served.url, more=BOUNDS)) as running:
-        monkeypatch.setattr(running.proxy.journal, "behind", lambda: 0.3)
-        assert (await running.chat()).status_code == 503
-        assert (await running.chat(headers=KNOWN)).status_code == 200
+        requests = [raw_request(ASK, headers=f"authorization: Bearer {key}\r\n") for key in ("none", "known-key")]
+        lines = [await running.open() for _ in range(3)]
+        async with asyncio.timeout(5):
+            while len(running.proxy.connections) < len(lines):
+                await asyncio.sleep(0.005)
+        # As if the first request, and so the turn of the loop that all three come in, had taken that long.
+        first, *others = sorted(running.proxy.connections, key=lambda one: one.transport.get_extra_info("peername"))
+        first.data_received(requests[0])
+        running.proxy.journal.turn_began -= 0.3
+        for connection, request in zip(others, requests, strict=True):
+            connection.data_received(request)
+        statuses = {one.transport.get_extra_info("peername"): "" for one in (first, *others)}
+        for reader, writer in lines:
+            statuses[writer.get_extra_info("sockname")] = (await reader.readuntil(b"\r\n"))[9:12].decode()
+            writer.close()
+    assert [*statuses.values()] == ["200", "503", "200"]
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ class Caller:
         self.quick = quick
         self.told: list[str] = []
 
-    def enter(self, now: float = 0.0) -> Caller:
-        self.admission.enter(self, now, known=self.known)
+    def enter(self, now: float = 0.0, behind: float = 0.0) -> Caller:
+        self.admission.enter(self, now, behind=behind, known=self.known)
         return self
 
     def admitted(self) -> None:
@@ -89,18 +89,19 @@ def test_many_quick_ones_do_not_pile_up():
 )
 def test_a_worker_that_is_late_refuses(behind, known, refused):
     """When the worker does not keep up, unknown callers are refused first, and later the known ones too."""
-    assert Admission(Overload(lag=0.25)).refuses(behind, known=known) is refused
+    caller = Caller(Admission(Overload(lag=0.25)), known=known).enter(0.0, behind)
+    assert caller.told == (["out"] if refused else ["in"])
 
 
 def test_whom_a_full_queue_refuses_before_the_body():
     """What would get no place is refused early; a known caller is not while an unknown one has a place in the queue."""
     admission = Admission(Overload(running=1, queue=1))
-    assert not admission.refuses(0.0, known=False)
+    assert not admission.refuses(known=False)
     Caller(admission).enter()
     Caller(admission).enter()
-    assert admission.refuses(0.0, known=False)
-    assert not admission.refuses(0.0, known=True)
-    assert Admission(Overload(running=1, queue=0)).refuses(0.0, known=False) is False
+    assert admission.refuses(known=False)
+    assert not admission.refuses(known=True)
+    assert Admission(Overload(running=1, queue=0)).refuses(known=False) is False
 
 
 class Admissions(RuleBasedStateMachine):
