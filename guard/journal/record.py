@@ -62,7 +62,7 @@ def outcome_line(exchange: Exchange, *, forwarded: bool) -> bytes:
 
 
 def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
-    key_id, client = exchange.identity
+    key_id, client, certificate = exchange.identity
     route = exchange.route or (exchange.routes[0] if exchange.routes else None)
     prompt = exchange.prompt
     request: dict[str, Any] = {"method": exchange.method, "path": _shown(exchange.target)}
@@ -71,6 +71,7 @@ def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
     record["client"] = {
         "address": exchange.address,
         "key": key_id,
+        "certificate": certificate,
         "account": client.account if client is not None else None,
         "name": client.name if client is not None else None,
     }

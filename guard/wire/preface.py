@@ -1,0 +1,175 @@
+"""What comes before HTTP on a connection: a PROXY header, a TLS handshake, or both in this order; then it hands over.
+
+uvicorn makes a `Preface` per socket where the listener has one of the two, and a `ServerConnection` where it has none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from asyncio.sslproto import SSLProtocol
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from guard.wire.address import Networks, parse_address, plain_address
+from guard.wire.proxy_protocol import BadHeader, parse
+from guard.wire.server import ServerConnection, Service
+from guard.wire.tls import fingerprint
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
+
+logger = logging.getLogger("guard.wire")
+
+
+class Entrance:
+    """How a worker's connections begin. Both parts may be replaced: connections to come go by the new ones.
+
+    Attributes:
+        tls: what handshakes are made under; None: plain HTTP.
+        balancers: who must begin each connection with a PROXY header; None: nobody.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None, balancers: Networks | None) -> None:
+        self.tls = tls
+        self.balancers = balancers
+
+    def wants_header(self, peer: str) -> bool:
+        """Whether a connection from this address begins with a PROXY header."""
+        try:
+            return self.balancers is not None and self.balancers.find(parse_address(peer)) is not None
+        except ValueError:  # a Unix socket's peer
+            return False
+
+
+class Preface(asyncio.Protocol):
+    """The beginning of one connection, which has `data.http.header_timeout` to be over."""
+
+    def __init__(
+        self,
+        config: Config | None,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        service: Service = app_state["service"]
+        self.entrance: Entrance = app_state["entrance"]
+        self.http = service.http
+        self.connections: set[Any] = server_state.connections
+        self.make = partial(_connection, config, server_state, app_state)
+        self.transport: asyncio.Transport
+        self.timer: asyncio.TimerHandle
+        self.peer = ""
+        self.received = b""
+
+    # The transport's calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+        self.connections.add(self)
+        self.timer = asyncio.get_running_loop().call_later(self.http.header_timeout, self._too_slow)
+        peer = transport.get_extra_info("peername")
+        self.peer = plain_address(peer[0]) if peer else ""
+        if not self.entrance.wants_header(self.peer):
+            self._go_on(self.peer)
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        try:
+            header = parse(self.received)
+        except BadHeader as error:
+            logger.warning("%s: connection broken, its PROXY header cannot be used: %s", self.peer, error)
+            self.transport.abort()
+            return
+        if header is not None:
+            self.received = self.received[header.size :]
+            self._go_on(header.source or self.peer)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 -- asyncio tells it
+        self._over()
+
+    # The server's call.
+
+    def shutdown(self) -> None:
+        """The server drains: nothing was asked here yet."""
+        self.transport.abort()
+
+    # Within.
+
+    def _go_on(self, source: str) -> None:
+        """The header is read, or none is wanted: `source` is whose connection it is."""
+        context = self.entrance.tls
+        connection = self.make(source, encrypted=context is not None)
+        if context is not None:
+            self._encrypt(connection, context)
+            return
+        self._over()
+        self.transport.set_protocol(connection)
+        connection.connection_made(self.transport)
+        if self.received:
+            connection.data_received(self.received)
+
+    def _encrypt(self, connection: ServerConnection, context: ssl.SSLContext) -> None:
+        """Leave the transport to TLS, which tells the connection of itself when the handshake is done."""
+        loop = asyncio.get_running_loop()
+        handshake: asyncio.Future[None] = loop.create_future()
+        handshake.add_done_callback(self._shaken)
+        tls = Tls(
+            loop, connection, context, handshake, server_side=True,
+            ssl_handshake_timeout=ceil(self.http.header_timeout), ssl_shutdown_timeout=self.http.write_timeout,
+        )  # fmt: skip
+        # A transport that is reading goes on in the way of the protocol it began with.
+        self.transport.pause_reading()
+        self.transport.set_protocol(tls)
+        tls.connection_made(self.transport)
+        tls.feed(self.received)
+        self.transport.resume_reading()
+
+    def _shaken(self, handshake: asyncio.Future[None]) -> None:
+        error = handshake.exception()
+        if error is not None:
+            logger.info("%s: TLS handshake failed: %s", self.peer, error)
+        self._over()
+
+    def _too_slow(self) -> None:
+        logger.info("%s: connection broken, it took too long to begin", self.peer)
+        self.transport.abort()
+
+    def _over(self) -> None:
+        self.timer.cancel()
+        self.connections.discard(self)
+
+
+class Tls(SSLProtocol):
+    """asyncio's TLS, also for what was received before it took over."""
+
+    # Of memory held for each connection; asyncio's own choice is four times that.
+    max_size = 65_536
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as if the transport had read them just now."""
+        while data:
+            buffer = self.get_buffer(len(data))
+            size = min(len(buffer), len(data))
+            buffer[:size] = data[:size]
+            self.buffer_updated(size)
+            data = data[size:]
+
+
+class EncryptedConnection(ServerConnection):
+    """A connection under TLS, whose client may have shown a certificate."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.certificate = fingerprint(transport.get_extra_info("ssl_object"))
+        super().connection_made(transport)
+
+
+def _connection(
+    config: Config | None, server_state: ServerState, app_state: dict[str, Any], source: str, *, encrypted: bool
+) -> ServerConnection:
+    connection = (EncryptedConnection if encrypted else ServerConnection)(config, server_state, app_state)
+    connection.peer = source
+    return connection
