@@ -6,11 +6,11 @@ from guard.exchange import Exchange
 from guard.policy.clients import ANONYMOUS, Identity
 from guard.policy.limits import Meters
 from guard.refusal import Refusal
-from guard.wire.address import client_address
+from guard.wire.forwarding import client_address
 
 
 def identify(exchange: Exchange, _meters: Meters) -> None:
-    """Fill in the client's address and identity; 401 where the configuration wants a known key and there is none."""
+    """Fill in the client's address and identity; 401 where the configuration wants a known client and it is none."""
     policy = exchange.policy
     if policy.trusted_proxies is not None:
         exchange.address = client_address(exchange.peer, exchange.head.headers, policy.trusted_proxies)

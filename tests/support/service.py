@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 
 from guard.config import Http
 from guard.exchange import Exchange
+from guard.wire.preface import Entrance, Preface
 from guard.wire.server import ServerConnection
 
 SWEEP_SECONDS = 0.02
@@ -134,12 +135,14 @@ class Served:
 
 
 @asynccontextmanager
-async def served(service: Service):
+async def served(service: Service, entrance: Entrance | None = None):
     """Listen on a port of the system's choice, and sweep as the proxy does, only more often."""
     loop = asyncio.get_running_loop()
     state = ServerState()
     sweeper: asyncio.Handle | None = None
-    server = await loop.create_server(lambda: Counted(None, state, {"service": service}), "127.0.0.1", 0)
+    make: Any = Counted if entrance is None else Preface
+    parts = {"service": service, "entrance": entrance}
+    server = await loop.create_server(lambda: make(None, state, parts), "127.0.0.1", 0)
 
     def sweep() -> None:
         nonlocal sweeper
@@ -154,6 +157,6 @@ async def served(service: Service):
         if sweeper is not None:
             sweeper.cancel()
         server.close()
-        for connection in list(service.connections):
+        for connection in [*service.connections, *state.connections]:
             connection.transport.abort()
         await server.wait_closed()
