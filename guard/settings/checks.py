@@ -52,8 +52,10 @@ def _is_url(text: str) -> bool:
 
 
 def _unusable(url: str) -> str:
-    """What to say of a URL; one that carries a user may carry a password, and is not repeated."""
-    return "a user or password may not stand here" if "@" in url else f"got {shown(url)}"
+    """What to say of a URL; a user and a query may carry a password or a key, and are not repeated."""
+    if "@" in url:
+        return "a user or password may not stand here"
+    return "a query may not stand here" if "?" in url or "#" in url else f"got {shown(url)}"
 
 
 def paths(config: Config, report: Report) -> None:
@@ -89,8 +91,6 @@ def tls(config: Config, report: Report) -> None:
         report.check(both, path, "a certificate and its key go together", "both of certificate and key, or neither")
         alone = files.client_ca is not None and files.certificate is None
         report.check(not alone, (*path, "client_ca"), "there is no TLS", "certificate and key beside it")
-    lonely = files.client_ca is None and (*path, "client") in report.lines
-    report.check(not lonely, (*path, "client"), "no certificate can be verified", "client_ca beside it")
 
 
 def balancers(config: Config, report: Report) -> None:
@@ -156,16 +156,18 @@ def clients(config: Config, report: Report) -> None:
     owners: dict[str, str] = {}
     for name, client in config.clients.items():
         path: Path = ("clients", name)
+        ways = client.key, client.key_hash, client.certificate
         if all(report.sound((*path, field)) for field in ("key", "key_hash", "certificate")):
-            ways = client.key, client.key_hash, client.certificate
             twice = client.key is not None and client.key_hash is not None
             report.check(any(way is not None for way in ways), path, "it has neither", "key, key_hash or certificate")
             report.check(not twice, path, "it has both", "either key or key_hash")
         _hash(client.key_hash, (*path, "key_hash"), "from `guard key hash`", report)
         _hash(client.certificate, (*path, "certificate"), "the certificate's SHA-256 without colons", report)
         if report.sound(("data", "tls", "client_ca")):
-            seen = client.certificate is None or config.data.tls.client_ca is not None
-            report.check(seen, (*path, "certificate"), "no certificate is asked for", "data.tls.client_ca to verify it")
+            asked = config.data.tls.client_ca is not None or ways[:2] != (None, None) or client.certificate is None
+            report.check(
+                asked, (*path, "certificate"), "no certificate is asked for", "data.tls.client_ca to verify it"
+            )
         for what, identity in (
             ("key", client.key or (client.key_hash or "").lower()),
             ("certificate", (client.certificate or "").lower()),

@@ -72,4 +72,4 @@ def _load_key(context: ssl.SSLContext, certificate: str, key: str) -> None:
 
 
 def _unreadable(path: str, error: OSError) -> str:
-    return f"{path} cannot be read ({(error.strerror or type(error).__name__).lower()})"
+    return f"{path} cannot be read ({(error.strerror or type(error).__name__).lower()}); expected a PEM file"
