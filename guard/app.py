@@ -87,6 +87,7 @@ class Worker:
         scope["state"].update(service=proxy, entrance=entrance)
         hung_up = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         reloading = asyncio.create_task(self._reload(hung_up, proxy, entrance))
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -208,9 +209,10 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
         access_log=False,
         log_config=LOGGING,
     )
+    # What it says before somebody listens to it waits; processes that are started begin so too.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     ready(_url(listener, "http" if decisions.tls is None else "https"))
     if data.workers == 1:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the worker listens to it: what it says is read right now
         server = _Server(server_config)
         server.run(sockets=[listener])
         return 0 if server.started else 1
@@ -229,13 +231,19 @@ class _Server(uvicorn.Server):
 class _Workers(Multiprocess):
     """Takes SIGHUP as the wish to read the configuration again; uvicorn would start each worker anew."""
 
-    def handle_hup(self) -> None:
+    def handle_signals(self) -> None:
+        """Called several times a second."""
+        if signal.SIGHUP in signal.sigpending():
+            signal.sigwait({signal.SIGHUP})
+            self._reload()
+        super().handle_signals()
+
+    def _reload(self) -> None:
         """Have the workers read it if it is fit to be used; those that are started later begin with it."""
         worker = self.config.app
         assert isinstance(worker, Worker)
         if worker.renew() is not None:
             for process in self.processes:
-                # One that is only just starting ends by it, and is started once more, with this configuration.
                 if process.process.is_alive() and process.pid is not None:
                     os.kill(process.pid, signal.SIGHUP)
 
