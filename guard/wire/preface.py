@@ -9,7 +9,6 @@ import asyncio
 import logging
 import ssl
 from asyncio.sslproto import SSLProtocol
-from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +58,7 @@ class Preface(asyncio.Protocol):
         self.entrance: Entrance = app_state["entrance"]
         self.http = service.http
         self.connections: set[Any] = server_state.connections
-        self.make = partial(_connection, config, server_state, app_state)
+        self.worker = config, server_state, app_state
         self.transport: asyncio.Transport
         self.timer: asyncio.TimerHandle
         self.peer = ""
@@ -102,18 +101,20 @@ class Preface(asyncio.Protocol):
     def _go_on(self, source: str) -> None:
         """The header is read, or none is wanted: `source` is whose connection it is."""
         context = self.entrance.tls
-        connection = self.make(source, encrypted=context is not None)
         if context is not None:
-            self._encrypt(connection, context)
+            self._encrypt(EncryptedConnection(self.transport, *self.worker), source, context)
             return
         self._over()
+        connection = ServerConnection(*self.worker)
+        connection.peer = source
         self.transport.set_protocol(connection)
         connection.connection_made(self.transport)
         if self.received:
             connection.data_received(self.received)
 
-    def _encrypt(self, connection: ServerConnection, context: ssl.SSLContext) -> None:
+    def _encrypt(self, connection: EncryptedConnection, source: str, context: ssl.SSLContext) -> None:
         """Leave the transport to TLS, which tells the connection of itself when the handshake is done."""
+        connection.peer = source
         loop = asyncio.get_running_loop()
         handshake: asyncio.Future[None] = loop.create_future()
         handshake.add_done_callback(self._shaken)
@@ -135,7 +136,10 @@ class Preface(asyncio.Protocol):
         self._over()
 
     def _too_slow(self) -> None:
-        logger.info("%s: connection broken, it took too long to begin", self.peer)
+        if self.transport.get_protocol() is self:
+            logger.warning("%s: connection broken, its PROXY header did not come in time", self.peer)
+        else:
+            logger.info("%s: connection broken, its TLS handshake took too long", self.peer)
         self.transport.abort()
 
     def _over(self) -> None:
@@ -160,16 +164,24 @@ class Tls(SSLProtocol):
 
 
 class EncryptedConnection(ServerConnection):
-    """A connection under TLS, whose client may have shown a certificate."""
+    """A connection under TLS, whose client may have shown a certificate; `carrier` is the transport below TLS."""
+
+    def __init__(
+        self,
+        carrier: asyncio.Transport,
+        config: Config | None,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self.carrier = carrier
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.certificate = fingerprint(transport.get_extra_info("ssl_object"))
         super().connection_made(transport)
 
-
-def _connection(
-    config: Config | None, server_state: ServerState, app_state: dict[str, Any], source: str, *, encrypted: bool
-) -> ServerConnection:
-    connection = (EncryptedConnection if encrypted else ServerConnection)(config, server_state, app_state)
-    connection.peer = source
-    return connection
+    def _close(self, *, linger: bool) -> None:
+        super()._close(linger=linger)
+        if not linger and not self.transport.get_write_buffer_size():
+            # All is on its way, our goodbye too; the client's own is not waited for (RFC 8446, section 6.1).
+            self.carrier.close()

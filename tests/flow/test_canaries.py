@@ -127,7 +127,8 @@ async def tell(port: int, request: bytes) -> bytes:
     async with connected(port) as client:
         await client.send(request)
         client.half_close()
-        return await client.last_words()
+        answer: bytes = await client.last_words()
+        return answer
 
 
 @pytest.mark.parametrize("kind", GUARDS)

@@ -16,6 +16,7 @@ from tests.support.certificates import Certificates
 from tests.support.guard import RULES
 from tests.support.model import answer_chat, chat_delta, model
 
+PHRASE = "a forbidden phrase"
 ASK = {"model": "m-1", "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -117,6 +118,10 @@ async def test_nothing_fails_while_the_configuration_changes(tmp_path):
             while len(seen) < last + 10:
                 await asyncio.sleep(0.01)
             over.set()
+            refused = await client.post(
+                f"{guard.url}/v1/chat/completions", json={**ASK, "messages": [{"role": "user", "content": PHRASE}]}
+            )
+            assert refused.status_code == 400
             gate.set()
             text = (await stream.aread()).decode()
         assert text.rstrip().endswith("data: [DONE]")

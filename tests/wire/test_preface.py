@@ -2,6 +2,7 @@ import asyncio
 import logging
 import socket
 import ssl
+from contextlib import suppress
 
 import pytest
 
@@ -107,7 +108,8 @@ async def test_a_slow_beginning_is_broken_off(files, data, caplog):
     async with served(service, entrance(files, LOCAL)) as server, connected(server.port) as client:
         await client.send(data)
         assert await client.last_words() == b""
-    assert "took too long to begin" in caplog.text
+    assert ("PROXY header did not come in time" in caplog.text) == (not data.startswith(HEADER))
+    assert ("TLS handshake took too long" in caplog.text) == data.startswith(HEADER)
 
 
 async def test_who_is_only_beginning_does_not_hold_up_a_stop(files):
@@ -295,3 +297,24 @@ async def test_a_close_is_told_under_tls(files):
         assert (await client.rest()).endswith(b"GET /1 ")
         while service.connections or server.state.connections:
             await asyncio.sleep(0)
+
+
+async def test_an_idle_connection_is_closed_at_once_under_tls(files):
+    """When the server drains, a client that does not say goodbye holds nothing up, and sees a clean end."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = files.trusting().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    service = Service()
+    async with served(service, entrance(files)) as server, connected(server.port) as client:
+        while not service.connections:
+            with suppress(ssl.SSLWantReadError):
+                session.do_handshake()
+            await client.send(outgoing.read())
+            incoming.write(await client.reader.read(65_536))
+        for connection in list(server.state.connections):
+            connection.shutdown()
+            connection.shutdown()
+        async with asyncio.timeout(1):
+            while server.state.connections:
+                await asyncio.sleep(0)
+        incoming.write(await client.rest())
+        assert session.read(1) == b""
