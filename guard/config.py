@@ -51,10 +51,21 @@ class Overload(Section, frozen=True):
     lag: Seconds = 0.25
 
 
+class Tls(Section, frozen=True):
+    """The files that the listener speaks TLS with (none: plain HTTP), and whether clients must show a certificate."""
+
+    certificate: str | None = None
+    key: str | None = None
+    client_ca: str | None = None
+    client: Literal["required", "optional"] = "required"
+
+
 class Data(Section, frozen=True):
     """The listener that clients talk to."""
 
     listen: str = "127.0.0.1:8080"
+    tls: Tls = field(default_factory=Tls)
+    proxy_protocol: bool = False
     workers: Count = 1
     drain_timeout: Seconds = 30.0
     http: Http = field(default_factory=Http)
@@ -68,17 +79,18 @@ class Admin(Section, frozen=True):
 
 
 class Identify(Section, frozen=True):
-    """How a request's client is told: whose forwarding headers count, what an unknown key means."""
+    """How a request's client is told: whose forwarding and PROXY headers count, what an unknown key means."""
 
     trusted_proxies: tuple[str, ...] = ()
     unknown: Literal["allow", "refuse"] = "allow"
 
 
 class Client(Section, frozen=True):
-    """One caller that is known by its API key; give `key` or `key_hash`, not both."""
+    """One caller that is known by its API key (`key` or `key_hash`, not both), its certificate, or either of them."""
 
     key: str | None = None
     key_hash: str | None = None
+    certificate: str | None = None
     account: Name | None = None
 
 

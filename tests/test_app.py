@@ -42,7 +42,7 @@ def test_a_listener_that_is_taken_is_told(tmp_path):
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         config = configure(tmp_path, one_model("http://127.0.0.1:1") + f"\ndata: {{listen: '{listen}'}}")
         with pytest.raises(StartError, match=listen):
-            serve(config, ready=print)
+            serve(config, ready=print, reread=lambda: config)
 
 
 def test_a_state_folder_that_cannot_be_used_is_told(tmp_path):
@@ -50,14 +50,14 @@ def test_a_state_folder_that_cannot_be_used_is_told(tmp_path):
     config = configure(tmp_path, one_model("http://127.0.0.1:1"))
     (tmp_path / "state").write_text("")
     with pytest.raises(StartError, match="state folder"):
-        serve(config, ready=print)
+        serve(config, ready=print, reread=lambda: config)
 
 
 def test_broken_rules_are_told(tmp_path):
     """The guard does not start without the rules it was given."""
     config = configure(tmp_path, one_model("http://127.0.0.1:1"), rules="- {id: x}")
     with pytest.raises(BundleError):
-        serve(config, ready=print)
+        serve(config, ready=print, reread=lambda: config)
 
 
 def test_sigterm_lets_a_stream_end(tmp_path):

@@ -24,7 +24,10 @@ routes:
   - {path: /v1/, format: openai, model: chat, repeat: true}
 """
 
-SECRETS = ("hunter2-client", "hunter3-model", "hunter4-block", "hunter5-url", "hunter6-hash")
+SECRETS = (
+    "hunter2-client", "hunter3-model", "hunter4-block", "hunter5-url", "hunter6-hash", "70700707", "hunter8-query",
+    "hunter9-bare", "hunter10-colon",
+)  # fmt: skip
 
 
 def write(folder: Path, text: str) -> Path:
@@ -95,6 +98,8 @@ models:
   chat:
     versions:
       v2: {{url: "http://me:{SECRETS[3]}@127.0.0.1", key: "{SECRETS[1]} "}}
+      v1: {{url: "http://127.0.0.1/?key={SECRETS[6]}", key: {SECRETS[5]}}}
+      v0: {SECRETS[7]}
     active: v9
 routes: []
 clients:
@@ -102,9 +107,13 @@ clients:
   b: {{key: "{SECRETS[0]}"}}
   c: {{key: ["{SECRETS[0]}"]}}
   d: {{key: "${{FROM_OUTSIDE}}"}}
+  e: {{key: {SECRETS[5]}}}
+  f: {SECRETS[7]}
+  g: {{key {SECRETS[8]}}}
 blocks:
   - {{key: "{SECRETS[2]}", ip: 10.0.0.1}}
   - {{key: "{SECRETS[2]}${{X}}"}}
+  - {SECRETS[7]}
 """
     found = "\n".join(errors(tmp_path, text, {"FROM_OUTSIDE": f"{SECRETS[0]}\n"}))
     assert "models.chat.active" in found

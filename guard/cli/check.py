@@ -15,6 +15,7 @@ from guard.cli.output import emit
 from guard.cli.visible import visible
 from guard.config import Config, Rules
 from guard.settings import Problem, SettingsError, load
+from guard.wire.tls import TlsError, server_context
 
 
 class Verdict(NamedTuple):
@@ -77,9 +78,14 @@ def _certificates(path: Path, config: Config) -> list[str]:
         for label, version in model.versions.items()
         if version.ca is not None
     ]
-    return [
+    errors = [
         f"{path}: {key}: {wrong}; expected a file with certificates" for key, ca in named if (wrong := _unusable(ca))
     ]
+    try:
+        server_context(config.data.tls)
+    except TlsError as error:
+        errors.insert(0, f"{path}: {error}")
+    return errors
 
 
 def _unusable(ca: str) -> str | None:

@@ -11,15 +11,20 @@ import re
 from base64 import b64encode
 from time import monotonic
 from typing import Any
+from urllib.parse import unquote_plus
 
 import orjson
 
 from guard.exchange import Attempt, Exchange
 
 NEWLINE = orjson.OPT_APPEND_NEWLINE
-SECRET_PARAMETER = re.compile(
-    r"(?<=[?&])((?:[\w.-]*(?:api[_-]?key|token|secret|password))|key|auth|sig|signature)=[^&]*", re.IGNORECASE
+PARAMETER = re.compile(r"([?&;#])([^=?&;#]*)=([^&;#]*)")
+SECRET_NAME = re.compile(
+    r".*(?:key|token|secret|passw(?:or)?d|pwd|credentials?|signature|authorization|bearer|jwt|session|session_?id)(?:\[\])?"
+    r"|auth|sig|sid|pass",
+    re.IGNORECASE | re.DOTALL,
 )
+USER = re.compile(r"(^|//)[^/?#@]*@")
 
 
 def prompt_line(exchange: Exchange) -> bytes:
@@ -62,7 +67,7 @@ def outcome_line(exchange: Exchange, *, forwarded: bool) -> bytes:
 
 
 def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
-    key_id, client = exchange.identity
+    key_id, client, certificate = exchange.identity
     route = exchange.route or (exchange.routes[0] if exchange.routes else None)
     prompt = exchange.prompt
     request: dict[str, Any] = {"method": exchange.method, "path": _shown(exchange.target)}
@@ -73,6 +78,7 @@ def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
     record["client"] = {
         "address": exchange.address,
         "key": key_id,
+        "certificate": certificate,
         "account": client.account if client is not None else None,
         "name": client.name if client is not None else None,
     }
@@ -85,8 +91,15 @@ def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
 
 
 def _shown(target: str) -> str:
-    """The target without the keys that some clients put into a query."""
-    return SECRET_PARAMETER.sub(r"\1=***", target) if "?" in target else target
+    """The target without the keys that some clients put into a query, and without the user of an absolute URL."""
+    if "@" in target:
+        target = USER.sub(r"\1***@", target)
+    return PARAMETER.sub(_masked, target) if "=" in target else target
+
+
+def _masked(parameter: re.Match[str]) -> str:
+    before, name, _ = parameter.groups()
+    return f"{before}{name}=***" if SECRET_NAME.fullmatch(unquote_plus(name)) else parameter[0]
 
 
 def _put_body(record: dict[str, Any], body: bytes) -> None:

@@ -154,7 +154,6 @@ class Journal:
         self._files = 0
         self._batch = Batch()
         self._scheduled = False
-        self.turn_began = 0.0
         self._lazy: asyncio.TimerHandle | None = None
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._segment: Segment | None = self._open()
@@ -191,6 +190,7 @@ class Journal:
 
     def _flush(self) -> None:
         self._scheduled = False
+        self.turn_began = 0.0
         if self._lazy is not None:
             self._lazy.cancel()
             self._lazy = None

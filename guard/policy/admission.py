@@ -33,6 +33,8 @@ class Admission:
         self.known: dict[Applicant, float] = {}
         self.unknown: dict[Applicant, float] = {}
         self._serving = False
+        self._late_since = 0.0
+        self._late_until = 0.0
 
     def __repr__(self) -> str:
         return f"<Admission running={self.running} known={len(self.known)} unknown={len(self.unknown)}>"
@@ -52,17 +54,15 @@ class Admission:
         Args:
             applicant: who wants it.
             now: monotonic seconds.
-            behind: by how many seconds the worker is late with its work. Known callers are served for twice as long.
+            behind: by how many seconds the worker is late with its work. When that has been too much for a while, new
+                requests are refused; those of known callers when it is twice as much.
             known: whether it is a known caller.
         """
-        if self.running < self.most and behind <= self.lag:
+        if self.running < self.most and (behind <= self.lag or not self._sheds(now, behind, known=known)):
             self.running += 1
             applicant.admitted()
-        elif behind > self.lag and (not known or behind > 2 * self.lag):
+        elif behind > self.lag and self._sheds(now, behind, known=known):
             applicant.overloaded()
-        elif self.running < self.most:
-            self.running += 1
-            applicant.admitted()
         else:
             self._queue(applicant, now, known=known)
 
@@ -89,6 +89,13 @@ class Admission:
         for applicant in late:
             self.give_up(applicant)
             applicant.overloaded()
+
+    def _sheds(self, now: float, behind: float, *, known: bool) -> bool:
+        """Whether a request is refused because the worker does not keep up; being late once is no reason yet."""
+        if now > self._late_until:
+            self._late_since = now
+        self._late_until = now + 4 * self.lag
+        return now - self._late_since > 2 * self.lag and (not known or behind > 2 * self.lag)
 
     def _queue(self, applicant: Applicant, now: float, *, known: bool) -> None:
         displaced: Applicant | None = None

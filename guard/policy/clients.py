@@ -21,17 +21,18 @@ REMEMBERED_KEY_LENGTH = 512
 
 
 class Client(NamedTuple):
-    """A caller known by its key."""
+    """A caller known by its key or its certificate."""
 
     name: str
     account: str | None
 
 
 class Identity(NamedTuple):
-    """Whom a key stands for: the key's fingerprint (never the key), and the client if it is a known one."""
+    """Whom a key and a certificate stand for: their fingerprints (never the key), and the client if it is known."""
 
     key_id: str | None
     client: Client | None
+    certificate: str | None = None
 
 
 ANONYMOUS = Identity(None, None)
@@ -76,14 +77,18 @@ def key_hash(key: str, salt: bytes) -> str:
 
 
 class Clients:
-    """The known clients, found by the full hash of their key."""
+    """The known clients, found by the full hash of their key or of their certificate."""
 
     def __init__(self, clients: Mapping[str, config.Client], salt: bytes) -> None:
         self._salt = salt
         self._by_hash: dict[str, tuple[str, Client]] = {}
+        self._by_certificate: dict[str, Client] = {}
         for name, entry in clients.items():
+            client = Client(name, entry.account)
             digest = key_hash(entry.key, salt) if entry.key is not None else (entry.key_hash or "").lower()
-            self._by_hash[digest] = (digest, Client(name, entry.account))
+            self._by_hash[digest] = (digest, client)
+            if entry.certificate is not None:
+                self._by_certificate[entry.certificate.lower()] = client
         # By the whole key; a long one is not worth its memory.
         self._remembered = lru_cache(REMEMBERED_KEYS)(self._identify)
 
@@ -96,6 +101,10 @@ class Clients:
         known = self._by_hash.get(digest)
         client = known[1] if known is not None and hmac.compare_digest(known[0], digest) else None
         return Identity(digest[:KEY_ID_LENGTH], client)
+
+    def certified(self, certificate: str) -> Identity:
+        """Tell whose certificate this is, by its SHA-256; it was verified when the connection was made."""
+        return Identity(None, self._by_certificate.get(certificate), certificate)
 
     def fingerprint(self, key: str) -> str:
         """What the journal shows of a key."""

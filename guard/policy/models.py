@@ -66,6 +66,7 @@ class Routes:
     def __init__(self, routes: tuple[config.Route, ...], models: Mapping[str, config.Model]) -> None:
         built = {name: _model(name, entry) for name, entry in models.items()}
         self.models = built
+        self.versions = tuple(version for model in built.values() for version in model.versions)
         self._routes = tuple(
             Route(
                 entry.path,

@@ -54,9 +54,10 @@ class Proxy:
         exchange.at = at = time()
         # Milliseconds first, so that ids sort by time; the prefix tells workers and restarts apart.
         exchange.id = f"{int(at * 1000):x}-{self._id_prefix}-{next(self._id_count):x}"
-        exchange.policy = self.policy
+        exchange.policy = policy = self.policy
         exchange.address = connection.peer
-        exchange.identity = ANONYMOUS
+        certificate = connection.certificate
+        exchange.identity = ANONYMOUS if certificate is None else policy.clients.certified(certificate)
         return Relay(self, connection, exchange)
 
     def pool(self, version: Version) -> Pool:
@@ -70,6 +71,11 @@ class Proxy:
     def adopt(self, policy: Policy) -> None:
         """Put another policy in force for exchanges to come; those open whose caller it blocks end at once."""
         self.policy = policy
+        for version in policy.routes.versions:
+            # The file with the certificates to trust may have changed; pools go by what it said when they were made.
+            pool = self._pools.get((version.origin, version.ca))
+            if pool is not None:
+                pool.tls = version.tls
         for relay in [handler for connection in self.connections if isinstance(handler := connection.handler, Relay)]:
             if policy.blocks.find(relay.exchange.address, relay.exchange.identity) is not None:
                 relay.block()

@@ -9,6 +9,8 @@ from guard.policy.models import Version
 from guard.wire.headers import to_model
 from guard.wire.multipart import Form
 
+REMEMBERED_VERSIONS = 16
+
 
 def request_to_model(exchange: Exchange) -> bytes:
     """The whole request as the version being tried gets it."""
@@ -26,6 +28,8 @@ def _lines(exchange: Exchange, version: Version) -> bytes:
     head = exchange.head
     lines = head.for_model.get(version)
     if lines is None:
+        if len(head.for_model) >= REMEMBERED_VERSIONS:  # each policy has versions of its own
+            head.for_model.clear()
         lines = to_model(head.headers, version.authority, _credential(exchange, version))
         head.for_model[version] = lines
     return lines

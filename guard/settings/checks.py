@@ -52,8 +52,10 @@ def _is_url(text: str) -> bool:
 
 
 def _unusable(url: str) -> str:
-    """What to say of a URL; one that carries a user may carry a password, and is not repeated."""
-    return "a user or password may not stand here" if "@" in url else f"got {shown(url)}"
+    """What to say of a URL; a user and a query may carry a password or a key, and are not repeated."""
+    if "@" in url:
+        return "a user or password may not stand here"
+    return "a query may not stand here" if "?" in url or "#" in url else f"got {shown(url)}"
 
 
 def paths(config: Config, report: Report) -> None:
@@ -76,6 +78,28 @@ def listeners(config: Config, report: Report) -> None:
     report.check(
         not (usable and same), ("admin", "listen"), "it is the address of data.listen", "an address of its own"
     )
+
+
+def tls(config: Config, report: Report) -> None:
+    """A certificate has its key, and clients' certificates are asked for only where there is TLS to show them in."""
+    files = config.data.tls
+    path: Path = ("data", "tls")
+    for name in ("certificate", "key", "client_ca"):
+        report.check(getattr(files, name) != "", (*path, name), "it is empty", "the path of a PEM file")
+    if report.sound((*path, "certificate")) and report.sound((*path, "key")):
+        both = (files.certificate is None) == (files.key is None)
+        report.check(both, path, "a certificate and its key go together", "both of certificate and key, or neither")
+        alone = files.client_ca is not None and files.certificate is None
+        report.check(not alone, (*path, "client_ca"), "there is no TLS", "certificate and key beside it")
+
+
+def balancers(config: Config, report: Report) -> None:
+    """The PROXY protocol is spoken with somebody."""
+    there = not config.data.proxy_protocol or config.identify.trusted_proxies != ()
+    if report.sound(("identify", "trusted_proxies")):
+        report.check(
+            there, ("data", "proxy_protocol"), "nobody's header is believed", "addresses in identify.trusted_proxies"
+        )
 
 
 def networks(config: Config, report: Report) -> None:
@@ -128,21 +152,34 @@ def _block_sound(block: Block, path: Path, report: Report) -> bool:
 
 
 def clients(config: Config, report: Report) -> None:
-    """A client is known by one key, in one way, and no two by the same."""
+    """A client is known by a key, by a certificate, or by either; and no two by the same."""
     owners: dict[str, str] = {}
     for name, client in config.clients.items():
         path: Path = ("clients", name)
-        if report.sound((*path, "key")) and report.sound((*path, "key_hash")):
-            found = "it has both" if client.key is not None else "it has neither"
-            one = (client.key is None) != (client.key_hash is None)
-            report.check(one, path, found, "either key or key_hash")
-        if client.key_hash is not None:
-            right = _HASH.fullmatch(client.key_hash) is not None
-            report.check(right, (*path, "key_hash"), "it is no hash", "64 hex digits, from `guard key hash`")
-        identity = client.key or (client.key_hash or "").lower()
-        if identity:
-            first = owners.setdefault(identity, name)
-            report.check(first == name, path, f"its key is that of the client {first}", "a key of its own")
+        ways = client.key, client.key_hash, client.certificate
+        if all(report.sound((*path, field)) for field in ("key", "key_hash", "certificate")):
+            twice = client.key is not None and client.key_hash is not None
+            report.check(any(way is not None for way in ways), path, "it has neither", "key, key_hash or certificate")
+            report.check(not twice, path, "it has both", "either key or key_hash")
+        _hash(client.key_hash, (*path, "key_hash"), "from `guard key hash`", report)
+        _hash(client.certificate, (*path, "certificate"), "the certificate's SHA-256 without colons", report)
+        if report.sound(("data", "tls", "client_ca")):
+            asked = config.data.tls.client_ca is not None or ways[:2] != (None, None) or client.certificate is None
+            report.check(
+                asked, (*path, "certificate"), "no certificate is asked for", "data.tls.client_ca to verify it"
+            )
+        for what, identity in (
+            ("key", client.key or (client.key_hash or "").lower()),
+            ("certificate", (client.certificate or "").lower()),
+        ):
+            if identity:
+                first = owners.setdefault(f"{what} {identity}", name)
+                report.check(first == name, path, f"its {what} is that of the client {first}", f"a {what} of its own")
+
+
+def _hash(text: str | None, path: Path, source: str, report: Report) -> None:
+    right = text is None or _HASH.fullmatch(text) is not None
+    report.check(right, path, "it is no hash", f"64 hex digits, {source}")
 
 
 def routes(config: Config, report: Report) -> None:
@@ -210,5 +247,5 @@ def limits(config: Config, report: Report) -> None:
 
 
 CHECKS: tuple[Callable[[Config, Report], None], ...] = (
-    models, paths, listeners, networks, blocks, clients, routes, limits,
+    models, paths, listeners, tls, balancers, networks, blocks, clients, routes, limits,
 )  # fmt: skip

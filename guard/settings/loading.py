@@ -14,13 +14,17 @@ from guard.settings.document import parse
 from guard.settings.problem import Report, SettingsError
 from guard.settings.reader import Reader
 
+TLS_FILES = ("certificate", "key", "client_ca")
+HASHES = ("key_hash", "certificate")
+
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read a configuration file; `${NAME}` is taken from `environ` where a key may stand.
 
-    The relative paths in it (`state`, `rules.dir`, `ca`) come back absolute: they count from the file's own folder, so
-    that a configuration means the same wherever the guard is started. Only where there are no rules, the current
-    directory is looked in too, for a configuration that lies elsewhere and uses the rules of a checkout.
+    The relative paths in it (`state`, `rules.dir`, `ca`, the files of `data.tls`) come back absolute: they count from
+    the file's own folder, so that a configuration means the same wherever the guard is started. Only where there are no
+    rules, the current directory is looked in too, for a configuration that lies elsewhere and uses the rules of a
+    checkout.
 
     Raises:
         SettingsError: with every error in the file, in the order of its lines.
@@ -50,10 +54,13 @@ def _text(path: Path, report: Report) -> str:
 
 
 def _settled(config: Config, folder: Path) -> Config:
-    """The same configuration with absolute paths and key hashes in lower case."""
+    """The same configuration with absolute paths, and with hashes in lower case."""
 
     def absolute(place: str) -> str:
         return str((folder / place).resolve())
+
+    tls = config.data.tls
+    files = {name: absolute(place) for name in TLS_FILES if (place := getattr(tls, name))}
 
     models = {
         name: replace(
@@ -66,11 +73,12 @@ def _settled(config: Config, folder: Path) -> Config:
         for name, model in config.models.items()
     }
     clients = {
-        name: replace(client, key_hash=client.key_hash.lower()) if client.key_hash else client
+        name: replace(client, **{field: hash_.lower() for field in HASHES if (hash_ := getattr(client, field))})
         for name, client in config.clients.items()
     }
     rules = replace(config.rules, dir=_rules_folder(config.rules.dir, folder)) if config.rules.dir else config.rules
-    return replace(config, models=models, clients=clients, rules=rules, state=absolute(config.state))
+    data = replace(config.data, tls=replace(tls, **files))
+    return replace(config, data=data, models=models, clients=clients, rules=rules, state=absolute(config.state))
 
 
 def _rules_folder(place: str, folder: Path) -> str:

@@ -17,6 +17,7 @@ from msgspec import inspect
 from guard.config import Config, Name, Rate
 from guard.settings.problem import Path, Report, plain, shown
 
+_WORD = re.compile(r"[A-Za-z_]{1,32}")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 _PATTERNS = {
@@ -62,6 +63,10 @@ class Reader:
     def _struct(self, kind: inspect.StructType, value: dict[str, Any], path: Path) -> Any:
         fields = {field.encode_name: field for field in kind.fields}
         for key in (key for key in value if key not in fields):
+            if _WORD.fullmatch(key) is None:  # `key sk-123`, the colon forgotten, is a key too, and a secret
+                line = self._report.lines.get((*path, key))
+                self._report.add(path, "a key in it is no word", "one of " + ", ".join(fields), line)
+                continue
             near = get_close_matches(key, fields, n=1)
             choice = f"{near[0]}?" if near else "one of " + ", ".join(fields)
             self._report.add((*path, key), f"there is no key {plain(key)} here", choice)
@@ -171,8 +176,12 @@ def _blank(kind: inspect.Type) -> Any:
 
 
 def _wrong(value: Any, path: Path) -> str:
-    hidden = isinstance(value, str) and (is_secret(path) or path[-1:] == ("key_hash",))
-    return "its value does not fit" if hidden else f"got {shown(value)}"
+    return "its value does not fit" if _may_show_a_secret(path) else f"got {shown(value)}"
+
+
+def _may_show_a_secret(path: Path) -> bool:
+    """Whether what stands there is one, or stands where what holds one should: `clients: {a: sk-123}`."""
+    return is_secret(path) or is_secret((*path, "key")) or path in {("clients",), ("blocks",)} or "key_hash" in path
 
 
 def _hint(kind: inspect.Type, value: Any) -> str:

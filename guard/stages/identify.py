@@ -1,23 +1,36 @@
-"""Identify: who is asking, by address and by API key."""
+"""Identify: who is asking, by address, by certificate and by API key."""
 
 from __future__ import annotations
 
 from guard.exchange import Exchange
+from guard.policy.clients import ANONYMOUS, Identity
 from guard.policy.limits import Meters
 from guard.refusal import Refusal
-from guard.wire.address import client_address
+from guard.wire.forwarding import client_address
 
 
 def identify(exchange: Exchange, _meters: Meters) -> None:
-    """Fill in the client's address and identity; 401 where the configuration wants a known key and there is none."""
+    """Fill in the client's address and identity; 401 where the configuration wants a known client and it is none."""
     policy = exchange.policy
     if policy.trusted_proxies is not None:
         exchange.address = client_address(exchange.peer, exchange.head.headers, policy.trusted_proxies)
     key = api_key(exchange.head.fields)
     if key:
-        exchange.identity = policy.clients.identify(key)
+        known = policy.clients.identify(key)
+        exchange.identity = known if exchange.identity is ANONYMOUS else _both(exchange.identity, known)
     if policy.require_known and exchange.identity.client is None:
-        raise Refusal(401, "invalid_api_key", "a known API key is needed here")
+        raise Refusal(401, "invalid_api_key", "a known API key or certificate is needed here")
+
+
+def _both(certified: Identity, known: Identity) -> Identity:
+    """Who has this certificate and this key; either is enough to be known by.
+
+    Raises:
+        Refusal: they are two clients. Whose limits and blocks would hold is not for the caller to choose.
+    """
+    if certified.client is not None and known.client is not None and certified.client != known.client:
+        raise Refusal(400, "ambiguous_client", "the API key and the certificate are those of two different clients")
+    return Identity(known.key_id, known.client or certified.client, certified.certificate)
 
 
 def api_key(fields: dict[bytes, bytes]) -> str | None:

@@ -8,8 +8,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from guard.exchange import Headers
-
 Address = IPv4Address | IPv6Address
 
 
@@ -19,7 +17,7 @@ def parse_address(text: str) -> Address:
     Raises:
         ValueError: the text is no address.
     """
-    address = ip_address(text.partition("%")[0])
+    address = ip_address(text.partition("%")[0] if ":" in text else text)
     return getattr(address, "ipv4_mapped", None) or address
 
 
@@ -61,51 +59,6 @@ class Networks:
         for shift, prefixes in self._shifts[address.version].items():
             if (number >> shift) in prefixes:
                 return prefixes[number >> shift]
-        return None
-
-
-def client_address(peer: str, headers: Headers, trusted: Networks) -> str:
-    """Tell the client's address: the peer's, unless that is a trusted proxy; then the last that none of ours added.
-
-    ``Forwarded`` (RFC 7239) and ``X-Forwarded-For`` are read from the right, as each proxy appends. A hop that is no
-    address ends the walk at the proxy that reported it, so that nothing invented further left is believed.
-    """
-    address = _parse_hop(peer)
-    if address is None or not trusted or trusted.find(address) is None:
-        return str(address or peer)
-    for hop in reversed(_forwarded_for(headers)):
-        forwarded = _parse_hop(hop)
-        if forwarded is None:
-            break
-        address = forwarded
-        if trusted.find(address) is None:
-            break
-    return str(address)
-
-
-def _forwarded_for(headers: Headers) -> list[str]:
-    hops = [hop for name, value in headers if name == b"x-forwarded-for" for hop in value.decode("latin-1").split(",")]
-    if hops:
-        return hops
-    elements = [e for name, value in headers if name == b"forwarded" for e in value.decode("latin-1").split(",")]
-    return [_forwarding(element) for element in elements]
-
-
-def _forwarding(element: str) -> str:
-    """Whom an element of ``Forwarded`` names; empty: nobody, which like any hop that is no address ends the walk."""
-    pairs = [pair.strip().partition("=") for pair in element.split(";")]
-    return next((value.strip('"') for key, _, value in pairs if key.lower() == "for"), "")
-
-
-def _parse_hop(text: str) -> Address | None:
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        return parse_address(text)
-    except ValueError:
         return None
 
 

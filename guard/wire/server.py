@@ -1,6 +1,7 @@
 """The client's side of the wire: an asyncio protocol that takes requests in turn, and keeps the time.
 
-uvicorn makes one `ServerConnection` per socket (its ``http=`` class) and keeps the listening, the TLS and the signals.
+uvicorn makes one `ServerConnection` per socket (its ``http=`` class), or a `guard.wire.preface.Preface` that makes one,
+and keeps the listening and the signals.
 """
 
 from __future__ import annotations
@@ -84,6 +85,7 @@ class ServerConnection(asyncio.Protocol):
         self.connections: set[Any] = server_state.connections
         self.transport: asyncio.Transport
         self.peer = ""
+        self.certificate: str | None = None
         self.reader = RequestReader(self, self.http)
         self.current: Exchange | None = None
         self.handler: Handler | None = None
@@ -104,7 +106,7 @@ class ServerConnection(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]
         self.transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
         peer = transport.get_extra_info("peername")
-        self.peer = self.reader.peer = plain_address(peer[0]) if peer else ""
+        self.peer = self.reader.peer = self.peer or (plain_address(peer[0]) if peer else "")
         self.connections.add(self)
         self.service.connections.add(self)
         self.deadline = monotonic() + self.http.header_timeout
@@ -301,12 +303,15 @@ class ServerConnection(asyncio.Protocol):
         Closing a socket with unread input resets it, and the reset can overtake the answer.
         """
         self.deaf = self.closing = True
-        if linger and self.transport.can_write_eof() and not self.transport.is_closing():
+        told = self.transport.can_write_eof()  # TLS cannot: there the client goes by the answer's length
+        if linger and (told or linger > IDLE_LINGER_SECONDS) and not self.transport.is_closing():
             self.deadline = monotonic() + linger
-            self.transport.write_eof()
+            if told:
+                self.transport.write_eof()
         else:
             self.deadline = monotonic() + self.http.write_timeout
-            self.transport.close()
+            if not self.transport.is_closing():  # asyncio's TLS transport loses its connection when closed twice
+                self.transport.close()
 
     def _discard(self, size: int) -> None:
         self.lingered += size

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from guard.cli import main
 from guard.cli.check import examine
 from tests.cli.running import CONFIG, RULE, configure
+from tests.support.certificates import Certificates
 
 
 def check(path, *options):
@@ -65,3 +66,14 @@ def test_missing_rules_are_an_error(tmp_path):
     verdict = examine(tmp_path / configure(tmp_path, CONFIG + "rules: {dir: elsewhere}\n"))
     assert len(verdict.errors) == 1
     assert "elsewhere" in str(verdict.errors[0])
+
+
+def test_the_listener_s_certificates_are_tried(tmp_path):
+    """Files that do not fit together are an error that names the key; those that do are right."""
+    files, other = Certificates(tmp_path), Certificates(tmp_path, "other")
+    for key, told in ((files.key, None), (other.key, f"data.tls.key: {other.key} belongs to another certificate")):
+        tls = f"tls: {{certificate: {files.certificate.name}, key: {key.name}}}"
+        path = configure(tmp_path, CONFIG.replace("data: {", f"data: {{{tls}, "))
+        result = check(path)
+        assert (result.exit_code, told or "is right" in result.stdout) == (int(told is not None), told or True)
+        assert told is None or f"guard: {path}: {told}; expected" in result.stderr

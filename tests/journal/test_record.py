@@ -56,7 +56,13 @@ def test_the_prompts_line():
         "kind": "prompt",
         "id": "1-test-1",
         "at": 1_700_000_000.5,
-        "client": {"address": "192.0.2.1", "key": one.identity.key_id, "account": "acme", "name": "app"},
+        "client": {
+            "address": "192.0.2.1",
+            "key": one.identity.key_id,
+            "certificate": None,
+            "account": "acme",
+            "name": "app",
+        },
         "route": "/v1/",
         "model": "chat",
         "policy": 1,
@@ -115,7 +121,7 @@ def test_the_least_exchange():
     one.identity = POLICY.clients.identify("x")._replace(key_id=None)
     one.method, one.end, one.refusal, one.received_at = "", "refused", Refusal(400, "bad_request", "no"), monotonic()
     line = read(outcome_line(one, forwarded=False))
-    assert line["client"] == {"address": "192.0.2.1", "key": None, "account": None, "name": None}
+    assert line["client"] == {"address": "192.0.2.1", "key": None, "certificate": None, "account": None, "name": None}
     assert (line["route"], line["model"], line["prompt"], line["attempts"]) == (None, None, [], [])
     assert line["request"] == {"method": "", "path": "*", "body": None}
     assert line["response"] == {"status": None, "body": None}
@@ -215,3 +221,33 @@ def test_the_key_is_nowhere():
     one.head.headers.append((b"authorization", b"Bearer app-key"))
     for line in (prompt_line(one), outcome_line(one, forwarded=True), outcome_line(one, forwarded=False)):
         assert b"app-key" not in line
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("/v1/x", "/v1/x"),
+        ("/v1/x?a=b&c", "/v1/x?a=b&c"),
+        ("/v1/x?api_key=SECRET", "/v1/x?api_key=***"),
+        ("/v1/x?a=b&apiKey=SECRET&c=d", "/v1/x?a=b&apiKey=***&c=d"),
+        ("/v1/x?a=b;api-key=SECRET;c=d", "/v1/x?a=b;api-key=***;c=d"),
+        ("/v1/x?api%5Fkey=SECRET", "/v1/x?api%5Fkey=***"),
+        ("/v1/x?%6bey=SECRET", "/v1/x?%6bey=***"),
+        ("/v1/x?key[]=SECRET", "/v1/x?key[]=***"),
+        ("/v1/x?subscription-key=SECRET", "/v1/x?subscription-key=***"),
+        ("/v1/x?access_token=SECRET&Signature=SECRET", "/v1/x?access_token=***&Signature=***"),
+        ("/v1/x?X-Amz-Credential=SECRET", "/v1/x?X-Amz-Credential=***"),
+        ("/v1/x?password=SECRET=SECRET", "/v1/x?password=***"),
+        ("/v1/x;token=SECRET?SECRET", "/v1/x;token=***"),
+        ("/v1/x#auth=SECRET", "/v1/x#auth=***"),
+        ("/v1/x?keyword=seen&author=seen", "/v1/x?keyword=seen&author=seen"),
+        ("http://me:SECRET@host/v1/x?a=b", "http://***@host/v1/x?a=b"),
+        ("//SECRET@host/v1", "//***@host/v1"),
+        ("me:SECRET@host:443", "***@host:443"),
+        ("/v1/users/a@b", "/v1/users/a@b"),
+        ("/v1/x?next=https://host/a@b", "/v1/x?next=https://host/a@b"),
+    ],
+)
+def test_a_target_is_shown_without_secrets(target, shown):
+    """The values of parameters named like keys, however the name is written, and users of URLs are left out."""
+    assert read(outcome_line(exchange(POLICY, target), forwarded=False))["request"]["path"] == shown

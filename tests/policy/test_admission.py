@@ -87,10 +87,18 @@ def test_many_quick_ones_do_not_pile_up():
     ("behind", "known", "refused"),
     [(0.0, False, False), (0.3, False, True), (0.3, True, False), (0.6, True, True)],
 )
-def test_a_worker_that_is_late_refuses(behind, known, refused):
-    """When the worker does not keep up, unknown callers are refused first, and later the known ones too."""
-    caller = Caller(Admission(Overload(lag=0.25)), known=known).enter(0.0, behind)
-    assert caller.told == (["out"] if refused else ["in"])
+def test_a_worker_that_stays_late_refuses(behind, known, refused):
+    """When the worker does not keep up for a while, unknown callers are refused first, later the known ones too."""
+    admission = Admission(Overload(lag=0.25))
+    told = [Caller(admission, known=known).enter(now, behind).told for now in (1.0, 1.3, 1.6, 1.9)]
+    assert told == [["in"], ["in"], *[["out"] if refused else ["in"]] * 2]
+
+
+def test_being_late_once_is_no_overload():
+    """After a pause of the machine or the disk everybody is served, and so after the next one much later."""
+    admission = Admission(Overload(lag=0.25))
+    told = [Caller(admission).enter(now, 0.9).told for now in (1.0, 1.1, 1.2, 9.0, 9.1)]
+    assert told == [["in"]] * 5
 
 
 def test_whom_a_full_queue_refuses_before_the_body():

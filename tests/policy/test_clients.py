@@ -38,7 +38,7 @@ def test_a_client_is_known_by_key_or_hash():
 def test_any_other_key_is_nobodys(key):
     """A key that only resembles a known one, or is its hash, has a fingerprint and no client."""
     identity = Clients({"one": Client(key="first-key")}, SALT).identify(key)
-    assert identity == (key_hash(key, SALT)[:KEY_ID_LENGTH], None)
+    assert identity == (key_hash(key, SALT)[:KEY_ID_LENGTH], None, None)
 
 
 def test_a_client_without_key_is_nobody():
@@ -52,7 +52,7 @@ def test_the_fingerprint_is_the_identitys():
     clients = Clients({"one": Client(key="first-key")}, SALT)
     assert clients.fingerprint("first-key") == clients.identify("first-key").key_id == key_hash("first-key", SALT)[:16]
     assert "first-key" not in repr(clients.identify("first-key"))
-    assert ANONYMOUS == (None, None)
+    assert ANONYMOUS == (None, None, None)
 
 
 def test_many_keys_are_not_all_remembered():

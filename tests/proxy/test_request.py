@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from tests.support.guard import guard, one_model
+from guard.app import make_policy
+from guard.proxy.request import REMEMBERED_VERSIONS
+from tests.support.guard import guard, one_model, raw_request
 from tests.support.model import model
+from tests.support.raw import connected
 
 
 async def test_the_request_to_the_model_is_built_anew(tmp_path):
@@ -37,3 +40,18 @@ async def test_a_version_s_own_key_replaces_the_client_s(tmp_path):
     assert b"sk-client" not in served.calls[0].head
     assert served.calls[0].document["model"] == "real-name"
     assert "sk-client" not in str(exchange)
+
+
+async def test_a_connection_remembers_few_versions(tmp_path):
+    """Each policy has versions of its own; a connection that outlives many policies does not keep all of them."""
+    async with (
+        model() as served,
+        guard(tmp_path, one_model(served.url)) as running,
+        connected(running.port) as client,
+    ):
+        for version in range(2, 2 * REMEMBERED_VERSIONS):
+            await client.send(raw_request({"model": "m-1", "messages": [{"role": "user", "content": "hi"}]}))
+            assert (await client.answer()).headers[b"x-guard-policy"] == b"%d" % (version - 1)
+            [connection] = running.proxy.connections
+            assert 1 <= len(connection.reader.head.for_model) <= REMEMBERED_VERSIONS
+            running.proxy.adopt(make_policy(running.config, version))

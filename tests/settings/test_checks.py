@@ -167,6 +167,40 @@ def test_blocks(tmp_path, block, expected):
     one(told(tmp_path, blocks=[block], clients=KNOWN), expected)
 
 
+FILES = {"certificate": "a.pem", "key": "a.key"}
+
+
+@pytest.mark.parametrize(
+    ("tls", "expected"),
+    [
+        ({}, None),
+        (FILES, None),
+        ({**FILES, "client_ca": "b.pem", "client": "optional"}, None),
+        ({"certificate": "a.pem"}, "data.tls: a certificate and its key go together; both of certificate and key"),
+        ({"key": "a.key"}, "data.tls: a certificate and its key go together"),
+        ({"client_ca": "b.pem"}, "data.tls.client_ca: there is no TLS; certificate and key beside it"),
+        ({**FILES, "key": ""}, "data.tls.key: it is empty; the path of a PEM file"),
+        ({**FILES, "client": "never"}, "data.tls.client: got"),
+    ],
+)
+def test_tls(tmp_path, tls, expected):
+    """The listener's files are complete."""
+    one(told(tmp_path, data={"tls": tls}), expected)
+
+
+def test_a_certificate_alone_may_be_who_a_client_is(tmp_path):
+    """Where certificates are verified, a client needs no key."""
+    data = {"tls": {**FILES, "client_ca": "b.pem"}}
+    one(told(tmp_path, data=data, clients={"a": {"certificate": "0" * 64}}), None)
+
+
+def test_the_proxy_protocol_is_spoken_with_somebody(tmp_path):
+    """Without trusted proxies nobody's header would be read."""
+    data = {"proxy_protocol": True}
+    one(told(tmp_path, data=data), "data.proxy_protocol: nobody's header is believed; addresses in identify.trusted_")
+    one(told(tmp_path, data=data, identify={"trusted_proxies": ["10.0.0.0/8"]}), None)
+
+
 @pytest.mark.parametrize(
     ("clients", "expected"),
     [
@@ -178,6 +212,13 @@ def test_blocks(tmp_path, block, expected):
         ({"a": {"key_hash": "g" * 64}}, "clients.a.key_hash: it is no hash"),
         ({"a": {"key": "x"}, "b": {"key": "x"}}, "clients.b: its key is that of the client a"),
         ({"a": {"key_hash": "ab" * 32}, "b": {"key_hash": "AB" * 32}}, "clients.b: its key is that of the client a"),
+        ({"a": {"key": "x", "certificate": "0" * 64}}, None),
+        ({"a": {"key": "x", "certificate": "0:0"}}, "clients.a.certificate: it is no hash; 64 hex digits, the cert"),
+        ({"a": {"certificate": "0" * 64}}, "clients.a.certificate: no certificate is asked for; data.tls.client_ca"),
+        (
+            {"a": {"key": "x", "certificate": "ab" * 32}, "b": {"key": "y", "certificate": "AB" * 32}},
+            "clients.b: its certificate is that of the client a",
+        ),
     ],
 )
 def test_clients(tmp_path, clients, expected):

@@ -59,14 +59,14 @@ def test_a_known_key_is_a_client():
     """The client of a known key is found, with its account."""
     one = exchange(policy(**KNOWN), authorization="Bearer app-key")
     identify(one, Meters())
-    assert one.identity == (key_hash("app-key", SALT)[:16], ("app", "acme"))
+    assert one.identity == (key_hash("app-key", SALT)[:16], ("app", "acme"), None)
 
 
 def test_an_unknown_key_has_a_fingerprint():
     """A key that nobody knows can still be told from others."""
     one = exchange(policy(**KNOWN), x_api_key="strange-key")
     identify(one, Meters())
-    assert one.identity == (key_hash("strange-key", SALT)[:16], None)
+    assert one.identity == (key_hash("strange-key", SALT)[:16], None, None)
 
 
 def test_without_key_a_request_is_anonymous():
@@ -113,3 +113,49 @@ def test_the_address_is_known_even_of_who_is_refused():
     with pytest.raises(Refusal):
         identify(one, Meters())
     assert one.address == "198.51.100.7"
+
+
+CERTIFIED = {"clients": {"app": {"key": "app-key", "certificate": "A" * 64}, "batch": {"certificate": "b" * 64}}}
+
+
+def certified(certificate, **fields):
+    """An exchange on a connection whose client showed a certificate."""
+    rules = policy(**CERTIFIED, identify={"unknown": "refuse"})
+    one = exchange(rules, **fields)
+    one.identity = rules.clients.certified(certificate)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("certificate", "fields", "client"),
+    [
+        ("a" * 64, {}, "app"),
+        ("b" * 64, {}, "batch"),
+        ("a" * 64, {"authorization": "Bearer app-key"}, "app"),
+        ("a" * 64, {"authorization": "Bearer strange-key"}, "app"),
+        ("c" * 64, {"authorization": "Bearer app-key"}, "app"),
+    ],
+)
+def test_a_client_may_be_known_by_its_certificate(certificate, fields, client):
+    """A certificate or a key is enough; the journal has the fingerprints of both."""
+    one = certified(certificate, **fields)
+    identify(one, Meters())
+    assert one.identity.client.name == client
+    assert one.identity.certificate == certificate
+    assert (one.identity.key_id is not None) == bool(fields)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "fields", "code"),
+    [
+        ("b" * 64, {"authorization": "Bearer app-key"}, (400, "ambiguous_client")),
+        ("c" * 64, {}, (401, "invalid_api_key")),
+        ("c" * 64, {"authorization": "Bearer strange-key"}, (401, "invalid_api_key")),
+        ("", {}, (401, "invalid_api_key")),
+    ],
+)
+def test_a_certificate_that_is_nobodys_or_anothers(certificate, fields, code):
+    """A key and a certificate of two clients are refused, as two keys are; one that nobody is known by says nothing."""
+    with pytest.raises(Refusal) as refused:
+        identify(certified(certificate, **fields), Meters())
+    assert (refused.value.status, refused.value.code) == code

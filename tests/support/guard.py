@@ -13,12 +13,12 @@ import orjson
 import yaml
 from uvicorn.server import ServerState
 
-from guard.app import journal_folder, make_policy
+from guard.app import balancers, decide, journal_folder, protocol
 from guard.config import Config
 from guard.journal.reader import exchanges
 from guard.journal.writer import Journal
 from guard.proxy.proxy import Proxy
-from guard.wire.server import ServerConnection
+from guard.wire.preface import Entrance
 
 RULES = """
 - id: prompt-block
@@ -123,20 +123,23 @@ def raw_request(document: Any, *, version: str = "1.1", headers: str = "") -> by
 
 
 @asynccontextmanager
-async def guard(folder: Path, text: str, *, rules: str = RULES):
+async def guard(folder: Path, text: str, *, rules: str = RULES, host: str = "127.0.0.1"):
     """Run a guard for the time of a test."""
     config = configure(folder, text, rules=rules)
     loop = asyncio.get_running_loop()
     journal = Journal(journal_folder(config), "w0", loop)
-    proxy = Proxy(config, make_policy(config), journal)
+    policy, tls = decide(config)
+    proxy = Proxy(config, policy, journal)
     proxy.start()
     state = ServerState()
-    server = await loop.create_server(lambda: ServerConnection(None, state, {"service": proxy}), "127.0.0.1", 0)
+    parts = {"service": proxy, "entrance": Entrance(tls, balancers(config, policy))}
+    make: Any = protocol(config)
+    server = await loop.create_server(lambda: make(None, state, parts), host, 0)
     try:
         yield Guard(proxy, server.sockets[0].getsockname()[1], config)
     finally:
         server.close()
         proxy.stop()
-        for connection in list(proxy.connections):
+        for connection in [*proxy.connections, *state.connections]:
             connection.transport.abort()
         await asyncio.sleep(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import struct
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -57,6 +58,13 @@ class Client:
         """Everything until the peer closes its side; a reset is an error."""
         return await asyncio.wait_for(self.reader.read(), PATIENCE)
 
+    async def last_words(self) -> bytes:
+        """Everything until the peer closes or resets the connection."""
+        try:
+            return await self.rest()
+        except (ConnectionError, ssl.SSLError):
+            return b""
+
     async def read(self, size: int) -> bytes:
         return await asyncio.wait_for(self.reader.readexactly(size), PATIENCE)
 
@@ -68,9 +76,9 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(port: int):
-    """A client for the time of a test."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connected(port: int, **options: Any):
+    """A client for the time of a test; `options` are asyncio's, for TLS."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, **options)
     try:
         yield Client(reader, writer)
     finally:

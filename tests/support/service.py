@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 from guard.config import Http
 from guard.exchange import Exchange
 from guard.wire.crowd import Crowd
+from guard.wire.preface import Entrance, Preface
 from guard.wire.server import ServerConnection
 
 SWEEP_SECONDS = 0.02
@@ -109,6 +110,12 @@ class Service:
                 self.changed.clear()
                 await self.changed.wait()
 
+    async def until_counted(self, size: int) -> None:
+        """Wait until there are so many connections, those that are only beginning included."""
+        async with asyncio.timeout(5):
+            while self.crowd.size != size:
+                await asyncio.sleep(0.005)
+
     async def told(self, event: str, number: int = 0) -> Recorder:
         """Wait until the handler of that number was told of the event, and give it."""
         await self.until(lambda: len(self.handlers) > number and event in self.handlers[number].events)
@@ -139,12 +146,14 @@ class Served:
 
 
 @asynccontextmanager
-async def served(service: Service):
+async def served(service: Service, entrance: Entrance | None = None):
     """Listen on a port of the system's choice, and sweep as the proxy does, only more often."""
     loop = asyncio.get_running_loop()
     state = ServerState()
     sweeper: asyncio.Handle | None = None
-    server = await loop.create_server(lambda: Counted(None, state, {"service": service}), "127.0.0.1", 0)
+    make: Any = Counted if entrance is None else Preface
+    parts = {"service": service, "entrance": entrance}
+    server = await loop.create_server(lambda: make(None, state, parts), "127.0.0.1", 0)
 
     def sweep() -> None:
         nonlocal sweeper
@@ -159,6 +168,6 @@ async def served(service: Service):
         if sweeper is not None:
             sweeper.cancel()
         server.close()
-        for connection in list(service.connections):
+        for connection in [*service.connections, *state.connections]:
             connection.transport.abort()
         await server.wait_closed()

@@ -8,15 +8,11 @@ from guard.wire.address import (
     Listen,
     Networks,
     Origin,
-    client_address,
     household,
     parse_address,
     parse_listen,
     parse_url,
 )
-
-TRUSTED = Networks(["10.0.0.0/8", "127.0.0.1/32", "2001:db8:aa::/48", "::1/128"])
-PROXY = "10.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -36,7 +32,19 @@ def test_addresses_have_one_spelling(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "a", "192.0.2", "192.0.2.1.5", "192.0.2.256", "1::2::3", "192.0.2.1/32", "0x7f000001", "010.0.0.1"]
+    "text",
+    [
+        "",
+        "a",
+        "192.0.2",
+        "192.0.2.1.5",
+        "192.0.2.256",
+        "1::2::3",
+        "192.0.2.1/32",
+        "0x7f000001",
+        "010.0.0.1",
+        "1.2.3.4%a",
+    ],
 )
 def test_what_is_no_address_is_refused(text):
     """Short, octal and other loose spellings of addresses are not accepted."""
@@ -76,103 +84,6 @@ def test_networks_agree_with_the_standard_library(networks, address):
     found = Networks([str(network) for network in networks]).find(address)
     holding = {str(network) for network in networks if address in network}
     assert (found in holding) if holding else (found is None)
-
-
-def forwarded(*values: str) -> list[tuple[bytes, bytes]]:
-    """X-Forwarded-For fields of these values."""
-    return [(b"x-forwarded-for", value.encode("latin-1")) for value in values]
-
-
-def rfc7239(*values: str) -> list[tuple[bytes, bytes]]:
-    """Forwarded fields of these values."""
-    return [(b"forwarded", value.encode("latin-1")) for value in values]
-
-
-@pytest.mark.parametrize(
-    ("peer", "headers", "expected"),
-    [
-        # No proxy of ours: headers mean nothing.
-        ("192.0.2.1", [], "192.0.2.1"),
-        ("192.0.2.1", forwarded("198.51.100.7"), "192.0.2.1"),
-        ("192.0.2.1", rfc7239("for=198.51.100.7"), "192.0.2.1"),
-        ("192.0.2.1", forwarded("10.0.0.2"), "192.0.2.1"),
-        ("::ffff:192.0.2.1", forwarded("198.51.100.7"), "192.0.2.1"),
-        ("", [], ""),
-        ("", forwarded("198.51.100.7"), ""),
-        # One proxy of ours, which appends.
-        (PROXY, [], PROXY),
-        (PROXY, forwarded("198.51.100.7"), "198.51.100.7"),
-        ("::ffff:10.0.0.1", forwarded("198.51.100.7"), "198.51.100.7"),
-        ("::1", forwarded("198.51.100.7"), "198.51.100.7"),
-        (PROXY, forwarded("1.1.1.1, 198.51.100.7"), "198.51.100.7"),
-        (PROXY, forwarded("1.1.1.1,2.2.2.2,198.51.100.7"), "198.51.100.7"),
-        (PROXY, forwarded("10.9.9.9, 198.51.100.7"), "198.51.100.7"),
-        # Several of ours.
-        (PROXY, forwarded("198.51.100.7, 10.0.0.2"), "198.51.100.7"),
-        (PROXY, forwarded("1.1.1.1, 198.51.100.7, 10.0.0.3, 10.0.0.2"), "198.51.100.7"),
-        (PROXY, forwarded("2001:db8:aa::5, 10.0.0.2"), "2001:db8:aa::5"),
-        (PROXY, forwarded("10.0.0.3, 10.0.0.2"), "10.0.0.3"),
-        # Repeated headers are one list.
-        (PROXY, forwarded("1.1.1.1", "198.51.100.7"), "198.51.100.7"),
-        (PROXY, forwarded("198.51.100.7", "10.0.0.2"), "198.51.100.7"),
-        # How hops may be written.
-        (PROXY, forwarded("  198.51.100.7\t"), "198.51.100.7"),
-        (PROXY, forwarded("198.51.100.7:4711"), "198.51.100.7"),
-        (PROXY, forwarded("2001:db8::7"), "2001:db8::7"),
-        (PROXY, forwarded("[2001:db8::7]"), "2001:db8::7"),
-        (PROXY, forwarded("[2001:db8::7]:4711"), "2001:db8::7"),
-        (PROXY, forwarded("::ffff:198.51.100.7"), "198.51.100.7"),
-        (PROXY, forwarded("198.51.100.7, ::ffff:10.0.0.2"), "198.51.100.7"),
-        (PROXY, forwarded("fe80::1%eth0"), "fe80::1"),
-        # What is no address ends the walk: nothing further left is believed.
-        (PROXY, forwarded("198.51.100.7, unknown"), PROXY),
-        (PROXY, forwarded("198.51.100.7, , 10.0.0.2"), "10.0.0.2"),
-        (PROXY, forwarded("198.51.100.7, "), PROXY),
-        (PROXY, forwarded(""), PROXY),
-        (PROXY, forwarded("198.51.100.7, 10.0.0.2 10.0.0.3"), PROXY),
-        (PROXY, forwarded("198.51.100.7, \xff"), PROXY),
-        # Forwarded, RFC 7239.
-        (PROXY, rfc7239("for=198.51.100.7"), "198.51.100.7"),
-        (PROXY, rfc7239("For=198.51.100.7;proto=https;by=10.0.0.1"), "198.51.100.7"),
-        (PROXY, rfc7239('for=1.1.1.1, for="[2001:db8::7]:4711"'), "2001:db8::7"),
-        (PROXY, rfc7239("proto=https; for=198.51.100.7, for=10.0.0.2"), "198.51.100.7"),
-        (PROXY, rfc7239("for=198.51.100.7", "for=10.0.0.2"), "198.51.100.7"),
-        (PROXY, rfc7239("for=198.51.100.7, for=_hidden"), PROXY),
-        (PROXY, rfc7239("for=198.51.100.7, for=unknown;by=10.0.0.1"), PROXY),
-        (PROXY, rfc7239('for="1.1.1.1, for=198.51.100.7'), "198.51.100.7"),
-        (PROXY, rfc7239("for=198.51.100.7, proto=https;by=10.0.0.1"), PROXY),
-        (PROXY, rfc7239("for=198.51.100.7, "), PROXY),
-        # Names that only look like it.
-        (PROXY, [(b"x_forwarded_for", b"198.51.100.7")], PROXY),
-        (PROXY, [(b"x-real-ip", b"198.51.100.7")], PROXY),
-    ],
-)  # fmt: skip
-def test_client_address(peer, headers, expected):
-    """Forwarding headers are believed as far as our own proxies wrote them, read from the right."""
-    assert client_address(peer, headers, TRUSTED) == expected
-
-
-@pytest.mark.parametrize("headers", [forwarded, rfc7239])
-def test_a_stranger_cannot_change_who_it_is(headers):
-    """A thousand invented addresses from an untrusted peer are one client."""
-    invented = [
-        f"for=203.0.{n // 250}.{n % 250}" if headers is rfc7239 else f"203.0.{n // 250}.{n % 250}" for n in range(1000)
-    ]
-    assert {client_address("192.0.2.1", headers(value), TRUSTED) for value in invented} == {"192.0.2.1"}
-
-
-@pytest.mark.parametrize("headers", [forwarded, rfc7239])
-@given(data=st.data())
-def test_nothing_left_of_our_proxies_is_believed(headers, data):
-    """Whatever a client writes into the header before our proxy appends its address, the address is the client's."""
-    told = data.draw(st.text(st.characters(codec="latin-1", exclude_characters="\r\n\x00"), max_size=40))
-    own = "198.51.100.7" if headers is forwarded else "for=198.51.100.7"
-    assert client_address(PROXY, headers(f"{told}, {own}"), TRUSTED) == "198.51.100.7"
-
-
-def test_without_trusted_proxies_the_peer_is_the_client():
-    """With no proxy configured no header is read."""
-    assert client_address(PROXY, forwarded("198.51.100.7"), Networks([])) == PROXY
 
 
 @pytest.mark.parametrize(
