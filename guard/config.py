@@ -90,6 +90,7 @@ class Upstream(Section, frozen=True):
     first_byte_timeout: Seconds = 60.0
     idle_timeout: Seconds = 60.0
     total_timeout: Seconds = 600.0
+    session_timeout: Seconds | None = None
     keepalive: Seconds = 4.0
     connections: Count = 1_024
     answer_bytes: Size = 33_554_432
@@ -125,6 +126,7 @@ class Route(Section, frozen=True):
     model: Name
     names: tuple[str, ...] = ()
     repeat: bool = False
+    websocket: bool = False
     not_understood: Literal["refuse", "pass"] = "refuse"
     prompt: tuple[str, ...] = ()
     output: tuple[str, ...] = ()

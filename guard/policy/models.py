@@ -52,6 +52,7 @@ class Route(NamedTuple):
     model: Model
     names: tuple[str, ...]
     repeat: bool
+    websocket: bool
     not_understood: str
 
     def accepts(self, name: str | None) -> bool:
@@ -72,6 +73,7 @@ class Routes:
                 built[entry.model],
                 entry.names,
                 entry.repeat,
+                entry.websocket,
                 entry.not_understood,
             )
             for entry in routes

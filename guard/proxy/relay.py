@@ -34,6 +34,8 @@ class Relay:
         "tried", "upstream",
     )  # fmt: skip
 
+    stages = BODY
+
     def __init__(self, proxy: Proxy, client: ServerConnection, exchange: Exchange) -> None:
         self.proxy = proxy
         self.client = client
@@ -63,7 +65,7 @@ class Relay:
         exchange.received_at = exchange.received_at or monotonic()
         self.proxy.relays.add(self)
         if exchange.refusal is None:
-            self._run(BODY)
+            self._run(self.stages)
         if exchange.refusal is None and not self.proxy.journal.ready():
             exchange.refusal = journal_unavailable()
         if exchange.refusal is not None:
@@ -132,7 +134,7 @@ class Relay:
             try:
                 self.answer.body(data)
             except Exception:
-                self._fault()
+                self.fault()
 
     def answer_end(self) -> None:
         """The model's answer is whole."""
@@ -143,7 +145,7 @@ class Relay:
             try:
                 self.answer.close()
             except Exception:
-                self._fault()
+                self.fault()
 
     def upstream_failed(self, error: str, *, reached: bool) -> None:
         """The version tried gave no (whole) answer; `reached`: it may have seen the request."""
@@ -284,7 +286,8 @@ class Relay:
             logger.exception("exchange %s met a fault in the guard", exchange.id)
             exchange.refusal = internal_error()
 
-    def _fault(self) -> None:
+    def fault(self) -> None:
+        """Something in the guard failed: nobody may be left waiting for it."""
         logger.exception("exchange %s met a fault in the guard", self.exchange.id)
         if not self.finished:
             self.stop_model()

@@ -19,7 +19,8 @@ NOT_FORWARDED = HOP_BY_HOP | {
     b"host", b"content-length", b"expect", b"accept-encoding", b"forwarded", b"via", b"x-forwarded-for",
     b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-server", b"x-real-ip",
 }  # fmt: skip
-CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key"})
+# The last because of `guard.wire.handshake.KEY_PROTOCOL`.
+CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key", b"sec-websocket-protocol"})
 LOOKED_AT = NOT_FORWARDED | CREDENTIALS | {b"content-type", b"content-encoding"}
 
 # What the guard decides itself on the way back.

@@ -25,6 +25,7 @@ class Recorder:
         self.connection = connection
         self.exchange: Any = exchange
         self.events: list[str] = []
+        self.data = b""
         self.over = asyncio.Event()
 
     def head(self) -> None:
@@ -46,6 +47,10 @@ class Recorder:
 
     def client_resumed(self) -> None:
         self._told("client_resumed")
+
+    def client_data(self, data: bytes) -> None:
+        self.data += data
+        self._told("client_data")
 
     def answer(self, status: int = 200, body: bytes = b"", *, keep_alive: bool | None = None) -> None:
         """Give a whole answer."""
@@ -91,6 +96,9 @@ class Service:
         self.handlers.append(recorder)
         self.changed.set()
         return recorder
+
+    def upgrade(self, connection: ServerConnection, exchange: Exchange) -> Recorder:
+        return self.open(connection, exchange)
 
     @property
     def completed(self) -> list[Exchange]:

@@ -1,0 +1,55 @@
+"""One side of an open WebSocket: its codec on its transport, and how long nothing was heard from it."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+from guard.wire.websocket import Codec
+
+
+class Peer:
+    """A client or a model. `full`: it does not take what it is sent as fast as that comes."""
+
+    __slots__ = ("codec", "full", "heard_at", "patience", "pinged", "transport")
+
+    def __init__(self, transport: asyncio.Transport, codec: Codec, patience: float) -> None:
+        """`patience`: seconds without a sign of life after which it counts as gone; it is pinged after half of them."""
+        self.transport = transport
+        self.codec = codec
+        self.patience = patience
+        self.full = False
+        self.heard_at = monotonic()
+        self.pinged = False
+
+    def take(self, data: bytes) -> None:
+        """Bytes came."""
+        self.heard_at = monotonic()
+        self.pinged = False
+        self.codec.feed(data)
+
+    def send(self, data: bytes) -> None:
+        """Write bytes that the codec made; who has gone is not written to."""
+        if data and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def listen(self, on: bool) -> None:
+        """Read from it, or let what it says wait in its own socket's buffers. Who is not read from is not silent."""
+        if self.transport.is_closing() or on == self.transport.is_reading():
+            return
+        if on:
+            self.heard_at = monotonic()
+            self.pinged = False
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
+
+    def gone(self, now: float) -> bool:
+        """Whether it has been silent for too long; asks it for a sign of life before."""
+        if not self.transport.is_reading():
+            return False
+        silence = now - self.heard_at
+        if silence >= self.patience / 2 and not self.pinged:
+            self.pinged = True
+            self.send(self.codec.ping())
+        return silence >= self.patience
