@@ -63,7 +63,7 @@ class RealtimeReader(EventReader):
     def read(self, data: bytes) -> Channelled:
         """Return the texts of one event."""
         self._ended = []
-        return super().read(data)
+        return [(channel or "=", text) for channel, text in super().read(data)]
 
     def value(self, value: Any) -> Channelled:
         """Return the texts of an event that is not an object, as the API has none."""

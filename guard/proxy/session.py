@@ -10,13 +10,14 @@ from time import monotonic, time
 from typing import TYPE_CHECKING, NamedTuple
 
 from guard.exchange import Finding
+from guard.formats.base import Output
 from guard.formats.lenient import recoded
 from guard.journal.record import frame_line
 from guard.proxy.heads import broken_off, format_of, journal_unavailable
 from guard.refusal import Refusal
 from guard.stages.block import client_blocked
 from guard.stages.message import read_message
-from guard.stages.scan import HeldTooMuch, StreamScan
+from guard.stages.scan import HeldTooMuch, StreamScan, scan_whole
 from guard.wire.switched import Switched
 from guard.wire.websocket import Close, Message, Ping, Violation
 
@@ -135,7 +136,7 @@ class Session:
         elif self.model.gone(now):
             self.fail(f"idle timeout after {self.model.patience:g} s", broken_off())
         elif self.said and self.reader.ended is None and now >= self.said_at + HOLD_SECONDS:
-            self._give(self.scan.let_go())
+            self._let_go()
 
     def shut_down(self) -> None:
         """The drain window is over."""
@@ -299,6 +300,18 @@ class Session:
     def _texts(self, message: Message) -> list[tuple[str, str]]:
         content = message.content if message.legible else recoded(message.content)
         return self.reader.read(content) if content is not None else []
+
+    def _let_go(self) -> None:
+        """Nothing more came for a while: judge what is held as if its texts had ended here, and give it out."""
+        texts: dict[str, str] = {}
+        for channel, text in (pair for said in self.said for pair in said.output):
+            texts[channel] = texts.get(channel, "") + text
+        try:
+            scan_whole(self.relay.exchange, Output(list(texts.values()), [], None, None))
+        except Refusal as refusal:
+            self.refuse(refusal.with_traceback(None))
+        else:
+            self._give(self.scan.let_go())
 
     def _give(self, data: bytes) -> None:
         """Give out what the scan has released, when what was asked before it is on disk."""

@@ -113,3 +113,20 @@ def test_the_address_is_known_even_of_who_is_refused():
     with pytest.raises(Refusal):
         identify(one, Meters())
     assert one.address == "198.51.100.7"
+
+
+def test_a_key_among_the_subprotocols_is_one_like_any_other():
+    """OpenAI's browser clients are known by it, and may not carry another beside it."""
+    offered = "realtime, openai-insecure-api-key.app-key"
+    one = exchange(policy(**KNOWN), sec_websocket_protocol=offered)
+    identify(one, Meters())
+    assert one.identity.client.name == "app"
+    same = exchange(policy(**KNOWN), sec_websocket_protocol=offered, authorization="Bearer app-key")
+    identify(same, Meters())
+    assert same.identity == one.identity
+    with pytest.raises(Refusal) as refused:
+        identify(exchange(policy(**KNOWN), sec_websocket_protocol=offered, api_key="other"), Meters())
+    assert refused.value.code == "ambiguous_api_key"
+    none = exchange(policy(**KNOWN), sec_websocket_protocol="realtime")
+    identify(none, Meters())
+    assert none.identity == ANONYMOUS
