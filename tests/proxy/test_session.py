@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.support.origin import Line
 from tests.support.origin import model as raw_model
 from tests.support.raw import PATIENCE, connected
 from tests.support.websocket import (
+    agree,
     close_of,
     frame,
     handshake,
@@ -32,6 +34,16 @@ from tests.support.websocket import (
 )
 
 TEXT, BINARY, MORE, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
+RULES_AT_END = """
+- id: output-block
+  title: Blocks a number at the end
+  level: critical
+  target: output
+  match: {regex: 'zq[0-9]{5}$'}
+  action: block
+  mode: enforce
+  tests: {match: ["zq12345"], no_match: ["zq12345 "]}
+"""
 
 
 def event(kind: str, **more: Any) -> str:
@@ -339,28 +351,14 @@ async def test_a_blocked_match_at_a_models_close_is_not_given_out(tmp_path):
         await connection.send(delta("zq12345"))
         await connection.close(1000)
 
-    rules = (tmp_path / "r", "zq[0-9]{5}$")
     async with (
         model(script) as served,
         guard(tmp_path, realtime(served.url), rules=RULES_AT_END) as running,
         session(running) as client,
     ):
         got, code = await end_of(client)
-    assert rules
     assert (len(got), code) == (1, 1008)
     assert "zq" not in got[0]
-
-
-RULES_AT_END = """
-- id: output-block
-  title: Blocks a number at the end
-  level: critical
-  target: output
-  match: {regex: 'zq[0-9]{5}$'}
-  action: block
-  mode: enforce
-  tests: {match: ["zq12345"], no_match: ["zq12345 "]}
-"""
 
 
 async def test_a_client_that_is_gone_leaves_the_model_within_a_second(tmp_path):
@@ -448,14 +446,6 @@ async def test_a_model_that_breaks_the_protocol_is_closed(tmp_path, sent, code):
     assert exchange["attempts"][0]["error"].startswith("bad frame: ")
 
 
-def agree(request: bytes) -> bytes:
-    """A raw model's 101."""
-    from guard.wire.handshake import answer_lines
-
-    key = next(line for line in request.split(b"\r\n") if line.startswith(b"sec-websocket-key: "))
-    return b"HTTP/1.1 101 X\r\n" + answer_lines(key.partition(b": ")[2], None) + b"\r\n"
-
-
 async def test_a_policy_that_blocks_a_caller_closes_its_session(tmp_path):
     """At once, on both sides; another's goes on."""
     trust = "identify: {trusted_proxies: [127.0.0.1]}"
@@ -512,7 +502,8 @@ async def test_a_silent_side_is_pinged_and_then_left(tmp_path):
             assert client.close_code is None
         async with raw_session(running.port) as deaf:
             assert await frame(deaf) == (PING, b"")
-            assert await deaf.rest() == b"" or True
+            with suppress(ConnectionError):
+                await deaf.rest()
         exchanges = await running.journal(2)
     assert [one["end"] for one in exchanges] == ["complete", "client_disconnected"]
 

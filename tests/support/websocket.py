@@ -12,6 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 
+from guard.wire.handshake import answer_lines
 from tests.support.guard import one_model
 from tests.support.raw import PATIENCE, Client, connected
 
@@ -100,6 +101,17 @@ def masked(opcode: int, data: bytes = b"", *, fin: bool = True) -> bytes:
 def plain(opcode: int, data: bytes = b"", *, fin: bool = True) -> bytes:
     """One frame of a server."""
     return Frame(Opcode(opcode), data, fin).serialize(mask=False)
+
+
+def agree(request: bytes, protocol: bytes | None = None, extra: bytes = b"") -> bytes:
+    """A raw model's 101 to a handshake."""
+    return b"HTTP/1.1 101 X\r\n" + answer_lines(header(request, b"sec-websocket-key"), protocol) + extra + b"\r\n"
+
+
+def header(request: bytes, name: bytes) -> bytes:
+    """A field of a request; empty if it is not there."""
+    fields = (line.partition(b": ") for line in request.split(b"\r\n"))
+    return next((value for found, _, value in fields if found == name), b"")
 
 
 async def frame(client: Client) -> tuple[int, bytes]:
