@@ -99,7 +99,7 @@ class Session:
 
     def client_full(self, full: bool) -> None:
         """The client takes no more for now, or takes more again."""
-        self.client.full = full
+        self.client.fill(full)
         self._go_on()
 
     def client_left(self) -> None:
@@ -114,7 +114,7 @@ class Session:
 
     def model_full(self, full: bool) -> None:
         """The model takes no more for now, or takes more again."""
-        self.model.full = full
+        self.model.fill(full)
         self._go_on()
 
     def model_lost(self, error: str) -> None:

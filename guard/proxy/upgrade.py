@@ -161,7 +161,7 @@ class Upgrade(Relay):
         bounds, http = self.proxy.upstream, self.proxy.http
         client = Peer(self.client.transport, Codec(SERVER, http.body_bytes), http.idle_timeout)
         model = Peer(connection.transport, Codec(CLIENT, bounds.answer_bytes), bounds.idle_timeout)
-        client.full = self.client.paused
+        client.fill(self.client.paused)
         self.deadline = NEVER
         return Session(self, client, model, connection)
 

@@ -11,7 +11,7 @@ from guard.wire.websocket import Codec
 class Peer:
     """A client or a model. `full`: it does not take what it is sent as fast as that comes."""
 
-    __slots__ = ("codec", "full", "heard_at", "patience", "pinged", "transport")
+    __slots__ = ("codec", "full", "full_at", "heard_at", "patience", "pinged", "transport", "unsent")
 
     def __init__(self, transport: asyncio.Transport, codec: Codec, patience: float) -> None:
         """`patience`: seconds without a sign of life after which it counts as gone; it is pinged after half of them."""
@@ -19,6 +19,8 @@ class Peer:
         self.codec = codec
         self.patience = patience
         self.full = False
+        self.full_at = 0.0
+        self.unsent = 0
         self.heard_at = monotonic()
         self.pinged = False
 
@@ -33,6 +35,12 @@ class Peer:
         if data and not self.transport.is_closing():
             self.transport.write(data)
 
+    def fill(self, full: bool) -> None:
+        """It takes no more for now, or takes more again."""
+        self.full = full
+        self.full_at = monotonic()
+        self.unsent = self.transport.get_write_buffer_size()
+
     def listen(self, on: bool) -> None:
         """Read from it, or let what it says wait in its own socket's buffers. Who is not read from is not silent."""
         if self.transport.is_closing() or on == self.transport.is_reading():
@@ -45,7 +53,11 @@ class Peer:
             self.transport.pause_reading()
 
     def gone(self, now: float) -> bool:
-        """Whether it has been silent for too long; asks it for a sign of life before."""
+        """Whether it has been silent, or has taken nothing, for too long; asks it for a sign of life before."""
+        if self.full and now >= self.full_at + self.patience:
+            unsent, self.unsent, self.full_at = self.unsent, self.transport.get_write_buffer_size(), now
+            if self.unsent >= unsent:
+                return True
         if not self.transport.is_reading():
             return False
         silence = now - self.heard_at

@@ -95,7 +95,7 @@ async def end_of(client) -> tuple[list[Any], int | None]:
 
 async def test_messages_pass_both_ways_and_are_journaled(tmp_path):
     """Text and binary come through as they are, in order; the journal has one exchange with all of them."""
-    said = ['{"type":"x","text":"héllo"}', b"\x00\xff\x01", '{"a":1}', b'{"in":"binary"}', b"words"]
+    said: list[str | bytes] = ['{"type":"x","text":"héllo"}', b"\x00\xff\x01", '{"a":1}', b'{"in":"binary"}', b"words"]
     async with model() as served, guard(tmp_path, realtime(served.url)) as running:
         async with session(running) as client:
             for message in said:

@@ -65,7 +65,7 @@ async def ask(port: int, *fields: str, **more: str) -> Answer:
     """The ordinary answer to a handshake, after which the connection is closed."""
     async with connected(port) as client:
         await client.send(handshake(*fields, **more))
-        answer = await client.answer()
+        answer: Answer = await client.answer()
         assert await client.rest() == b""
     return answer
 

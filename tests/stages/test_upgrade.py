@@ -27,7 +27,8 @@ HANDSHAKE = {
 
 def opening(rules: Any, target: str, **changed: str) -> Any:
     """An exchange that asks for a WebSocket."""
-    one = exchange(rules, target, **{**HANDSHAKE, **changed})
+    fields: Any = HANDSHAKE | changed
+    one = exchange(rules, target, **fields)
     one.method = "GET"
     return one
 

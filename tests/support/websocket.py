@@ -68,7 +68,7 @@ async def model(script: Script | None = None, **more: Any):
 
     served = Model(script or echo)
     async with serve(served.serve, "127.0.0.1", 0, ping_interval=None, close_timeout=2, **more) as server:
-        served.port = server.sockets[0].getsockname()[1]
+        served.port = next(iter(server.sockets)).getsockname()[1]
         yield served
         for connection in served.opened:
             connection.transport.abort()

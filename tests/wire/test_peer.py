@@ -88,3 +88,28 @@ async def test_who_has_gone_is_not_written_to():
         peer.send(b"x")
         peer.listen(False)
         assert await client.rest() == b""
+
+
+async def test_who_takes_nothing_is_gone():
+    """A full peer has its patience to take something of what waits for it; as long as it does it is not gone."""
+    async with accepted(10) as (peer, client):
+        size = 20_000_000
+        peer.send(bytes(size))
+        peer.fill(True)
+        peer.listen(False)
+        start = peer.full_at
+        assert not peer.gone(start + 9)
+        left = peer.unsent
+        await client.read(10_000_000)
+        async with asyncio.timeout(5):
+            while peer.transport.get_write_buffer_size() >= left:
+                await asyncio.sleep(0.001)
+        assert not peer.gone(start + 10)
+        assert not peer.gone(start + 19)
+        async with asyncio.timeout(5):
+            while peer.transport.get_write_buffer_size() < peer.unsent:
+                peer.unsent = peer.transport.get_write_buffer_size()
+                await asyncio.sleep(0.05)
+        assert peer.gone(start + 20)
+        peer.fill(False)
+        assert not peer.gone(start + 100)
