@@ -404,6 +404,7 @@ async def test_a_model_that_is_gone_is_an_error_for_the_client(tmp_path):
         (masked(TEXT, b"x" * 101), 1009),
         (masked(TEXT, b"a", fin=False) + masked(TEXT, b"b"), 1002),
     ],
+    ids=["no mask", "no UTF-8", "too long", "a text within a text"],
 )
 async def test_a_client_that_breaks_the_protocol_is_closed(tmp_path, sent, code):
     """With the code for what it did, on both sides."""
@@ -421,6 +422,7 @@ async def test_a_client_that_breaks_the_protocol_is_closed(tmp_path, sent, code)
 @pytest.mark.parametrize(
     ("sent", "code"),
     [(masked(TEXT, b"a"), 1002), (plain(TEXT, b"\xff"), 1007), (plain(TEXT, b"x" * 101), 1009), (b"\xc1\x00", 1002)],
+    ids=["mask", "no UTF-8", "too long", "reserved bit"],
 )
 async def test_a_model_that_breaks_the_protocol_is_closed(tmp_path, sent, code):
     """With the code for what it did, on both sides; the client hears that it was the model."""
