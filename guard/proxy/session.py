@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from functools import partial
-from time import monotonic, time
-from typing import TYPE_CHECKING, NamedTuple
+from time import time
+from typing import TYPE_CHECKING
 
-from guard.exchange import Finding
-from guard.formats.base import Output
-from guard.formats.lenient import recoded
 from guard.journal.record import frame_line
 from guard.proxy.heads import broken_off, format_of, journal_unavailable
+from guard.proxy.relay import nothing_waits
+from guard.proxy.speech import Speech
 from guard.refusal import Refusal
 from guard.stages.block import client_blocked
 from guard.stages.message import read_message
-from guard.stages.scan import HeldTooMuch, StreamScan, scan_whole
+from guard.stages.scan import HeldTooMuch
 from guard.wire.switched import Switched
 from guard.wire.websocket import Close, Message, Ping, Violation
 
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
 
 # Who sends thousands of tiny frames at once has to share the loop with everybody else.
 FRAMES_A_TURN = 32
-# Where an API does not tell when a text ends, what is held back of it is given out when nothing more came for so long.
-HOLD_SECONDS = 1.0
-
 GOING_AWAY = 1001
 UNSUPPORTED = 1003
 BAD_DATA = 1007
@@ -48,15 +43,6 @@ WELL = frozenset({1000, GOING_AWAY, 1005})
 OWN = 3000
 
 
-class Said(NamedTuple):
-    """A message of the model that is not written down yet; `output`: its texts by channel."""
-
-    at: float
-    message: Message
-    output: list[tuple[str, str]]
-    findings: list[Finding]
-
-
 class Session:
     """Takes messages from both sides, one after the other, each only when there is room for it on the other.
 
@@ -71,13 +57,14 @@ class Session:
         self.client = client
         self.model = model
         self.switched = Switched(connection, self)
-        self.scan = StreamScan(exchange, relay.proxy.upstream.answer_bytes)
-        self.reader = exchange.route.format.session(exchange.path)
-        self.said: deque[Said] = deque()
-        self.said_at = 0.0
+        self.speech = Speech(
+            exchange,
+            exchange.route.format.session(exchange.path),
+            relay.proxy.journal,
+            relay.proxy.upstream.answer_bytes,
+        )
         self.waiting: list[bytes] = []
         self.asked = 0
-        self.answered = 0
         self.open = False
         self.asking = False
         self.over = False
@@ -135,8 +122,8 @@ class Session:
             self.relay.client.abort()
         elif self.model.gone(now):
             self.fail(f"idle timeout after {self.model.patience:g} s", broken_off())
-        elif self.said and self.reader.ended is None and now >= self.said_at + HOLD_SECONDS:
-            self._let_go()
+        elif self.speech.overdue(now):
+            self._speak(self.speech.let_go)
 
     def shut_down(self) -> None:
         """The drain window is over."""
@@ -208,11 +195,13 @@ class Session:
                 asyncio.get_running_loop().call_soon(self._hear_model)
             self.model.listen(self.over or (self._model_may_speak() and not more))
 
+    # That one side is full must not keep it from speaking: it may be waiting for just that before it reads on.
+
     def _client_may_speak(self) -> bool:
-        return self.open and not (self.over or self.asking or self.model.full or self.client.full)
+        return self.open and not (self.over or self.asking or self.model.full)
 
     def _model_may_speak(self) -> bool:
-        return self.open and not (self.over or self.waiting or self.client.full or self.model.full)
+        return self.open and not (self.over or self.waiting or self.client.full)
 
     def _hear(
         self,
@@ -231,7 +220,7 @@ class Session:
                 case Message() as message:
                     on_message(message)
                 case Ping() as ping:
-                    peer.send(peer.codec.pong(ping))
+                    peer.answer(ping)
                 case Close() as close:
                     on_close(close)
         return True
@@ -255,7 +244,7 @@ class Session:
             exchange, "client", message, at=time(), passed=refusal is None, texts=prompt, findings=exchange.findings
         )
         forward = partial(self._forward, Message(content, message.text))
-        self.relay.batch = self.relay.proxy.journal.add(line, forward if refusal is None else self._withhold)
+        self.relay.batch = self.relay.proxy.journal.add(line, forward if refusal is None else nothing_waits)
         if refusal is not None:
             self.refuse(refusal)
 
@@ -269,9 +258,6 @@ class Session:
         self.asking = False
         self._hear_client()
 
-    def _withhold(self, _written: bool) -> None:
-        """A refused message goes nowhere; the client hears of it when its record is on disk."""
-
     def _client_closes(self, close: Close) -> None:
         self._decide("complete", None, close, by="client")
         self.client.send(self.client.codec.close(*close))
@@ -281,42 +267,23 @@ class Session:
 
     def _answer(self, message: Message) -> None:
         """Match a message, with what was said before it, and give out what may go."""
-        exchange = self.relay.exchange
-        exchange.findings = []
-        self.answered += 1
-        texts = self._texts(message)
-        output = [(channel, text) for channel, text in texts if not channel.startswith("=")]
-        self.said.append(Said(time(), message, output, exchange.findings))
-        self.said_at = monotonic()
         try:
-            self._give(self.scan.feed(self.client.codec.message(message), texts))
-            for channel in self.reader.ended or ():
-                self._give(self.scan.end(channel))
+            for data in self.speech.take(message, self.client.codec.message(message)):
+                self._give(data)
         except Refusal as refusal:
             self.refuse(refusal.with_traceback(None))
         except HeldTooMuch as error:
             self.fail(str(error), broken_off())
 
-    def _texts(self, message: Message) -> list[tuple[str, str]]:
-        content = message.content if message.legible else recoded(message.content)
-        return self.reader.read(content) if content is not None else []
-
-    def _let_go(self) -> None:
-        """Nothing more came for a while: judge what is held as if its texts had ended here, and give it out."""
-        texts: dict[str, str] = {}
-        for channel, text in (pair for said in self.said for pair in said.output):
-            texts[channel] = texts.get(channel, "") + text
+    def _speak(self, released: Callable[[], bytes]) -> None:
+        """Give out what was held."""
         try:
-            scan_whole(self.relay.exchange, Output(list(texts.values()), [], None, None))
+            self._give(released())
         except Refusal as refusal:
             self.refuse(refusal.with_traceback(None))
-        else:
-            self._give(self.scan.let_go())
 
     def _give(self, data: bytes) -> None:
-        """Give out what the scan has released, when what was asked before it is on disk."""
-        while len(self.said) > self.scan.held:
-            self._write_down(self.said.popleft(), passed=True)
+        """Give out what was released, when what was asked before it is on disk."""
         batch = self.relay.batch
         if not data:
             return
@@ -335,18 +302,9 @@ class Session:
         else:
             self.fail("the journal cannot be written", journal_unavailable())
 
-    def _write_down(self, said: Said, *, passed: bool) -> None:
-        line = frame_line(
-            self.relay.exchange, "model", said.message,
-            at=said.at, passed=passed, texts=said.output, findings=said.findings,
-        )  # fmt: skip
-        self.relay.proxy.journal.add_lazily(line)
-
     def _model_closes(self, close: Close) -> None:
-        try:
-            self._give(self.scan.close())
-        except Refusal as refusal:
-            self.refuse(refusal.with_traceback(None))
+        self._speak(self.speech.close)
+        if self.over:
             return
         well = close.code in WELL or close.code >= OWN
         if not well:
@@ -379,12 +337,11 @@ class Session:
         exchange = self.relay.exchange
         self.over = True
         self.end = end
-        while self.said:
-            self._write_down(self.said.popleft(), passed=False)
+        self.speech.withhold()
         exchange.findings = []
         exchange.refusal = refusal
-        exchange.usage = self.reader.usage
-        exchange.confidence = self.reader.confidence
-        messages = {"client": self.asked, "model": self.answered}
+        exchange.usage = self.speech.reader.usage
+        exchange.confidence = self.speech.reader.confidence
+        messages = {"client": self.asked, "model": self.speech.count}
         exchange.session = {"closed_by": by, "code": close.code, "reason": close.reason, "messages": messages}
         self.switched.leave(self.model.codec.close(*close))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 
-from guard.wire.websocket import Codec
+from guard.wire.websocket import Codec, Ping
 
 
 class Peer:
     """A client or a model. `full`: it does not take what it is sent as fast as that comes."""
 
-    __slots__ = ("codec", "full", "full_at", "heard_at", "patience", "pinged", "transport", "unsent")
+    __slots__ = ("codec", "full", "full_at", "heard_at", "owed", "patience", "pinged", "transport", "unsent")
 
     def __init__(self, transport: asyncio.Transport, codec: Codec, patience: float) -> None:
         """`patience`: seconds without a sign of life after which it counts as gone; it is pinged after half of them."""
@@ -21,6 +21,7 @@ class Peer:
         self.full = False
         self.full_at = 0.0
         self.unsent = 0
+        self.owed: Ping | None = None
         self.heard_at = monotonic()
         self.pinged = False
 
@@ -35,9 +36,19 @@ class Peer:
         if data and not self.transport.is_closing():
             self.transport.write(data)
 
+    def answer(self, ping: Ping) -> None:
+        """Answer a ping; who is full has the last one answered when there is room again (RFC 6455, section 5.5.3)."""
+        if self.full:
+            self.owed = ping
+        else:
+            self.send(self.codec.pong(ping))
+
     def fill(self, full: bool) -> None:
         """It takes no more for now, or takes more again."""
         self.full = full
+        if not full and self.owed is not None:
+            owed, self.owed = self.owed, None
+            self.send(self.codec.pong(owed))
         self.full_at = monotonic()
         self.unsent = self.transport.get_write_buffer_size()
 

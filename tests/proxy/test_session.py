@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from guard.app import make_policy
 from guard.proxy import session as sessions
+from guard.proxy import speech
 from tests.support.guard import configure, guard
 from tests.support.origin import Line
 from tests.support.origin import model as raw_model
@@ -266,7 +267,7 @@ async def test_what_may_begin_a_match_is_held_until_its_text_goes_on_or_ends(tmp
 
 async def test_where_texts_do_not_end_what_is_held_comes_out_after_a_while(tmp_path, monkeypatch):
     """An API that nobody knows is not kept waiting; what goes on to be a match is found all the same."""
-    monkeypatch.setattr(sessions, "HOLD_SECONDS", 0.1)
+    monkeypatch.setattr(speech, "HOLD_SECONDS", 0.1)
     config = realtime("{url}").replace("openai", "generic")
     async with (
         model(says('{"text":"the secret-to"}')) as served,
@@ -282,7 +283,7 @@ async def test_where_texts_do_not_end_what_is_held_comes_out_after_a_while(tmp_p
 
 async def test_what_comes_out_after_a_while_is_judged_as_a_whole_text(tmp_path, monkeypatch):
     """A match that only waits for its text to go on is none the less one."""
-    monkeypatch.setattr(sessions, "HOLD_SECONDS", 0.1)
+    monkeypatch.setattr(speech, "HOLD_SECONDS", 0.1)
     config = realtime("{url}").replace("openai", "generic")
     async with (
         model(says('{"text":"the secret-"}', '{"text":"token"}')) as served,
@@ -633,6 +634,29 @@ async def test_a_slow_model_makes_the_client_wait(tmp_path):
             await speaking
         await served.closed()
     assert heard == [b"\xff%06d;" % number for number in range(count)]
+
+
+async def test_sides_that_do_not_read_while_they_write_do_not_block_each_other(tmp_path):
+    """Each says all it has before it reads; the other's words wait for it."""
+    count, size = 300, 60_000
+
+    async def script(connection) -> None:
+        for _ in range(count):
+            await connection.send(b"\xff" + bytes(size))
+        served.heard += [await connection.recv() for _ in range(count)]
+
+    async with (
+        model(script, max_queue=None) as served,
+        guard(tmp_path, realtime(served.url)) as running,
+        connected(running.port) as client,
+    ):
+        await client.send(handshake())
+        for _ in range(count):
+            await client.send(masked(BINARY, b"\xff" + bytes(size)))
+        await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), PATIENCE)
+        for _ in range(count):
+            assert (await frame(client))[0] == BINARY
+        await until(lambda: len(served.heard) == count)
 
 
 async def test_a_fault_ends_the_session(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from time import monotonic
 
 from guard.wire.peer import Peer
-from guard.wire.websocket import SERVER, Codec, Message
+from guard.wire.websocket import SERVER, Codec, Message, Ping
 from tests.support.raw import Client, connected
 from tests.support.websocket import frame, masked
 
@@ -113,3 +113,16 @@ async def test_who_takes_nothing_is_gone():
         assert peer.gone(start + 20)
         peer.fill(False)
         assert not peer.gone(start + 100)
+
+
+async def test_a_full_peers_last_ping_is_answered_when_there_is_room():
+    """Answers do not pile up for who does not read."""
+    async with accepted() as (peer, client):
+        peer.fill(True)
+        peer.answer(Ping(b"1"))
+        peer.answer(Ping(b"2"))
+        peer.fill(False)
+        peer.fill(True)
+        peer.fill(False)
+        peer.answer(Ping(b"3"))
+        assert [await frame(client) for _ in range(2)] == [(10, b"2"), (10, b"3")]
