@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
@@ -174,6 +174,7 @@ MESSAGES = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(MESSAGES, max_size=8), st.data())
 def test_any_split_of_any_legal_frames_gives_the_same_messages(sent, data):
     """Messages in any fragments with pings between them, in segments of any size."""
@@ -200,6 +201,7 @@ def test_any_split_of_any_legal_frames_gives_the_same_messages(sent, data):
     assert read(server(), wire) == expected
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400), st.data())
 def test_noise_never_breaks_the_codec(noise, data):
     """Whatever comes gives messages or one violation, the same however it is cut."""
