@@ -120,6 +120,7 @@ class Upstream(Section, frozen=True):
     first_byte_timeout: Seconds = 60.0
     idle_timeout: Seconds = 60.0
     total_timeout: Seconds = 600.0
+    session_timeout: Seconds | None = None
     keepalive: Seconds = 4.0
     connections: Count = 16_384
     answer_bytes: Size = 33_554_432
@@ -155,6 +156,7 @@ class Route(Section, frozen=True):
     model: Name
     names: tuple[str, ...] = ()
     repeat: bool = False
+    websocket: bool = False
     not_understood: Literal["refuse", "pass"] = "refuse"
     also_accept: tuple[Literal["multipart", "binary"], ...] = ()
     prompt: tuple[str, ...] = ()

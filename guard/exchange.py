@@ -40,8 +40,8 @@ class Exchange:
     __slots__ = (
         "address", "answer", "at", "attempts", "body", "canonical", "coding", "complete", "confidence", "document",
         "end", "findings", "first_byte_at", "head", "held", "http10", "id", "identity", "keep_alive", "method",
-        "output", "overhead", "path", "peer", "policy", "prompt", "received_at", "refusal", "route", "routes", "status",
-        "target", "usage", "version", "waited",
+        "output", "overhead", "path", "peer", "policy", "prompt", "received_at", "refusal", "route", "routes",
+        "session", "status", "target", "usage", "version", "waited",
     )  # fmt: skip
 
     head: RequestHead
@@ -90,6 +90,7 @@ class Exchange:
         self.status = 0
         self.answer = b""
         self.end = ""
+        self.session: dict[str, Any] | None = None  # of a WebSocket: who closed it and how, and what passed
 
     def note(self, rule: str, target: str, mode: str, action: str) -> None:
         """Keep that a rule matched; `target` is ``prompt`` or ``output``, `mode` and `action` as the rule has them."""

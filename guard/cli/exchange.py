@@ -37,6 +37,7 @@ def page(exchange: dict[str, Any]) -> Text:
         ("request", f"{request.get('method')} {request.get('path')}"),
         ("response", response.get("status")),
         ("end", _end(exchange)),
+        ("session", _session(exchange.get("session"))),
         ("timings", ", ".join(f"{name.removesuffix('_us')} {value / 1000:.1f} ms" for name, value in timings.items())),
         ("usage", _pairs(exchange["usage"])),
         ("confidence", _pairs(exchange["confidence"])),
@@ -47,8 +48,11 @@ def page(exchange: dict[str, Any]) -> Text:
         text.append(f"{'attempt':<11}", "bold").append(visible(_attempt(attempt)) + "\n")
     for finding in exchange["findings"]:
         text.append(f"{'finding':<11}", "bold").append(visible(_pairs(finding)) + "\n", "yellow")
-    _texts(text, "prompt", exchange["prompt"] or [request.get("body")])
-    _texts(text, "output", exchange["output"] or [response.get("body")])
+    if "frames" in exchange:
+        _frames(text, exchange["frames"])
+    else:
+        _texts(text, "prompt", exchange["prompt"] or [request.get("body")])
+        _texts(text, "output", exchange["output"] or [response.get("body")])
     text.rstrip()
     return text
 
@@ -58,6 +62,23 @@ def _texts(text: Text, title: str, texts: list[str | None]) -> None:
         if content:
             text.append(f"\n--- {title} {number} of {len(texts)}\n", "bold")
             text.append(visible(content, lines=True) + "\n")
+
+
+def _frames(text: Text, frames: list[dict[str, Any]]) -> None:
+    """The messages of a WebSocket in the order they were written down; what was not let through says so."""
+    for frame in frames:
+        text.append(f"\n--- {_time(frame)} {visible(frame['from'])}", "bold")
+        text.append("\n" if frame["passed"] else " (held back)\n", "yellow")
+        content = frame.get("text")
+        text.append(visible(content if content is not None else f"base64: {frame['base64']}", lines=True) + "\n")
+
+
+def _session(session: dict[str, Any] | None) -> str:
+    if session is None:
+        return ""
+    counts = session["messages"]
+    closed = f"closed by {session['closed_by']} with {session['code']} {session['reason']}".rstrip()
+    return f"{closed}; {counts['client']} messages of the client, {counts['model']} of the model"
 
 
 def _time(exchange: dict[str, Any]) -> str:

@@ -65,6 +65,10 @@ class Anthropic:
         """Return a reader for one streamed answer."""
         return MessagesReader() if _is_messages(path) else EventReader()
 
+    def session(self, path: str) -> EventReader:  # noqa: ARG002 - this API has no WebSockets
+        """Return a reader for messages that nobody knows."""
+        return EventReader()
+
     def structured(self, path: str) -> bool:
         """Tell whether it is the Messages API, which answers with JSON and events only."""
         return _is_messages(path)
@@ -76,6 +80,10 @@ class Anthropic:
     def error_event(self, status: int, code: str, message: str) -> bytes:
         """Return an `error` event with the same document."""
         return event(_error(status, code, message))
+
+    def error_message(self, status: int, code: str, message: str) -> bytes:
+        """Return the same document."""
+        return body(_error(status, code, message))
 
 
 class MessagesReader(EventReader):

@@ -72,6 +72,14 @@ class StreamReader(Protocol):
         """Whether an answer whose last event has this `data` can be whole; asked where its framing does not tell."""
 
 
+class SessionReader(StreamReader, Protocol):
+    """Reads the messages of a model over one WebSocket, one after the other."""
+
+    @property
+    def ended(self) -> list[str] | None:
+        """The channels whose texts the message read last has ended; None where the API does not tell."""
+
+
 class Format(Protocol):
     """One family of APIs. `path` is a request's path without query and tells which API of the family is meant."""
 
@@ -86,6 +94,9 @@ class Format(Protocol):
     def stream(self, path: str) -> StreamReader:
         """Return a reader for one streamed answer."""
 
+    def session(self, path: str) -> SessionReader:
+        """Return a reader for the messages of one WebSocket."""
+
     def structured(self, path: str) -> bool:
         """Tell whether this API's clients take any answer for JSON or events, whatever its content type says."""
 
@@ -94,6 +105,9 @@ class Format(Protocol):
 
     def error_event(self, status: int, code: str, message: str) -> bytes:
         """Return a complete server-sent event, blank line included, that makes this API's clients raise an error."""
+
+    def error_message(self, status: int, code: str, message: str) -> bytes:
+        """Return one message of a WebSocket that tells this API's clients of an error."""
 
 
 def begin(document: Any) -> Prompt:

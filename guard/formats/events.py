@@ -17,7 +17,7 @@ from guard.formats.walk import Channelled, trace
 class EventReader:
     """Base of the readers; a subclass says what the objects of its stream mean.
 
-    It is a `guard.formats.base.StreamReader`.
+    It is a `guard.formats.base.StreamReader`, and a `SessionReader`.
     """
 
     __slots__ = ("logprobs", "usage")
@@ -30,6 +30,11 @@ class EventReader:
     def confidence(self) -> dict[str, Any] | None:
         """Confidence over all that was read so far."""
         return self.logprobs.confidence
+
+    @property
+    def ended(self) -> list[str] | None:
+        """Streams end all their texts at once, and of messages that nobody knows none is known to end one."""
+        return None
 
     def event(self, event: dict[str, Any]) -> Channelled:
         """Return the texts of one event; here, of a stream that nobody knows, all its strings."""

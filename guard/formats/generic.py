@@ -58,6 +58,10 @@ class Generic:
         """Return a reader for one streamed answer whose events are JSON."""
         return GenericReader(self._output)
 
+    def session(self, path: str) -> GenericReader:
+        """Return a reader for the messages of one WebSocket, if they are JSON."""
+        return self.stream(path)
+
     def structured(self, path: str) -> bool:  # noqa: ARG002 - nothing is known of any path
         """Nothing is known of its clients: the content type is believed."""
         return False
@@ -69,6 +73,10 @@ class Generic:
     def error_event(self, status: int, code: str, message: str) -> bytes:
         """Return an `error` event with the same document and the status, which comes too late for its line."""
         return event({"error": {"code": code, "message": message, "status": status}})
+
+    def error_message(self, status: int, code: str, message: str) -> bytes:
+        """Return the same document."""
+        return body({"error": {"code": code, "message": message, "status": status}})
 
 
 class GenericReader(EventReader):

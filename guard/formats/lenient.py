@@ -28,6 +28,18 @@ def read(body: bytes) -> Found:
     return Found(found, scalar(text))
 
 
+def recoded(content: bytes) -> bytes | None:
+    """A document in UTF-16 or UTF-32 as UTF-8; None: it is none, and no parser will find one in it."""
+    encoding = json.detect_encoding(content)
+    if encoding.startswith("utf-8"):
+        return None
+    try:
+        text = content.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        return None
+    return text.encode() if _document(text) is not None else None
+
+
 def scalar(text: str) -> str:
     """Replace the halves of surrogate pairs, which no encoding can carry, by U+FFFD; pairs become their character."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

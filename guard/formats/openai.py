@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from guard.formats import chat, completions, embeddings, moderations, responses
+from guard.formats import chat, completions, embeddings, moderations, realtime, responses
 from guard.formats.base import Output, Prompt
 from guard.formats.errors import body, event
 from guard.formats.events import EventReader
@@ -32,6 +32,7 @@ _APIS = {
     "/responses/input_tokens": _Api(responses.prompt, all_output, EventReader),
     "/embeddings": _Api(embeddings.prompt, embeddings.output, EventReader),
     "/moderations": _Api(moderations.prompt, moderations.output, EventReader),
+    "/realtime": _Api(realtime.prompt, all_output, EventReader),
 }
 """By the end of the path; the first that fits is taken."""
 
@@ -51,7 +52,7 @@ def _api(path: str) -> _Api:
 
 
 class OpenAI:
-    """Chat completions, completions, responses, embeddings and moderations; of any other API, all strings are text."""
+    """Chat completions, completions, responses, embeddings, moderations, realtime; of any other, all is text."""
 
     name = "openai"
 
@@ -68,6 +69,10 @@ class OpenAI:
         """Return a reader for one streamed answer."""
         return _api(path).reader()
 
+    def session(self, path: str) -> realtime.RealtimeReader:  # noqa: ARG002 - all its WebSockets speak in events
+        """Return a reader for the messages of one WebSocket."""
+        return realtime.RealtimeReader()
+
     def structured(self, path: str) -> bool:
         """Tell whether it is one of the APIs that are known; others may answer with sound or pictures."""
         return _api(path) is not _UNKNOWN
@@ -79,6 +84,10 @@ class OpenAI:
     def error_event(self, status: int, code: str, message: str) -> bytes:
         """Return an `error` event with the same document: the clients raise on its `error` member."""
         return event(_error(status, code, message))
+
+    def error_message(self, status: int, code: str, message: str) -> bytes:
+        """Return an `error` event as the realtime API has it."""
+        return body({"type": "error", **_error(status, code, message)})
 
 
 def _error(status: int, code: str, message: str) -> dict[str, Any]:

@@ -18,6 +18,13 @@ def all_prompt(document: Any) -> Prompt:
     return prompt
 
 
+def strings(document: Any) -> list[str]:
+    """All strings of a document, and the keys that no API knows."""
+    texts: list[str] = []
+    collect(document, ALL_TEXT, texts, texts)
+    return texts
+
+
 def all_output(document: Any) -> Output:
     """Take every string of an answer for text, and what looks like usage and scores for that."""
     scores = Scores()

@@ -26,6 +26,7 @@ def join(lines: Sequence[Line]) -> dict[str, Any]:
     start = next((line for line in lines if starts(line)), {})
     outcome = next((line for line in reversed(lines) if line["kind"] == "outcome"), {})
     parts = [line for line in lines if line["kind"] == "part"]
+    frames = [line for line in lines if line["kind"] == "frame"]
     findings = [finding for line in lines for finding in line.get("findings") or ()]
     return {
         "id": lines[0]["id"],
@@ -35,15 +36,28 @@ def join(lines: Sequence[Line]) -> dict[str, Any]:
         "attempts": outcome.get("attempts") or [],
         "request": start.get("request"),
         "response": _response(parts, outcome.get("response") or {"status": None, "body": None}),
-        "prompt": start.get("prompt") or [],
-        "output": _output([*parts, outcome]),
+        "prompt": [*(start.get("prompt") or ()), *(text for line in frames for text in line.get("prompt") or ())],
+        "output": _output([*parts, *frames, outcome]),
         "usage": outcome.get("usage"),
         "confidence": outcome.get("confidence"),
         "findings": findings,
         "timings": outcome.get("timings") or {},
         "end": outcome.get("end"),
         "reason": outcome.get("reason"),
+        **_conversation(outcome, frames),
     }
+
+
+def _conversation(outcome: Line, frames: Sequence[Line]) -> dict[str, Any]:
+    """What only an exchange has that was a WebSocket."""
+    if not frames and "session" not in outcome:
+        return {}
+    return {"session": outcome.get("session"), "frames": [_frame(line) for line in frames]}
+
+
+def _frame(line: Line) -> dict[str, Any]:
+    content = "text" if "text" in line else "base64"
+    return {"at": line["at"], "from": line["from"], "passed": line["passed"], content: line[content]}
 
 
 def _response(parts: Sequence[Line], last: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from guard.journal.joining import Line, join, starts
 BLOCK_BYTES = 65_536
 POLL_SECONDS = 0.1
 FEW = 8
-KINDS = ("prompt", "part", "outcome")
+KINDS = ("prompt", "part", "frame", "outcome")
 UNFINISHED = "its last line is unfinished and left out"
 
 Note = Callable[[str], None]

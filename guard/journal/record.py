@@ -1,8 +1,9 @@
 """The lines of the journal, made from an exchange.
 
-``prompt`` is written before the request goes to a model, ``part`` while a long answer streams, ``outcome`` at the end;
-they share the exchange's ``id``. An exchange that ends before it is forwarded has one line, an outcome that also says
-what a prompt would. Texts are as they came; a body that is not UTF-8 stands as ``body_base64``.
+``prompt`` is written before the request goes to a model, ``part`` while a long answer streams, ``frame`` for each
+message of a WebSocket, ``outcome`` at the end; they share the exchange's ``id``. An exchange that ends before it is
+forwarded has one line, an outcome that also says what a prompt would. Texts are as they came; a body that is not UTF-8
+stands as ``body_base64``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from urllib.parse import unquote_plus
 
 import orjson
 
-from guard.exchange import Attempt, Exchange
+from guard.exchange import Attempt, Exchange, Finding
+from guard.wire.websocket import Message
 
 NEWLINE = orjson.OPT_APPEND_NEWLINE
 PARAMETER = re.compile(r"([?&;#])([^=?&;#]*)=([^&;#]*)")
@@ -42,6 +44,30 @@ def part_line(exchange: Exchange, body: bytes, output: list[tuple[str, str]]) ->
     return orjson.dumps(record, option=NEWLINE)
 
 
+def frame_line(
+    exchange: Exchange,
+    side: str,
+    message: Message,
+    *,
+    at: float,
+    passed: bool,
+    texts: list[str] | list[tuple[str, str]],
+    findings: list[Finding],
+) -> bytes:
+    """A message of a WebSocket: when it came from which side (``client`` or ``model``), and whether it was let through.
+
+    `texts` are those that the prompt or the output is, the latter by channel.
+    """
+    record: dict[str, Any] = {"kind": "frame", "id": exchange.id, "at": at, "from": side, "passed": passed}
+    if message.text:
+        record["text"] = message.content.decode()
+    else:
+        record["base64"] = b64encode(message.content).decode()
+    record["prompt" if side == "client" else "output"] = texts
+    record["findings"] = findings
+    return orjson.dumps(record, option=NEWLINE)
+
+
 def outcome_line(exchange: Exchange, *, forwarded: bool) -> bytes:
     """How an exchange ended; `forwarded`: its prompt line is written already."""
     version = exchange.version
@@ -61,6 +87,8 @@ def outcome_line(exchange: Exchange, *, forwarded: bool) -> bytes:
     record["confidence"] = exchange.confidence
     record["findings"] = findings
     record["timings"] = _timings(exchange)
+    if exchange.session is not None:
+        record["session"] = exchange.session
     record["end"] = exchange.end
     record["reason"] = exchange.refusal.code if exchange.refusal is not None else None
     return orjson.dumps(record, option=NEWLINE)

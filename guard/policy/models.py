@@ -52,6 +52,7 @@ class Route(NamedTuple):
     model: Model
     names: tuple[str, ...]
     repeat: bool
+    websocket: bool
     not_understood: str
     also_accept: tuple[str, ...]
 
@@ -74,6 +75,7 @@ class Routes:
                 built[entry.model],
                 entry.names,
                 entry.repeat,
+                entry.websocket,
                 entry.not_understood,
                 entry.also_accept,
             )

@@ -18,7 +18,9 @@ from guard.policy.models import Version
 from guard.policy.policy import Policy
 from guard.proxy.probe import PROBES, Probe
 from guard.proxy.relay import Relay
+from guard.proxy.upgrade import Upgrade
 from guard.wire.crowd import Crowd
+from guard.wire.framing import upgrade_not_supported
 from guard.wire.pool import Pool
 from guard.wire.server import Handler, ServerConnection
 
@@ -47,7 +49,7 @@ class Proxy:
         self._sweeper: asyncio.TimerHandle | None = None
         self._forget_at = 0.0
 
-    def open(self, connection: ServerConnection, exchange: Exchange) -> Handler:
+    def open(self, connection: ServerConnection, exchange: Exchange, relay: type[Relay] = Relay) -> Handler:
         """Begin an exchange: it has an id, a time, and the policy that it will use to its end."""
         if exchange.target in PROBES and exchange.refusal is None:
             return Probe(self, connection, exchange)
@@ -58,7 +60,14 @@ class Proxy:
         exchange.address = connection.peer
         certificate = connection.certificate
         exchange.identity = ANONYMOUS if certificate is None else policy.clients.certified(certificate)
-        return Relay(self, connection, exchange)
+        return relay(self, connection, exchange)
+
+    def upgrade(self, connection: ServerConnection, exchange: Exchange) -> Upgrade:
+        """Begin an exchange that asks for a WebSocket."""
+        handler = self.open(connection, exchange, Upgrade)
+        if not isinstance(handler, Upgrade):
+            raise upgrade_not_supported()
+        return handler
 
     def pool(self, version: Version) -> Pool:
         """The connections to a version's origin, shared by all versions that answer there under the same trust."""

@@ -38,6 +38,8 @@ class Relay:
         "proxy", "tried", "upstream", "waits",
     )  # fmt: skip
 
+    stages = BODY
+
     def __init__(self, proxy: Proxy, client: ServerConnection, exchange: Exchange) -> None:
         self.proxy = proxy
         self.client = client
@@ -108,11 +110,11 @@ class Relay:
         self.waits = False
         self.placed = True
         if len(self.exchange.body) < SMALL_BYTES or not self._is_large():
-            self._run(BODY)
+            self._run(self.stages)
             self._record()
         else:
             loop = self.proxy.journal.loop
-            done = loop.run_in_executor(self.proxy.reading_room, self._run, BODY)
+            done = loop.run_in_executor(self.proxy.reading_room, self._run, self.stages)
             done.add_done_callback(lambda _future: self._record())
 
     def overloaded(self) -> None:
@@ -174,7 +176,7 @@ class Relay:
             try:
                 self.answer.body(data)
             except Exception:
-                self._fault()
+                self.fault()
 
     def answer_end(self, *, told: bool) -> None:
         """The model's answer is whole, as its framing has `told`, or as its connection's close seems to say."""
@@ -185,7 +187,7 @@ class Relay:
             try:
                 self.answer.close(told=told)
             except Exception:
-                self._fault()
+                self.fault()
 
     def upstream_failed(self, error: str, *, reached: bool) -> None:
         """The version tried gave no (whole) answer; `reached`: it may have seen the request."""
@@ -344,7 +346,8 @@ class Relay:
             logger.exception("exchange %s met a fault in the guard", exchange.id)
             exchange.refusal = internal_error()
 
-    def _fault(self) -> None:
+    def fault(self) -> None:
+        """Something in the guard failed: nobody may be left waiting for it."""
         logger.exception("exchange %s met a fault in the guard", self.exchange.id)
         if not self.finished:
             self.stop_model()

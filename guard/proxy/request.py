@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, unquote_plus
+
 import orjson
 
 from guard.exchange import Exchange
 from guard.policy.models import Version
+from guard.wire.handshake import KEY_PROTOCOL, opening_lines, protocols, without_handshake
 from guard.wire.headers import to_model
 from guard.wire.multipart import Form
 
@@ -22,6 +25,30 @@ def request_to_model(exchange: Exchange) -> bytes:
         exchange.method.encode(), version.base, exchange.target.encode("latin-1"), _lines(exchange, version),
         exchange.id.encode(), length, body,
     )  # fmt: skip
+
+
+def handshake_to_model(exchange: Exchange, key: bytes) -> tuple[bytes, list[bytes]]:
+    """The guard's own handshake with the version being tried, and the subprotocols that it offers."""
+    version = exchange.version
+    assert version is not None
+    headers = exchange.head.headers
+    offered = protocols(headers)
+    if version.key is not None:
+        offered = [name for name in offered if not name.startswith(KEY_PROTOCOL)]
+    lines = to_model(without_handshake(headers), version.authority, _credential(exchange, version))
+    target = _renamed(exchange.target, version.rename) if version.rename is not None else exchange.target
+    request = b"GET %b%b HTTP/1.1\r\n%bx-guard-id: %b\r\n%b\r\n" % (
+        version.base, target.encode("latin-1"), lines, exchange.id.encode(), opening_lines(key, offered),
+    )  # fmt: skip
+    return request, offered
+
+
+def _renamed(target: str, name: str) -> str:
+    """The target with another model in its query, if it names one."""
+    path, mark, query = target.partition("?")
+    parts = query.split("&")
+    named = [unquote_plus(part.partition("=")[0]) == "model" for part in parts]
+    return path + mark + "&".join(f"model={quote(name)}" if it else part for it, part in zip(named, parts, strict=True))
 
 
 def _lines(exchange: Exchange, version: Version) -> bytes:

@@ -205,6 +205,15 @@ def routes(config: Config, report: Report) -> None:
             report.check(False, (*place, "format"), why, f"{earlier.format}, or paths that do not meet")
 
 
+def websockets(config: Config, report: Report) -> None:
+    """WebSockets are relayed where the format can read what they say."""
+    for index, route in enumerate(config.routes):
+        path: Path = ("routes", index, "websocket")
+        if report.sound(("routes", index, "format")):
+            usable = not route.websocket or route.format != "anthropic"
+            report.check(usable, path, "the format anthropic has no WebSockets", "false, or format openai or generic")
+
+
 def _readable(index: int, report: Report) -> bool:
     return all(report.sound(("routes", index, key)) for key in ("path", "format", "names"))
 
@@ -247,5 +256,5 @@ def limits(config: Config, report: Report) -> None:
 
 
 CHECKS: tuple[Callable[[Config, Report], None], ...] = (
-    models, paths, listeners, tls, balancers, networks, blocks, clients, routes, limits,
+    models, paths, listeners, tls, balancers, networks, blocks, clients, routes, websockets, limits,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from guard.policy.clients import ANONYMOUS, Identity
 from guard.policy.limits import Meters
 from guard.refusal import Refusal
 from guard.wire.forwarding import client_address
+from guard.wire.handshake import protocol_key
 
 
 def identify(exchange: Exchange, _meters: Meters) -> None:
@@ -14,7 +15,10 @@ def identify(exchange: Exchange, _meters: Meters) -> None:
     policy = exchange.policy
     if policy.trusted_proxies is not None:
         exchange.address = client_address(exchange.peer, exchange.head.headers, policy.trusted_proxies)
-    key = api_key(exchange.head.fields)
+    fields = exchange.head.fields
+    key = api_key(fields)
+    if b"sec-websocket-protocol" in fields:
+        key = _one_key(key, protocol_key(exchange.head.headers))
     if key:
         known = policy.clients.identify(key)
         exchange.identity = known if exchange.identity is ANONYMOUS else _both(exchange.identity, known)
@@ -44,9 +48,19 @@ def api_key(fields: dict[bytes, bytes]) -> str | None:
         other = fields.get(name)
         if other and other != key:
             if key:
-                raise Refusal(400, "ambiguous_api_key", "the request carries two different API keys")
+                raise _ambiguous()
             key = other
     return key.decode("latin-1") or None
+
+
+def _one_key(key: str | None, other: str | None) -> str | None:
+    if key and other and other != key:
+        raise _ambiguous()
+    return key or other
+
+
+def _ambiguous() -> Refusal:
+    return Refusal(400, "ambiguous_api_key", "the request carries two different API keys")
 
 
 def _bearer(authorization: bytes) -> bytes:

@@ -14,4 +14,9 @@ def route(exchange: Exchange, _meters: Meters) -> None:
         if candidate.accepts(name):
             exchange.route = candidate
             return
-    raise Refusal(404, "model_not_found", "no route leads to a model of this name")
+    raise model_not_found()
+
+
+def model_not_found() -> Refusal:
+    """The refusal where no route is for this model."""
+    return Refusal(404, "model_not_found", "no route leads to a model of this name")

@@ -46,6 +46,11 @@ class StreamScan:
         self._held: deque[tuple[bytes, list[tuple[str, int]]]] = deque()
         self._held_bytes = 0
 
+    @property
+    def held(self) -> int:
+        """How many pieces are held back."""
+        return len(self._held)
+
     def feed(self, raw: bytes, deltas: list[tuple[str, str]]) -> bytes:
         """Take a piece and the texts in it; give the bytes that may go out now.
 
@@ -81,9 +86,28 @@ class StreamScan:
             matched = stream.close()
             if matched:
                 _judge(self._exchange, matched)
-        rest = b"".join([raw for raw, _ in self._held])
-        self._held.clear()
-        return rest
+        return self._empty()
+
+    def end(self, channel: str) -> bytes:
+        """The text of a channel has ended, and the next on it is another; give the bytes that may go out now.
+
+        Raises:
+            Refusal: a blocking rule has matched at its end.
+        """
+        stream = self._streams.pop(channel, None)
+        if stream is None:
+            return b""
+        del self._fed[channel]
+        matched = stream.close()
+        if matched:
+            _judge(self._exchange, matched)
+        for _, ends in self._held:
+            ends[:] = [end for end in ends if end[0] != channel]
+        return self._release()
+
+    def let_go(self) -> bytes:
+        """Give everything held; the texts go on being matched."""
+        return self._empty()
 
     def _stream(self, channel: str) -> MatchStream:
         stream = self._streams.get(channel)
@@ -93,6 +117,12 @@ class StreamScan:
             stream = self._streams[channel] = self._matcher.stream()
             self._fed[channel] = 0
         return stream
+
+    def _empty(self) -> bytes:
+        rest = b"".join([raw for raw, _ in self._held])
+        self._held.clear()
+        self._held_bytes = 0
+        return rest
 
     def _release(self) -> bytes:
         released = []

@@ -32,6 +32,11 @@ def bad_request(message: str) -> Refusal:
     return Refusal(400, "bad_request", message, close=True)
 
 
+def upgrade_not_supported() -> Refusal:
+    """The refusal of an upgrade: to another protocol than WebSocket, or where no WebSockets are relayed."""
+    return Refusal(501, "upgrade_not_supported", "this protocol upgrade is not supported here", close=True)
+
+
 def check_fields(headers: Headers, fields: dict[bytes, bytes], version: str) -> None:
     """Refuse header fields that make a request's destination or extent doubtful.
 

@@ -21,7 +21,8 @@ NOT_FORWARDED = HOP_BY_HOP | {
     b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-server",
     b"x-real-ip",
 }  # fmt: skip
-CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key"})
+# The last because of `guard.wire.handshake.KEY_PROTOCOL`.
+CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key", b"sec-websocket-protocol"})
 LOOKED_AT = NOT_FORWARDED | CREDENTIALS | {b"content-type"}
 
 # What the guard decides itself on the way back.

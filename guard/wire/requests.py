@@ -12,7 +12,15 @@ import httptools
 from guard.config import Http
 from guard.exchange import Exchange, Headers
 from guard.refusal import Refusal
-from guard.wire.framing import are_empty_lines, bad_request, check_line, check_method, check_target
+from guard.wire.framing import (
+    are_empty_lines,
+    bad_request,
+    check_line,
+    check_method,
+    check_target,
+    upgrade_not_supported,
+)
+from guard.wire.handshake import asks_websocket
 from guard.wire.head import RequestHead
 from guard.wire.repeat import Repeat, repeat_of
 
@@ -34,6 +42,12 @@ class Listener(Protocol):
 
     def request_whole(self, exchange: Exchange) -> None:
         """The request is complete."""
+
+    def request_upgrade(self, exchange: Exchange) -> None:
+        """A legal head that asks for a WebSocket; the request is complete next, and then the connection changes."""
+
+    def upgrade_data(self, data: bytes) -> None:
+        """What followed that request, and is no HTTP."""
 
 
 class RequestReader:
@@ -84,6 +98,9 @@ class RequestReader:
             self.parser.feed_data(data)
         except httptools.HttpParserError as error:
             raise (error.__context__ or bad_request(f"the request is not valid HTTP: {error}")) from None
+        except httptools.HttpParserUpgrade as upgrade:
+            self.listener.upgrade_data(data[upgrade.args[0] :])
+            return
         if self.arriving:
             self._bound_unfinished(len(data))
             if in_body and self.head.chunked:
@@ -173,8 +190,9 @@ class RequestReader:
         check_line(verb, self.target, version, self.raw, first=self.first)
         self.first = False
         check_method(method)
-        if parser.should_upgrade():
-            raise Refusal(501, "upgrade_not_supported", "protocol upgrades are not supported here", close=True)
+        upgrade = parser.should_upgrade()
+        if upgrade and not asks_websocket(self.headers):
+            raise upgrade_not_supported()
         if self.target != self.checked_target:
             check_target(self.target)
             self.checked_target = self.target
@@ -188,6 +206,12 @@ class RequestReader:
             if head.chunked:
                 raise bad_request("Transfer-Encoding and Content-Length contradict each other")
             self._bound_body(int(self.length))
+        if upgrade:
+            if self.length is not None or head.chunked:
+                raise bad_request("a handshake has no body")
+            exchange.keep_alive = False  # whatever becomes of it: the parser reads no request behind this one
+            self.listener.request_upgrade(exchange)
+            return
         self.listener.request_head(exchange, body=self.length is not None or head.chunked)
 
     def on_body(self, data: bytes) -> None:

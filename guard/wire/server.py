@@ -59,6 +59,13 @@ class Handler(Protocol):
         """The drain window is over: end the exchange now."""
 
 
+class Tunnel(Handler, Protocol):
+    """What meets an exchange after which the connection is no HTTP any more."""
+
+    def client_data(self, data: bytes) -> None:
+        """Bytes from the client."""
+
+
 class Service(Protocol):
     """What a worker offers to its connections."""
 
@@ -68,6 +75,9 @@ class Service(Protocol):
 
     def open(self, connection: ServerConnection, exchange: Exchange) -> Handler:
         """Give the handler of a new exchange."""
+
+    def upgrade(self, connection: ServerConnection, exchange: Exchange) -> Tunnel:
+        """Give the handler of a new exchange that asks for a WebSocket."""
 
 
 class ServerConnection(asyncio.Protocol):
@@ -89,6 +99,7 @@ class ServerConnection(asyncio.Protocol):
         self.reader = RequestReader(self, self.http)
         self.current: Exchange | None = None
         self.handler: Handler | None = None
+        self.tunnel: Tunnel | None = None
         self.waiting: deque[Exchange] = deque()
         self.deadline = NEVER
         self.give_up_at = NEVER
@@ -132,7 +143,7 @@ class ServerConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.deaf:
-            self._discard(len(data))
+            self._take_other(data)
             return
         try:
             self.reader.feed(data, fresh=self.current is None and not self.reader.arriving)
@@ -191,6 +202,18 @@ class ServerConnection(asyncio.Protocol):
             self.handler.request_complete()
         elif self.waiting and self.transport.is_reading():
             self.transport.pause_reading()
+
+    def request_upgrade(self, exchange: Exchange) -> None:
+        if self.current is not None:
+            raise bad_request("an upgrade may not be asked for ahead of answers")
+        self.handler = self.tunnel = tunnel = self.service.upgrade(self, exchange)
+        self.current = exchange
+        tunnel.head()
+
+    def upgrade_data(self, data: bytes) -> None:
+        self.deaf = True
+        if data:
+            self._take_other(data)
 
     # The handler's calls.
 
@@ -313,7 +336,11 @@ class ServerConnection(asyncio.Protocol):
             if not self.transport.is_closing():  # asyncio's TLS transport loses its connection when closed twice
                 self.transport.close()
 
-    def _discard(self, size: int) -> None:
-        self.lingered += size
+    def _take_other(self, data: bytes) -> None:
+        """What is no HTTP belongs to the tunnel that the connection has become, or to nobody."""
+        if self.tunnel is not None and self.tunnel is self.handler:
+            self.tunnel.client_data(data)
+            return
+        self.lingered += len(data)
         if self.lingered > LINGER_BYTES:
             self.transport.abort()

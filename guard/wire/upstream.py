@@ -11,6 +11,7 @@ from guard.exchange import Headers
 from guard.wire.framing import NO_BODY, VERSIONS, ends_with_connection
 from guard.wire.head import AnswerHead
 from guard.wire.repeat import Repeat, repeat_of
+from guard.wire.switched import Switched
 
 if TYPE_CHECKING:
     from guard.wire.pool import Pool
@@ -39,6 +40,13 @@ class Receiver(Protocol):
         """No (more) answer will come; `reached`: the request may have been seen by the model."""
 
 
+class Upgrader(Receiver, Protocol):
+    """What takes the answer to a request for another protocol, which may be an ordinary one."""
+
+    def switched(self, connection: UpstreamConnection, head: AnswerHead) -> Switched | None:
+        """The model agrees (101): give what the connection's bytes are for from now on; None to give it up."""
+
+
 class BadAnswer(Exception):
     """The model's framing is not one that a client could be given."""
 
@@ -51,6 +59,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.parser = httptools.HttpResponseParser(self)
         self.receiver: Receiver | None = None
+        self.upgrader: Upgrader | None = None
         self.headers: Headers = []
         self.length: bytes | None = None
         self.head = AnswerHead([])
@@ -89,6 +98,12 @@ class UpstreamConnection(asyncio.Protocol):
         self.exchanges += 1
         self.transport.write(request)
 
+    def upgrade(self, upgrader: Upgrader, request: bytes) -> None:
+        """Send a request for another protocol; `upgrader` gets the answer."""
+        self.upgrader = upgrader
+        self.repeat = None
+        self.send(upgrader, request, head_only=False)
+
     def abandon(self) -> None:
         """Give the exchange in progress up: with an answer still to come the connection cannot be used again."""
         self.receiver = None
@@ -122,6 +137,9 @@ class UpstreamConnection(asyncio.Protocol):
             cause = error.__context__
             if cause is not None and not isinstance(cause, BadAnswer):
                 raise cause from None
+            if isinstance(error, httptools.HttpParserUpgrade) and self.upgrader is not None:
+                self._switch(self.upgrader, data[error.args[0] :])
+                return
             if not self.done:
                 self._fail(f"bad answer: {cause or error}")
                 return
@@ -170,7 +188,9 @@ class UpstreamConnection(asyncio.Protocol):
         if version not in VERSIONS:
             raise BadAnswer(f"the version is {version}")
         if status == 101 or self.parser.should_upgrade():
-            raise BadAnswer("an upgrade nobody asked for")
+            if self.upgrader is None or not (status == 101 and self.parser.should_upgrade()):
+                raise BadAnswer("an upgrade nobody asked for")
+            return
         if not 100 <= status <= 599:
             raise BadAnswer(f"a status that does not exist: {status}")
         receiver = self.receiver
@@ -192,9 +212,8 @@ class UpstreamConnection(asyncio.Protocol):
             raise BadAnswer(f"a transfer coding in HTTP/{version} with the status {status}")
         # llhttp has no word for "the answer to HEAD", so its state after one is of no further use.
         self.until_close = not self.head_only and ends_with_connection(status, self.length, chunked=head.coding != b"")
-        self.reusable = (
-            self.parser.should_keep_alive() and not head.closes and not self.until_close and not self.head_only
-        )
+        once = head.closes or self.until_close or self.head_only or self.upgrader is not None
+        self.reusable = self.parser.should_keep_alive() and not once
         self.in_body = True
         self.done = self.head_only
         self.status = status
@@ -210,6 +229,17 @@ class UpstreamConnection(asyncio.Protocol):
         self.done = self.in_body
 
     # Within.
+
+    def _switch(self, upgrader: Upgrader, rest: bytes) -> None:
+        """Hand the transport over; this object is left as what the pool counts."""
+        self.receiver = None
+        switched = upgrader.switched(self, AnswerHead(self.headers))
+        if switched is None:
+            self.abandon()
+            return
+        self.transport.set_protocol(switched)
+        if rest:
+            switched.data_received(rest)
 
     def _check_start(self, data: bytes) -> None:
         """The parser takes other protocols' answers too, and line ends before one."""

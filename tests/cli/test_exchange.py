@@ -77,3 +77,25 @@ def test_any_exchange_has_a_page(lines):
     text = page(joined(*lines)).plain
     assert text.startswith("id         x\n")
     assert lines != [REFUSED] or '--- output 1 of 1\n{"error": {}}' in text
+
+
+def test_page_of_a_websocket():
+    """The messages of both sides in order, what was not let through, and how it was closed."""
+    frame = {"kind": "frame", "id": "x", "at": 1_700_000_001.0, "passed": True, "findings": []}
+    session = {"closed_by": "guard", "code": 1008, "reason": "no", "messages": {"client": 1, "model": 2}}
+    lines = [
+        START,
+        {**frame, "from": "client", "text": "{}", "prompt": ["h\x1bi"]},
+        {**frame, "from": "model", "text": "two\nlines \x1b", "output": []},
+        {**frame, "from": "model", "base64": "/w==", "output": [], "passed": False},
+        {**END, "session": session},
+    ]
+    text = page(joined(*lines)).plain
+    assert "closed by guard with 1008 no; 1 messages of the client, 2 of the model" in text
+    told = text[text.index("---") :]
+    assert told == (
+        "--- 2023-11-14 22:13:21.000Z client\n{}\n\n"
+        "--- 2023-11-14 22:13:21.000Z model\ntwo\nlines \\x1b\n\n"
+        "--- 2023-11-14 22:13:21.000Z model (held back)\nbase64: /w=="
+    )
+    assert line(joined(*lines)).plain.endswith("h\\x1bi")

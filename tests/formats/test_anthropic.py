@@ -194,3 +194,11 @@ def test_the_official_client_raises_in_a_stream():
         "type": "error",
         "error": {"type": "permission_error", "message": "Not this.", "code": "content_policy_violation"},
     }
+
+
+def test_websockets_are_unknown_to_the_api():
+    """Their messages would be read as any JSON, and an error is the API's usual document."""
+    reader = ANTHROPIC.session("/v1/messages")
+    assert reader.read(b'{"type":"content_block_delta","delta":{"text":"Hi"}}')[-1] == ("delta.text", "Hi")
+    assert reader.ended is None
+    assert orjson.loads(ANTHROPIC.error_message(403, "a_code", "Not this."))["error"]["code"] == "a_code"

@@ -110,3 +110,11 @@ def test_errors_are_plain():
     }
     event = generic.error_event(403, "a_code", "Not this.")
     assert event == b'event: error\ndata: {"error":{"code":"a_code","message":"Not this.","status":403}}\n\n'
+
+
+def test_error_message_is_the_same_document():
+    """Over a WebSocket too; and there no message is known to end a text."""
+    generic = format_for("generic")
+    message = orjson.loads(generic.error_message(403, "a_code", "Not this."))
+    assert message == {"error": {"code": "a_code", "message": "Not this.", "status": 403}}
+    assert generic.session("/x").ended is None

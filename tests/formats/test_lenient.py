@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.formats.lenient import read, scalar
+from guard.formats.lenient import read, recoded, scalar
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,21 @@ def test_halves_of_pairs_become_replacements(text):
     if not any("\ud800" <= character <= "\udfff" for character in text):
         assert scalar(text) == text
     assert scalar(json.loads('"\\ud83d\\ude00"')) == "\U0001f600"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('{"a":"é"}'.encode("utf-16"), '{"a":"é"}'.encode()),
+        ('{"a":"é"}'.encode("utf-16-le"), '{"a":"é"}'.encode()),
+        ('{"a":"é"}'.encode("utf-32-be"), '{"a":"é"}'.encode()),
+        (b'{"a":1}', None),
+        (b"\x00\x01\x02\x03", None),
+        (b"{\x00\x00\xd8", None),
+        (b"", None),
+        ("words".encode("utf-16"), None),
+    ],
+)
+def test_documents_in_other_encodings_are_found(content, expected):
+    """Only what is a document in UTF-16 or UTF-32 is given as UTF-8."""
+    assert recoded(content) == expected

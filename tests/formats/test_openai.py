@@ -114,3 +114,13 @@ def test_the_official_client_raises_in_a_stream_of_a_response():
     with pytest.raises(openai.APIError, match="Not now") as error:
         list(client(200, "text/event-stream", body).responses.create(model="m", input="Hi", stream=True))
     assert error.value.code == "endpoint_isolated"
+
+
+def test_error_message_is_a_realtime_event():
+    """A WebSocket's clients read an error from an event of that type."""
+    assert orjson.loads(OPENAI.error_message(400, "content_policy_violation", "Not this.")) == {
+        "type": "error",
+        "error": {
+            "type": "invalid_request_error", "code": "content_policy_violation", "message": "Not this.", "param": None,
+        },
+    }  # fmt: skip

@@ -139,3 +139,39 @@ def test_split_characters_are_mended(text, cuts):
     edges = [0, *sorted(min(cut, len(body)) for cut in cuts), len(body)]
     lines = [part(body[start:end]) for start, end in pairwise(edges)]
     assert join([prompt(), *lines])["response"]["body"] == text
+
+
+def message(side: str, **more: Any) -> dict[str, Any]:
+    """A message of a WebSocket."""
+    return {"kind": "frame", "id": "x", "at": 2.0, "from": side, "passed": True, "findings": [], **more}
+
+
+SESSION = {"closed_by": "client", "code": 1000, "reason": "", "messages": {"client": 1, "model": 2}}
+
+
+def test_messages_of_a_websocket_stand_in_their_order():
+    """Each with its time, its side, its content and whether it was let through; their texts are prompt and output."""
+    lines = [
+        prompt(prompt=[]),
+        message("client", text="{}", prompt=["hi"], findings=[{"rule": "a"}]),
+        message("model", text="[1]", output=[["i", "He"], ["j", "Yo"]]),
+        message("model", base64="/w==", output=[["i", "y"]], passed=False, findings=[{"rule": "b"}]),
+        outcome(session=SESSION, output=[]),
+    ]
+    found = join(lines)
+    assert list(found) == [*FIELDS, "session", "frames"]
+    assert found["frames"] == [
+        {"at": 2.0, "from": "client", "passed": True, "text": "{}"},
+        {"at": 2.0, "from": "model", "passed": True, "text": "[1]"},
+        {"at": 2.0, "from": "model", "passed": False, "base64": "/w=="},
+    ]
+    assert (found["prompt"], found["output"]) == (["hi"], ["Hey", "Yo"])
+    assert found["findings"] == [{"rule": "a"}, {"rule": "b"}]
+    assert found["session"] == SESSION
+
+
+def test_an_open_websocket_has_no_session_yet():
+    """What was said so far is there; one that was closed without a word has an empty list."""
+    found = join([prompt(), message("client", text="{}", prompt=[])])
+    assert (found["session"], found["end"], len(found["frames"])) == (None, None, 1)
+    assert join([prompt(), outcome(session=SESSION)])["frames"] == []

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from guard.exchange import Attempt
 from guard.formats.base import Prompt
 from guard.journal.joining import join
-from guard.journal.record import outcome_line, part_line, prompt_line
+from guard.journal.record import frame_line, outcome_line, part_line, prompt_line
 from guard.refusal import Refusal
+from guard.wire.websocket import Message
 from tests.support.values import exchange, policy
 
 POLICY = policy(clients={"app": {"key": "app-key", "account": "acme"}})
@@ -251,3 +252,27 @@ def test_the_key_is_nowhere():
 def test_a_target_is_shown_without_secrets(target, shown):
     """The values of parameters named like keys, however the name is written, and users of URLs are left out."""
     assert read(outcome_line(exchange(POLICY, target), forwarded=False))["request"]["path"] == shown
+
+
+def test_the_line_of_a_message():
+    """A WebSocket's message stands as it came: text as text, anything else as base64, with what was found in it."""
+    finding = {"rule": "r", "target": "prompt", "mode": "shadow", "action": "block"}
+    line = frame_line(
+        made(), "client", Message("é\n".encode(), True), at=1.5, passed=True, texts=["hi"], findings=[finding]
+    )
+    assert read(line) == {
+        "kind": "frame", "id": "1-test-1", "at": 1.5, "from": "client", "passed": True,
+        "text": "é\n", "prompt": ["hi"], "findings": [finding],
+    }  # fmt: skip
+    line = frame_line(made(), "model", Message(b"hi", False), at=1.5, passed=False, texts=[("c", "hi")], findings=[])
+    assert read(line) == {
+        "kind": "frame", "id": "1-test-1", "at": 1.5, "from": "model", "passed": False,
+        "base64": "aGk=", "output": [["c", "hi"]], "findings": [],
+    }  # fmt: skip
+
+
+def test_the_outcome_of_a_websocket_says_how_it_was_closed():
+    """And only of one."""
+    session = {"closed_by": "model", "code": 1000, "reason": "", "messages": {"client": 0, "model": 0}}
+    assert read(outcome_line(made(session=session), forwarded=True))["session"] == session
+    assert "session" not in read(outcome_line(made(), forwarded=True))

@@ -302,3 +302,24 @@ def test_wrong_models_are_not_told_again_by_routes(tmp_path):
     found = told(tmp_path, models={"chat": {"versions": {"v1": {}}, "active": "v1"}})
     assert [line.partition(":")[0] for line in found] == ["models.chat.versions.v1.url"]
     assert [line.partition(":")[0] for line in told(tmp_path, models=7)] == ["models"]
+
+
+@pytest.mark.parametrize(
+    ("route", "expected"),
+    [
+        ({"format": "openai", "websocket": True}, None),
+        ({"format": "generic", "websocket": True}, None),
+        ({"format": "anthropic", "websocket": False}, None),
+        ({"format": "anthropic", "websocket": True}, "routes[0].websocket: the format anthropic has no WebSockets"),
+        ({"format": "openai", "websocket": "yes"}, 'routes[0].websocket: got "yes"; true or false'),
+    ],
+)
+def test_websockets(tmp_path, route, expected):
+    """They can be relayed where there is a format that reads what they say."""
+    one(told(tmp_path, routes=[{"path": "/v1/", "model": "chat", **route}]), expected)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(None, None), (3600, None), (0, "upstream.session_timeout: got 0")])
+def test_session_timeout(tmp_path, value, expected):
+    """A session has no end of its own, or a time above zero."""
+    one(told(tmp_path, upstream={"session_timeout": value}), expected)

@@ -159,3 +159,20 @@ def test_a_certificate_that_is_nobodys_or_anothers(certificate, fields, code):
     with pytest.raises(Refusal) as refused:
         identify(certified(certificate, **fields), Meters())
     assert (refused.value.status, refused.value.code) == code
+
+
+def test_a_key_among_the_subprotocols_is_one_like_any_other():
+    """OpenAI's browser clients are known by it, and may not carry another beside it."""
+    offered = "realtime, openai-insecure-api-key.app-key"
+    one = exchange(policy(**KNOWN), sec_websocket_protocol=offered)
+    identify(one, Meters())
+    assert one.identity.client.name == "app"
+    same = exchange(policy(**KNOWN), sec_websocket_protocol=offered, authorization="Bearer app-key")
+    identify(same, Meters())
+    assert same.identity == one.identity
+    with pytest.raises(Refusal) as refused:
+        identify(exchange(policy(**KNOWN), sec_websocket_protocol=offered, api_key="other"), Meters())
+    assert refused.value.code == "ambiguous_api_key"
+    none = exchange(policy(**KNOWN), sec_websocket_protocol="realtime")
+    identify(none, Meters())
+    assert none.identity == ANONYMOUS

@@ -328,3 +328,46 @@ def test_no_shipped_rule_changes_what_it_should_not_match(shipped):
                     reader = said(shipped, *pieces)
                     assert reader.got == case.encode()
                     assert rule.id not in reader.found
+
+
+def test_a_text_that_ends_is_not_held_any_longer(rules):
+    """What could have begun a match goes out when its channel ends, and the next text on it begins anew."""
+    reader = Reader(rules)
+    reader.feed(b"1", ("a", "a secret"))
+    reader.feed(b"2", ("b", "launch"))
+    reader.feed(b"3")
+    assert (reader.got, reader.scan.held) == (b"", 3)
+    reader.got += reader.scan.end("b")
+    assert reader.got == b""
+    reader.got += reader.scan.end("a")
+    assert (reader.got, reader.scan.held) == (b"123", 0)
+    reader.feed(b"4", ("a", " token"))
+    assert not reader.refused
+    assert reader.scan.end("never heard of") == b""
+
+
+def test_a_match_at_a_texts_end_is_found_there(tmp_path):
+    """What a rule looks for at the end of a text is known only when that has come."""
+    (tmp_path / "10-test.yaml").write_text(RULES.replace("zq[0-9]{6}", "zq[0-9]{6}$"))
+    scan = StreamScan(exchange(policy(tmp_path)))
+    assert scan.feed(b"1", [("a", "zq123456")]) == b""
+    with pytest.raises(Refusal):
+        scan.end("a")
+
+
+def test_what_is_let_go_is_matched_still(rules):
+    """Held pieces may be given out before their text goes on; a match that they begin is found all the same."""
+    scan = StreamScan(exchange(rules))
+    assert scan.feed(b"1", [("a", "a secret")]) == b""
+    assert scan.let_go() == b"1"
+    assert scan.held == 0
+    with pytest.raises(Refusal):
+        scan.feed(b"2", [("a", " token, and more")])
+
+
+def test_ended_texts_leave_nothing_behind(rules):
+    """Any number of texts can come one after the other."""
+    scan = StreamScan(exchange(rules))
+    for number in range(MAX_CHANNELS * 2):
+        assert scan.feed(b"x", [(str(number), "a secret")]) == b""
+        assert scan.end(str(number)) == b"x"

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 from guard.config import Upstream
 from guard.exchange import Headers
@@ -110,7 +110,7 @@ class Taker:
         self.has_connection = asyncio.Event()
         self.over = asyncio.Event()
 
-    def start(self, *, fresh: bool = False) -> Taker:
+    def start(self, *, fresh: bool = False) -> Self:
         """Take an idle connection or ask for one, as the relay does."""
         connection = self.pool.take(fresh=fresh)
         if connection is not None:
@@ -119,12 +119,12 @@ class Taker:
             self.pool.connect(self)
         return self
 
-    async def whole(self) -> Taker:
+    async def whole(self) -> Self:
         """Wait for the end, good or bad."""
         await asyncio.wait_for(self.over.wait(), 5)
         return self
 
-    async def settled(self) -> Taker:
+    async def settled(self) -> Self:
         """Wait for a connection, or for none."""
         await asyncio.wait_for(self.has_connection.wait(), 5)
         return self

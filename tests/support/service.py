@@ -27,6 +27,7 @@ class Recorder:
         self.connection = connection
         self.exchange: Any = exchange
         self.events: list[str] = []
+        self.data = b""
         self.over = asyncio.Event()
 
     def head(self) -> None:
@@ -51,6 +52,10 @@ class Recorder:
 
     def shut_down(self) -> None:
         self._told("shut_down")
+
+    def client_data(self, data: bytes) -> None:
+        self.data += data
+        self._told("client_data")
 
     def answer(self, status: int = 200, body: bytes = b"", *, keep_alive: bool | None = None) -> None:
         """Give a whole answer."""
@@ -97,6 +102,9 @@ class Service:
         self.handlers.append(recorder)
         self.changed.set()
         return recorder
+
+    def upgrade(self, connection: ServerConnection, exchange: Exchange) -> Recorder:
+        return self.open(connection, exchange)
 
     @property
     def completed(self) -> list[Exchange]:

@@ -225,7 +225,18 @@ ILLEGAL = {
     "space before the method": (request(line=b" GET / HTTP/1.1"), 400),
     "greeting of TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64), 400),
     "zeros": (bytes(64), 400),
-    "upgrade to a web socket": (request(b"Connection: upgrade", b"Upgrade: websocket", line=b"GET / HTTP/1.1"), 501),
+    "upgrade to a web socket or else": (
+        request(b"Connection: upgrade", b"Upgrade: websocket, h2c", line=b"GET / HTTP/1.1"), 501
+    ),
+    "upgrade to a web socket or else, in two lines": (
+        request(b"Connection: upgrade", b"Upgrade: websocket", b"Upgrade: h2c", line=b"GET / HTTP/1.1"), 501
+    ),
+    "upgrade to a web socket with a body": (
+        request(b"Connection: upgrade", b"Upgrade: websocket", b"Content-Length: 5", body=b"hello"), 400
+    ),
+    "upgrade to a web socket with an empty body": (
+        request(b"Connection: upgrade", b"Upgrade: websocket", b"Content-Length: 0", line=b"GET / HTTP/1.1"), 400
+    ),
     "upgrade to version 2": (
         request(b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: A", line=b"GET / HTTP/1.1"),
         501,

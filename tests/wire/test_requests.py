@@ -33,6 +33,12 @@ class Recorder:
     def request_whole(self, exchange: Exchange) -> None:
         self.whole.append(exchange)
 
+    def request_upgrade(self, exchange: Exchange) -> None:
+        self.told.append(f"{exchange.method} for a WebSocket")
+
+    def upgrade_data(self, data: bytes) -> None:
+        self.told.append(f"then {data!r}")
+
 
 def read(pieces: list[bytes]) -> list[tuple[object, ...]]:
     """What each exchange is, after these pieces."""
