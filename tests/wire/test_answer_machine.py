@@ -76,7 +76,6 @@ def test_a_head_taken_without_the_parser_is_as_one_parsed(said, bodies, data):
     pieces = data.draw(cut(last) | st.just([last]))
     heard = line.ask()
     line.say(pieces)
-    event("repeated" if line.connection.repeat else "parsed")
     fresh = hear(pieces)
     assert (heard.said, heard.reused) == (fresh.said, fresh.reused)
 

@@ -45,8 +45,18 @@ def test_answers(data, head_only, close):
         judge_answer(pieces, head_only=head_only, close=close)
 
 
-@pytest.mark.xfail(reason="llhttp does not know the coding, the connection does: the answer never ends", strict=False)
-def test_a_tab_behind_an_answer_s_coding():
-    """An answer is read with one framing, or refused."""
-    for pieces in cuts(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\t\r\n\r\n3\r\nhel\r\n0\r\n\r\n"):
+# llhttp, of which these are faults, and the connection over it do not agree on them.
+UNMENDED = {
+    "a tab behind the coding": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\t\r\n\r\n3\r\nhel\r\n0\r\n\r\n",
+    "an interim answer with a length": (
+        b"HTTP/1.1 104 X\r\ncontent-length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+    ),
+}
+
+
+@pytest.mark.xfail(reason="the fault is in the code under test and not mended yet", strict=False)
+@pytest.mark.parametrize("data", UNMENDED.values(), ids=UNMENDED)
+def test_unmended(data):
+    """An answer is read in one way, or refused."""
+    for pieces in cuts(data):
         judge_answer(pieces)

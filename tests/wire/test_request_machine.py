@@ -123,7 +123,6 @@ def test_a_head_taken_without_the_parser_is_as_one_parsed(question, bodies, data
     for piece in data.draw(cut(last) | st.just([last])):
         known.feed(piece)
     fresh = read([last])
-    event("repeated" if known.reader.repeat else "parsed")
     assert known.requests[before:] == fresh.requests
     assert (known.refusal and known.refusal.status) == (fresh.refusal and fresh.refusal.status)
     assert known.arriving == fresh.arriving
