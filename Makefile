@@ -7,6 +7,8 @@
 #   make check                 all three
 #   make format                rewrites the sources in the house style
 #   make fuzz [ARGS=--help]    ten minutes of inputs that nobody thought of, guided by coverage
+#   make mixed [ARGS=--help]   10,000 tagged requests, none of which may get another's answer
+#   make attacks [ARGS=--help] one attack after the other, and what each costs the guard
 #   make load [ARGS=--help]    the guard beside Envoy, nginx and a prototype
 #   make users HOST=http://…   realistic users against a running guard
 #   make wheel                 dist/guard_gateway-….whl
@@ -25,7 +27,7 @@ WHEELS := --only-binary :all:
 .DEFAULT_GOAL := check
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types check format fuzz load users wheel install clean
+.PHONY: demo test lint types check format fuzz mixed attacks load users wheel install clean
 
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
@@ -49,6 +51,12 @@ format: .venv/.test
 
 fuzz: .venv/.fuzz
 	@$(BIN)/python -m loadtests.fuzz $(ARGS)
+
+mixed: .venv/.test
+	@$(BIN)/python -m loadtests.mixed $(ARGS)
+
+attacks: .venv/.test
+	@$(BIN)/python -m loadtests.attacks $(ARGS)
 
 load: .venv/.load
 	@$(BIN)/python -m loadtests.compare $(ARGS)

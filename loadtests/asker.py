@@ -199,7 +199,11 @@ class Asker:
         self._leave()
 
     def _check(self, tag: str, answer: Answer) -> None:
-        if answer.status != 200 or answer.headers.get(b"x-tag") != tag.encode() or f"<{tag}>".encode() not in answer.body:
+        if (
+            answer.status != 200
+            or answer.headers.get(b"x-tag") != tag.encode()
+            or f"<{tag}>".encode() not in answer.body
+        ):
             raise Mismatch(f"{tag} was answered {answer}")
         self._only(tag, answer.body)
         self.forwarded.add(tag)

@@ -19,10 +19,11 @@ from loadtests.targets import ROOT, TARGETS
 
 # Pieces of syntax that a fuzzer would take long to think of.
 WORDS = (
-    b"\r\n", b"\r\n\r\n", b"HTTP/1.1", b"HTTP/1.0", b"GET / ", b"Host: g\r\n", b"Content-Length: ", b"Connection: close\r\n",
-    b"Transfer-Encoding: chunked\r\n", b"chunked", b"keep-alive", b"Expect: 100-continue\r\n", b"Upgrade: h2c\r\n",
-    b"0\r\n\r\n", b"\r\n ", b"\t", b"\x0b", b"\x00", b"\x85", b"\xa0", b"\xe2\x80\xa8", b"\xf0\x9f", b"\\u0061", b"\\ud800",
-    b"data: ", b"event: ", b": ", b"\n\n", b"for=", b"::ffff:", b"192.0.2.1", b"1e999", b"NaN", b"${KEY}", b"&a ", b"*a",
+    b"\r\n", b"\r\n\r\n", b"HTTP/1.1", b"HTTP/1.0", b"GET / ", b"Host: g\r\n", b"Content-Length: ",
+    b"Connection: close\r\n", b"Transfer-Encoding: chunked\r\n", b"chunked", b"keep-alive", b"Expect: 100-continue\r\n",
+    b"Upgrade: h2c\r\n", b"0\r\n\r\n", b"\r\n ", b"\t", b"\x0b", b"\x00", b"\x85", b"\xa0", b"\xe2\x80\xa8",
+    b"\xf0\x9f", b"\\u0061", b"\\ud800", b"data: ", b"event: ", b": ", b"\n\n", b"for=", b"::ffff:", b"192.0.2.1",
+    b"1e999", b"NaN", b"${KEY}", b"&a ", b"*a",
 )  # fmt: skip
 OPTIONS = ("-max_len=4096", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-use_value_profile=1")
 END_SECONDS = 60
@@ -89,7 +90,12 @@ def _fuzz(name: str, seconds: float, folder: Path, seeds: Path | None) -> Run:
     words = folder / "words.dict"
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in WORDS))
     more = [str(seeds / name)] if seeds is not None and (seeds / name).is_dir() else []
-    options = (*OPTIONS, f"-max_total_time={max(round(seconds), 1)}", f"-dict={words}", f"-artifact_prefix={found}{os.sep}")
+    options = (
+        *OPTIONS,
+        f"-max_total_time={max(round(seconds), 1)}",
+        f"-dict={words}",
+        f"-artifact_prefix={found}{os.sep}",
+    )
     before = set(found.iterdir())
     started = time.monotonic()
     done = subprocess.run(

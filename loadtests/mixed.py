@@ -87,7 +87,9 @@ def _foreign(model: ScriptedModel, askers: list[Asker]) -> list[str]:
 def _print(report: dict[str, Any]) -> None:
     for way, count in report["ways"].items():
         click.echo(f"{count:>7,}  {way}")
-    click.echo(f"{report['requests']:,} requests in {report['seconds']} s, {report['seen_by_model']:,} seen by the model")
+    click.echo(
+        f"{report['requests']:,} requests in {report['seconds']} s, {report['seen_by_model']:,} seen by the model"
+    )
     for line in report["mismatches"][:SHOWN]:
         click.echo(line)
     click.echo(f"{len(report['mismatches'])} mismatches")

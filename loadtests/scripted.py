@@ -105,7 +105,9 @@ class ScriptedModel:
         return way != "close"
 
     async def _stream(self, writer: asyncio.StreamWriter, tag: str, lines: bytes) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n%b\r\n" % lines)
+        writer.write(
+            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n%b\r\n" % lines
+        )
         for number in range(EVENTS):
             delta = {"choices": [{"index": 0, "delta": {"content": f"<{tag}.{number}>"}}]}
             event = b"data: %b\n\n" % orjson.dumps(delta)

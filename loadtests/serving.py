@@ -39,7 +39,7 @@ class Guard(NamedTuple):
 
     def descriptors(self) -> int:
         """How many files and sockets the process has open."""
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
 
 
 @contextmanager
