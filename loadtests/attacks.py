@@ -23,11 +23,18 @@ from tests.support.raw import Client, connected
 HTTP = {"header_timeout": 2, "body_timeout": 2, "idle_timeout": 30, "write_timeout": 2, "body_bytes": 1_000_000}
 UPSTREAM = {"keepalive": 0.5}
 PROBE_SECONDS = 0.1
-PROBE_PATIENCE = 5.0
 SETTLE_SECONDS = 20
 WARM_UP = 300
 OWN_DESCRIPTORS = 200
 SHARE = 0.99
+
+
+class Plan(NamedTuple):
+    """How long each attack lasts, how many connections say nothing, how long a probe may take; times are seconds."""
+
+    seconds: float
+    silent: int
+    patience: float
 
 
 class Result(NamedTuple):
@@ -58,24 +65,28 @@ def _names(_context: click.Context, _option: click.Parameter, value: str) -> tup
 @click.option(
     "--silent", type=click.IntRange(1), default=10_000, show_default=True, help="Connections that say nothing."
 )
+@click.option(
+    "--patience", type=click.FloatRange(0.1), default=1, show_default=True, help="Seconds that a probe may take."
+)
 @click.option("--only", default="", callback=_names, help="Names of attacks, with `;` between them.  [default: all]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
-def main(seconds: float, silent: int, only: tuple[Attack, ...], as_json: bool) -> None:
+def main(seconds: float, silent: int, patience: float, only: tuple[Attack, ...], as_json: bool) -> None:
     """Attack, print a line for each, and end with 1 if any broke a promise."""
-    results = asyncio.run(_run(only, seconds, _within_limits(silent), quiet=as_json))
+    plan = Plan(seconds, _within_limits(silent), patience)
+    results = asyncio.run(_run(only, plan, quiet=as_json))
     if as_json:
         sys.stdout.buffer.write(orjson.dumps([one._asdict() for one in results], option=orjson.OPT_APPEND_NEWLINE))
     sys.exit(any(one.faults for one in results))
 
 
-async def _run(attacks: tuple[Attack, ...], seconds: float, silent: int, *, quiet: bool) -> list[Result]:
+async def _run(attacks: tuple[Attack, ...], plan: Plan, *, quiet: bool) -> list[Result]:
     results = []
     with tempfile.TemporaryDirectory(prefix="attacks-") as folder:
         async with endless_model() as port:
             with serving(Path(folder), port, http=HTTP, upstream=UPSTREAM) as guard:
                 await _warm_up(guard, attacks)
                 for attack in attacks:
-                    results.append(await _attack(guard, attack, seconds, silent))
+                    results.append(await _attack(guard, attack, plan))
                     if not quiet:
                         click.echo(_line(results[-1]))
     return results
@@ -92,13 +103,13 @@ async def _warm_up(guard: Guard, attacks: tuple[Attack, ...]) -> None:
             await asyncio.gather(*[attack.conversation(guard.port) for _ in range(attack.abreast)])
 
 
-async def _attack(guard: Guard, attack: Attack, seconds: float, silent: int) -> Result:
+async def _attack(guard: Guard, attack: Attack, plan: Plan) -> Result:
     before, size = guard.descriptors(), guard.rss()
-    watch = Watch(guard)
+    watch = Watch(guard, plan.patience)
     watching = asyncio.create_task(watch.run())
     outcomes: Counter[str] = Counter()
     slowest = 0.0
-    until = time.monotonic() + seconds
+    until = time.monotonic() + plan.seconds
 
     async def attacker() -> None:
         nonlocal slowest
@@ -109,7 +120,7 @@ async def _attack(guard: Guard, attack: Attack, seconds: float, silent: int) -> 
             if attack.once or time.monotonic() >= until:
                 return
 
-    await asyncio.gather(*[attacker() for _ in range(silent if attack.once else attack.abreast)])
+    await asyncio.gather(*[attacker() for _ in range(plan.silent if attack.once else attack.abreast)])
     after = await _settled(guard, before + watch.connections)
     watch.over = True
     await watching
@@ -138,7 +149,7 @@ def _faults(attack: Attack, result: Result) -> list[str]:
     if after > before:
         faults.append(f"{after - before} descriptors are left open")
     if result.unanswered or not result.probes:
-        faults.append(f"{result.unanswered} probes of {result.probes} were not answered")
+        faults.append(f"{result.unanswered} probes of {result.probes} were not answered in time")
     return faults
 
 
@@ -153,8 +164,9 @@ async def _settled(guard: Guard, before: int) -> int:
 class Watch:
     """Asks /healthz ten times a second on a connection of its own, and looks at the guard's size as often."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, patience: float) -> None:
         self.guard = guard
+        self.patience = patience
         self.took: list[float] = []
         self.unanswered = 0
         self.largest = 0
@@ -176,7 +188,7 @@ class Watch:
     async def _healthy(self, client: Client) -> bool:
         await client.send(b"GET /healthz HTTP/1.1\r\nhost: g\r\n\r\n")
         try:
-            async with asyncio.timeout(PROBE_PATIENCE):
+            async with asyncio.timeout(self.patience):
                 return (await client.answer()).status == 200
         except (TimeoutError, OSError, EOFError):
             return False

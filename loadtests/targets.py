@@ -28,6 +28,7 @@ from tests.support.reading import Reading, read
 ROOT = Path(__file__).parent.parent
 BORDER = b"\n--\n"
 FRAME_BYTES = 64
+MANY = 256  # cuts: one at every byte where there are no more bytes than that
 SECRET = "sk-from-the-environment"
 CLIENT, PROXY, STRANGER = "198.51.100.7", "192.0.2.1", "203.0.113.9"
 
@@ -42,8 +43,8 @@ class Target(NamedTuple):
 def cut(data: bytes) -> list[bytes]:
     """The segments that an input stands for."""
     rng, data = random.Random(data[0]), data[1:]
-    count = rng.choice((0, 1, 2, 8, len(data)))
-    places = range(1, len(data)) if count == len(data) else sorted(rng.randrange(len(data) + 1) for _ in range(count))
+    count = rng.choice((0, 1, 2, 8, MANY))
+    places = range(1, len(data)) if count > len(data) else sorted(rng.randrange(len(data) + 1) for _ in range(count))
     return [piece for piece in map(data.__getitem__, map(slice, [0, *places], [*places, len(data)])) if piece]
 
 

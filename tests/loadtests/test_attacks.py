@@ -13,7 +13,8 @@ QUICK = "header fields, endless in number;an endless target;garbage;half-closed 
 
 def test_a_guard_under_attack():
     """Each attack comes to what it should; probes are answered meanwhile, and everything is closed behind it."""
-    result = CliRunner().invoke(main, ["--seconds", "0.2", "--silent", "50", "--only", QUICK, "--json"])
+    options = ["--seconds", "0.2", "--silent", "50", "--patience", "5", "--only", QUICK, "--json"]
+    result = CliRunner().invoke(main, options)
     found = {one["name"]: one for one in json.loads(result.output)}
     assert {name: one["faults"] for name, one in found.items()} == {name: [] for name in QUICK.split(";")}
     assert result.exit_code == 0
@@ -45,8 +46,8 @@ ATTACK = Attack("x", silent, frozenset({"431"}), grows=5_000_000)
         ({"grew": 5_000_001}, "grew by more than 5 MB"),
         ({"descriptors": (15, 14)}, ""),
         ({"descriptors": (15, 17)}, "2 descriptors are left open"),
-        ({"unanswered": 1}, "1 probes of 20 were not answered"),
-        ({"probes": 0}, "0 probes of 0 were not answered"),
+        ({"unanswered": 1}, "1 probes of 20 were not answered in time"),
+        ({"probes": 0}, "0 probes of 0 were not answered in time"),
     ],
 )
 def test_a_broken_promise_is_a_fault(change, says):
