@@ -6,6 +6,9 @@
 #   make types                 mypy, strict
 #   make check                 all three
 #   make format                rewrites the sources in the house style
+#   make fuzz [ARGS=--help]    ten minutes of inputs that nobody thought of, guided by coverage
+#   make mixed [ARGS=--help]   10,000 tagged requests, none of which may get another's answer
+#   make attacks [ARGS=--help] one attack after the other, and what each costs the guard
 #   make load [ARGS=--help]    the guard beside Envoy, nginx and a prototype
 #   make users HOST=http://…   realistic users against a running guard
 #   make wheel                 dist/guard_gateway-….whl
@@ -24,7 +27,7 @@ WHEELS := --only-binary :all:
 .DEFAULT_GOAL := check
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types check format load users wheel install clean
+.PHONY: demo test lint types check format fuzz mixed attacks load users wheel install clean
 
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
@@ -46,6 +49,15 @@ format: .venv/.test
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
+fuzz: .venv/.fuzz
+	@$(BIN)/python -m loadtests.fuzz $(ARGS)
+
+mixed: .venv/.test
+	@$(BIN)/python -m loadtests.mixed $(ARGS)
+
+attacks: .venv/.test
+	@$(BIN)/python -m loadtests.attacks $(ARGS)
+
 load: .venv/.load
 	@$(BIN)/python -m loadtests.compare $(ARGS)
 
@@ -61,7 +73,7 @@ install: wheel
 	@"$(PREFIX)/bin/python" $(PIP) install $(WHEELS) dist/*.whl
 
 clean:
-	@rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv dist build .fuzz .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps: an environment, then the project in it with one set of extras each.
@@ -77,8 +89,9 @@ clean:
 
 .venv/.run: EXTRAS :=
 .venv/.test: EXTRAS := [test]
+.venv/.fuzz: EXTRAS := [fuzz]
 .venv/.load: EXTRAS := [load]
-.venv/.run .venv/.test .venv/.load: .venv/.new pyproject.toml
+.venv/.run .venv/.test .venv/.fuzz .venv/.load: .venv/.new pyproject.toml
 	@echo "Setting up .venv (once, and after pyproject.toml changes)" >&2
 	@$(BIN)/python $(PIP) install $(WHEELS) --editable '.$(EXTRAS)'
 	@touch $@

@@ -25,6 +25,7 @@ from guard.wire.head import RequestHead
 from guard.wire.repeat import Repeat, repeat_of
 
 MAX_CHUNKS = 1_024  # a chunk of two bytes costs fifty for as long as it is kept apart
+LEAST_CHUNK = 8  # times the bytes around it
 NO_HEAD = RequestHead([], "1.0")
 
 
@@ -70,6 +71,7 @@ class RequestReader:
         self.header_bytes = 0
         self.trailer_bytes = 0
         self.overhead = 0
+        self.counted = 0
         self.chunks: list[bytes] = []
         self.gathered = bytearray()
         self.body_bytes = 0
@@ -92,7 +94,6 @@ class RequestReader:
                 return
             self.repeat = None
         in_body = self.arriving and self.reading is not None
-        before = self.body_bytes
         self._keep_raw(data)
         try:
             self.parser.feed_data(data)
@@ -103,8 +104,7 @@ class RequestReader:
             return
         if self.arriving:
             self._bound_unfinished(len(data))
-            if in_body and self.head.chunked:
-                self._bound_overhead(len(data) - (self.body_bytes - before))
+            self._count_body(len(data), in_body=in_body)
         elif fresh and self.again:
             self._expect_repeat(data)
         if self.first and not self.arriving:
@@ -132,6 +132,12 @@ class RequestReader:
         if exchange is not None and not exchange.complete and not exchange.body:
             exchange.body = self._take_body()
 
+    def close(self) -> None:
+        """Nothing more will be fed: let go of who refers to this, so that all of it is freed at once, without a
+        collector that comes seldom.
+        """
+        del self.parser, self.listener
+
     def release(self, exchange: Exchange | None) -> None:
         """The exchange is over; hold nothing of it."""
         if self.reading is exchange:
@@ -148,6 +154,7 @@ class RequestReader:
         self.header_bytes = 0
         self.trailer_bytes = 0
         self.overhead = 0
+        self.counted = 0
         self.chunks = []
         self.gathered = bytearray()
         self.body_bytes = 0
@@ -215,9 +222,10 @@ class RequestReader:
         self.listener.request_head(exchange, body=self.length is not None or head.chunked)
 
     def on_body(self, data: bytes) -> None:
+        # Called for each chunk, of which a segment can hold thousands.
         self.body_bytes += len(data)
-        self._bound_body(self.body_bytes)
-        self.listener.request_body(len(data))
+        if self.body_bytes > self.http.body_bytes:
+            self._bound_body(self.body_bytes)
         self.chunks.append(data)
         if len(self.chunks) >= MAX_CHUNKS:
             self.gathered += b"".join(self.chunks)
@@ -289,11 +297,17 @@ class RequestReader:
         if self.trailer_bytes > self.http.trailer_bytes:
             raise _headers_too_large(f"over {self.http.trailer_bytes} bytes, behind the body")
 
-    def _bound_overhead(self, size: int) -> None:
-        """What is around the data of chunks may be as much again; more is a sender of tiny chunks or of extensions."""
-        self.overhead += size
-        if self.overhead - self.trailer_bytes > self.http.chunk_overhead_bytes + self.body_bytes:
-            raise bad_request("the body has more chunk sizes and extensions than data")
+    def _count_body(self, received: int, *, in_body: bool) -> None:
+        """So many bytes were received, and the body goes on. What is around chunks is bounded by what is in them: more
+        is a sender of tiny ones, each of which costs as much work as a large one, or of extensions.
+        """
+        size, self.counted = self.body_bytes - self.counted, self.body_bytes
+        if size:
+            self.listener.request_body(size)
+        if in_body and self.head.chunked:
+            self.overhead += received - size
+            if self.overhead - self.trailer_bytes > self.http.chunk_overhead_bytes + self.body_bytes // LEAST_CHUNK:
+                raise bad_request("the body is in chunks that are too small, or have too many extensions")
 
     def _bound_unfinished(self, size: int) -> None:
         """httptools keeps a field until it is whole and calls nobody meanwhile, nor for what is around chunk sizes."""

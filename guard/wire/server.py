@@ -19,7 +19,7 @@ from guard.wire.address import plain_address
 from guard.wire.crowd import TURNED_AWAY, Crowd
 from guard.wire.framing import bad_request
 from guard.wire.requests import RequestReader
-from guard.wire.sockets import peer_has_left, unsent_bytes
+from guard.wire.sockets import peer_has_left, reset, unsent_bytes
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -140,6 +140,7 @@ class ServerConnection(asyncio.Protocol):
         for exchange in self.waiting:
             self.service.open(self, exchange).client_left()
         self.waiting.clear()
+        self.reader.close()
 
     def data_received(self, data: bytes) -> None:
         if self.deaf:
@@ -154,7 +155,7 @@ class ServerConnection(asyncio.Protocol):
             # What is at fault cannot be trusted with an answer; the client must not wait for one either.
             logger.exception("a request met a fault in the guard")
             self.deaf = self.closing = True
-            self.transport.abort()
+            reset(self.transport)
         if self.current is not None and self.current.refusal is not None and self.handler is not None:
             self.reader.keep_partial_body()
             self.handler.request_complete()
@@ -239,7 +240,7 @@ class ServerConnection(asyncio.Protocol):
         """Break the connection so that the client cannot take a cut answer for a whole one."""
         self.current = self.handler = None
         self.deaf = self.closing = True
-        self.transport.abort()
+        reset(self.transport)
 
     # The server's calls.
 
@@ -268,13 +269,13 @@ class ServerConnection(asyncio.Protocol):
                 self.write_deadline = now + self.http.write_timeout
             else:
                 logger.info("client %s does not read: connection broken", self.peer)
-                self.transport.abort()
+                reset(self.transport)
         elif self.waiting and peer_has_left(self.transport):
-            self.transport.abort()
+            reset(self.transport)
         elif now >= self.deadline:
             self.deadline = NEVER
             if self.closing:
-                self.transport.abort()
+                reset(self.transport)
             elif self.reader.arriving:
                 self._refuse(Refusal(408, "request_timeout", "the request did not arrive in time", close=True))
             elif self.current is None:
@@ -343,4 +344,4 @@ class ServerConnection(asyncio.Protocol):
             return
         self.lingered += len(data)
         if self.lingered > LINGER_BYTES:
-            self.transport.abort()
+            reset(self.transport)

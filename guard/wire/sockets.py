@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import select
+import socket
+import struct
 import sys
+from contextlib import suppress
 from fcntl import ioctl
 from termios import TIOCOUTQ
 
+NO_LINGER = struct.pack("ii", 1, 0)  # on, for no seconds: closing such a socket resets it (POSIX)
 # Only Linux has the event of a peer that has left while its last bytes are unread; elsewhere a reset is told at least.
 LEFT = getattr(select, "POLLRDHUP", 0)
 
@@ -29,6 +34,17 @@ def peer_has_left(transport: asyncio.Transport) -> bool:
     except ValueError:  # closed on this side already
         return True
     return bool(events.poll(0))
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Break the connection off: the peer gets no more of what it has not taken yet, and sees an error, not an end.
+
+    A close would have the kernel send what it holds, for minutes if need be, and then say that this was all.
+    """
+    if not transport.is_closing() or transport.get_write_buffer_size():
+        with suppress(OSError, ValueError), socket.socket(fileno=os.dup(_descriptor(transport))) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+    transport.abort()
 
 
 def _descriptor(transport: asyncio.Transport) -> int:

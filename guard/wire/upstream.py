@@ -66,7 +66,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.again = False
         self.repeat: Repeat | None = None
         self.status = 0
-        self.start = self.ending = self.tail = b""
+        self.start = self.ending = b""
+        self.seen = 0
         self.begun = False
         self.header_bytes = 0
         self.unfinished = 0
@@ -128,7 +129,7 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             if len(self.start) < len(HTTP):
                 self._check_start(data)
-            self.ending = data[-8:] if len(data) >= 8 else (self.ending + data)[-8:]
+            in_body, self.seen = self.in_body, 0
             self.parser.feed_data(data)
         except BadAnswer as error:
             self._fail(f"bad answer: {error}")
@@ -145,11 +146,12 @@ class UpstreamConnection(asyncio.Protocol):
                 return
             self.reusable = False
         if self.done:
-            self.reusable = self.reusable and self._is_exact()
+            self.reusable = self.reusable and self._is_exact(self.ending + data, in_body=in_body)
             if whole and self.again and self.reusable and not self.interim and self.status not in NO_BODY:
                 self._expect_repeat(data)
             self._complete()
         else:
+            self.ending = data[-8:] if len(data) >= 8 else (self.ending + data)[-8:]
             self._bound_unfinished(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -158,6 +160,7 @@ class UpstreamConnection(asyncio.Protocol):
         elif self.receiver is not None:
             self._fail(f"connection lost: {exc}" if exc else "connection closed before the answer's end")
         self.pool.forget(self)
+        del self.parser  # which refers to this: neither would be freed before the collector comes, and it comes seldom
 
     # The parser's calls.
 
@@ -221,7 +224,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         self.told = True
-        self.tail = data
+        self.seen += len(data)
         if self.receiver is not None and not self.done:
             self.receiver.answer_body(data)
 
@@ -247,12 +250,16 @@ class UpstreamConnection(asyncio.Protocol):
         if not HTTP.startswith(self.start):
             raise BadAnswer("it does not begin with HTTP/1.")
 
-    def _is_exact(self) -> bool:
-        """Whether nothing came behind the answer: the parser passes over line ends there without a word."""
-        tail, self.tail = self.tail[-8:], b""
-        if self.length is None or not tail:
-            return self.ending.endswith(b"\r\n\r\n") and not self.ending.endswith(b"\r\n\r\n\r\n")
-        return self.ending[-1] not in b"\r\n" or (self.ending.endswith(tail) and tail.strip(b"\r\n") != b"")
+    def _is_exact(self, received: bytes, *, in_body: bool) -> bool:
+        """Whether nothing came behind the answer: the parser passes over line ends there without a word.
+
+        `received` is the segment that brought the end, and what was before it; `in_body`: that was not the head.
+        """
+        if self.length is None or not self.seen:
+            return received.endswith(b"\r\n\r\n") and not received.endswith(b"\r\n\r\n\r\n")
+        if in_body:
+            return self.seen == len(received) - len(self.ending)
+        return received[: -self.seen].endswith(b"\r\n\r\n")
 
     def _interim(self, receiver: Receiver, status: int) -> None:
         headers, self.headers = self.headers, []

@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import struct
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -46,13 +47,24 @@ class Client:
             return
 
     async def answer(self, *, head_only: bool = False) -> Answer:
-        """Read one answer that tells its length."""
+        """Read one answer that tells its length, or comes in chunks; hints ahead of it (103) are passed over."""
         head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)
         first, *lines = head[:-4].split(b"\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+        if first.split()[1] == b"103":
+            return await self.answer(head_only=head_only)
+        if headers.get(b"transfer-encoding") == b"chunked" and not head_only:
+            return Answer(int(first.split()[1]), headers, await self._chunks())
         length = 0 if head_only else int(headers.get(b"content-length", b"0"))
         body = await asyncio.wait_for(self.reader.readexactly(length), PATIENCE)
         return Answer(int(first.split()[1]), headers, body)
+
+    async def _chunks(self) -> bytes:
+        body = b""
+        while size := int(await asyncio.wait_for(self.reader.readuntil(b"\r\n"), PATIENCE), 16):
+            body += (await asyncio.wait_for(self.reader.readexactly(size + 2), PATIENCE))[:-2]
+        await asyncio.wait_for(self.reader.readexactly(2), PATIENCE)
+        return body
 
     async def rest(self) -> bytes:
         """Everything until the peer closes its side; a reset is an error."""
@@ -76,7 +88,7 @@ class Client:
 
 
 @asynccontextmanager
-async def connected(port: int, **options: Any):
+async def connected(port: int, **options: Any) -> AsyncIterator[Client]:
     """A client for the time of a test; `options` are asyncio's, for TLS."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, **options)
     try:
