@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class Refusal(Exception):
     """Ends an exchange with an answer made by the guard instead of the model's.
@@ -29,3 +31,11 @@ class Refusal(Exception):
         self.message = message
         self.headers = headers
         self.close = close
+
+    def bare(self) -> Self:
+        """The same refusal without the way it took: those frames hold the exchange, and the exchange will hold this.
+
+        Such a ring is freed by the collector only, which comes seldom, and a flood of what is refused does not wait.
+        """
+        self.__traceback__ = self.__context__ = self.__cause__ = None
+        return self

@@ -245,7 +245,6 @@ class Relay:
         if self.upstream is not None or self.answer is None:
             self.stop_model()
         self.proxy.journal.add_lazily(self._outcome(end))
-        self.answer = None
         self.client.finish(keep_alive=keep_alive)
 
     def hold_model(self) -> None:
@@ -340,8 +339,7 @@ class Relay:
             for stage in stages:
                 stage(exchange, self.proxy.meters)
         except Refusal as refusal:
-            # Without its traceback, whose frames hold the exchange: a cycle that only the collector could free.
-            exchange.refusal = refusal.with_traceback(None)
+            exchange.refusal = refusal.bare()
         except Exception:
             logger.exception("exchange %s met a fault in the guard", exchange.id)
             exchange.refusal = internal_error()
@@ -393,6 +391,7 @@ class Relay:
         exchange = self.exchange
         exchange.end = end
         self.finished = True
+        self.answer = None
         self.deadline = self.give_up_at = NEVER
         self.proxy.relays.discard(self)
         if exchange.held:

@@ -238,7 +238,7 @@ class Session:
         try:
             content = read_message(exchange, self.relay.proxy.meters, message)
         except Refusal as refused:
-            refusal = refused.with_traceback(None)
+            refusal = refused.bare()
         prompt = exchange.prompt.texts if exchange.prompt is not None else []
         line = frame_line(
             exchange, "client", message, at=time(), passed=refusal is None, texts=prompt, findings=exchange.findings
@@ -271,7 +271,7 @@ class Session:
             for data in self.speech.take(message, self.client.codec.message(message)):
                 self._give(data)
         except Refusal as refusal:
-            self.refuse(refusal.with_traceback(None))
+            self.refuse(refusal.bare())
         except HeldTooMuch as error:
             self.fail(str(error), broken_off())
 
@@ -280,7 +280,7 @@ class Session:
         try:
             self._give(released())
         except Refusal as refusal:
-            self.refuse(refusal.with_traceback(None))
+            self.refuse(refusal.bare())
 
     def _give(self, data: bytes) -> None:
         """Give out what was released, when what was asked before it is on disk."""

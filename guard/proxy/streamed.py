@@ -50,7 +50,7 @@ class Streamed:
         try:
             self._frames(self.splitter.feed(data))
         except Refusal as refusal:
-            self.refused(refusal)
+            self.refused(refusal.bare())
         except (HeldTooMuch, ValueError) as error:
             self.truncated(str(error), broken_off())
 
@@ -65,7 +65,7 @@ class Streamed:
                 return
             self._emit(self.scan.close())
         except Refusal as refusal:
-            self.refused(refusal)
+            self.refused(refusal.bare())
             return
         except (HeldTooMuch, ValueError) as error:
             self.truncated(str(error), broken_off())

@@ -58,7 +58,7 @@ class Whole:
                 output = _read_output(exchange, body)
                 scan_whole(exchange, output)
         except Refusal as refusal:
-            relay.refuse(refusal)
+            relay.refuse(refusal.bare())
             return
         exchange.answer = body
         relay.when_durable(self._give)

@@ -25,6 +25,8 @@ from guard.wire.head import RequestHead
 from guard.wire.repeat import Repeat, repeat_of
 
 MAX_CHUNKS = 1_024  # a chunk of two bytes costs fifty for as long as it is kept apart
+PART_BYTES = 65_536
+LINE_BYTES = 128  # of a request line, beside its target, and of what may be before it
 LEAST_CHUNK = 8  # times the bytes around it
 NO_HEAD = RequestHead([], "1.0")
 
@@ -123,14 +125,14 @@ class RequestReader:
             exchange.target = self.target.decode("latin-1")
             if self.target:
                 exchange.method = self.parser.get_method().decode("ascii")
-        exchange.body = exchange.body or self._take_body()
+        self._keep_part(exchange)
         return exchange
 
     def keep_partial_body(self) -> None:
-        """What came of a body that will not be waited for belongs to the exchange: the journal shows it."""
+        """What came of a body that will not be waited for belongs to the exchange: the journal shows its beginning."""
         exchange = self.reading
-        if exchange is not None and not exchange.complete and not exchange.body:
-            exchange.body = self._take_body()
+        if exchange is not None and not exchange.complete:
+            self._keep_part(exchange)
 
     def close(self) -> None:
         """Nothing more will be fed: let go of who refers to this, so that all of it is freed at once, without a
@@ -271,6 +273,10 @@ class RequestReader:
         self.listener.request_head(exchange, body=False)
         self.listener.request_whole(exchange)
 
+    def _keep_part(self, exchange: Exchange) -> None:
+        # Not all of it: a flood of what is refused for its size would be written down at that size.
+        exchange.body = exchange.body or self._take_body()[:PART_BYTES]
+
     def _take_body(self) -> bytes:
         chunks, self.chunks = self.chunks, []
         if self.gathered:
@@ -287,10 +293,11 @@ class RequestReader:
         if not self.raw:
             self.raw = data
             self.first = not self.arriving
-        elif type(self.raw) is bytearray:
-            self.raw += data
-        else:
-            self.raw = bytearray(self.raw + data)
+            return
+        if type(self.raw) is not bytearray:
+            self.raw = bytearray(self.raw)
+        # Of one that came on its own only the first line is of interest, and that has a bound.
+        self.raw += data[: max(self.http.target_bytes + LINE_BYTES - len(self.raw), 0)] if self.first else data
 
     def _bound_trailers(self, size: int) -> None:
         self.trailer_bytes += size

@@ -150,7 +150,7 @@ class ServerConnection(asyncio.Protocol):
             self.reader.feed(data, fresh=self.current is None and not self.reader.arriving)
         except Refusal as refusal:
             if not self.deaf:
-                self._refuse(refusal)
+                self._refuse(refusal.bare())
         except Exception:
             # What is at fault cannot be trusted with an answer; the client must not wait for one either.
             logger.exception("a request met a fault in the guard")
