@@ -39,11 +39,6 @@ class Admission:
     def __repr__(self) -> str:
         return f"<Admission running={self.running} known={len(self.known)} unknown={len(self.unknown)}>"
 
-    @property
-    def crowded(self) -> bool:
-        """Whether anybody waits."""
-        return bool(self.known or self.unknown)
-
     def refuses(self, *, known: bool) -> bool:
         """Whether a newcomer would get no place: better to know before its body is read."""
         return self.running >= self.most and self._is_full() and not (known and self.unknown)

@@ -28,6 +28,23 @@ def broken_off() -> Refusal:
     return Refusal(502, "upstream_error", "the model's answer broke off")
 
 
+def no_answer(*, timeout: bool) -> Refusal:
+    """The refusal when no version answered, within its time or at all."""
+    if timeout:
+        return Refusal(504, "upstream_timeout", "no model version answered in time")
+    return Refusal(502, "upstream_error", "no model version could answer")
+
+
+def shutting_down() -> Refusal:
+    """The refusal of what is still open when the drain window ends."""
+    return Refusal(503, "shutting_down", "the guard is shutting down", close=True)
+
+
+def internal_error() -> Refusal:
+    """The refusal when the guard itself is at fault; the log has the traceback."""
+    return Refusal(500, "internal_error", "the guard met a fault of its own")
+
+
 def format_of(exchange: Exchange) -> Format:
     """The format that tells how this client's errors look."""
     return exchange.routes[0].format if exchange.routes else DEFAULT

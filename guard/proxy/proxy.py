@@ -16,6 +16,7 @@ from guard.policy.clients import ANONYMOUS
 from guard.policy.limits import Meters
 from guard.policy.models import Version
 from guard.policy.policy import Policy
+from guard.proxy.intake import Intake
 from guard.proxy.probe import PROBES, Probe
 from guard.proxy.relay import Relay
 from guard.proxy.upgrade import Upgrade
@@ -40,7 +41,7 @@ class Proxy:
         self.meters = Meters()
         self.admission = Admission(config.data.overload)
         self.reading_room = ThreadPoolExecutor(1, "inspect")
-        self.relays: set[Relay] = set()
+        self.relays: set[Intake] = set()
         self.connections: set[ServerConnection] = set()
         self.crowd = Crowd(self.http)
         self._pools: dict[tuple[object, ...], Pool] = {}

@@ -1,20 +1,27 @@
-"""One exchange on its way: through the stages, to a model version and the next if need be, and back to the client."""
+"""One exchange on its way: to a model version, the next one if need be, and back to the client."""
 
 from __future__ import annotations
 
-import logging
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from guard.exchange import Attempt, Exchange
-from guard.journal.record import outcome_line, prompt_line
-from guard.journal.writer import Action, Batch
+from guard.journal.record import outcome_line
+from guard.journal.writer import Action
 from guard.proxy.answers import Answer, open_answer
-from guard.proxy.heads import broken_off, interim_head, journal_unavailable, overloaded, refusal_answer
+from guard.proxy.heads import (
+    broken_off,
+    interim_head,
+    internal_error,
+    journal_unavailable,
+    no_answer,
+    refusal_answer,
+    shutting_down,
+)
+from guard.proxy.intake import Intake, logger
 from guard.proxy.request import request_to_model
 from guard.proxy.streamed import Streamed
 from guard.refusal import Refusal
-from guard.stages import BODY, HEAD, Stage
 from guard.stages.block import client_blocked
 from guard.wire.server import NEVER, ServerConnection
 
@@ -23,67 +30,22 @@ if TYPE_CHECKING:
     from guard.wire.head import AnswerHead
     from guard.wire.upstream import UpstreamConnection
 
-logger = logging.getLogger("guard.proxy")
 
-# Below this, handing a body to a thread costs more than reading it. What a compressed one will be is not known yet.
-LARGE_BYTES = 262_144
-SMALL_BYTES = 2_048
-
-
-class Relay:
+class Relay(Intake):
     """Meets the client's connection, the model's and the journal; each calls it when something came."""
 
-    __slots__ = (
-        "answer", "batch", "begun", "client", "deadline", "exchange", "finished", "forwarded", "give_up_at", "placed",
-        "proxy", "tried", "upstream", "waits",
-    )  # fmt: skip
-
-    stages = BODY
+    __slots__ = ("answer", "deadline", "forwarded", "give_up_at", "tried", "upstream")
 
     def __init__(self, proxy: Proxy, client: ServerConnection, exchange: Exchange) -> None:
-        self.proxy = proxy
-        self.client = client
-        self.exchange = exchange
+        super().__init__(proxy, client, exchange)
         self.upstream: UpstreamConnection | None = None
         self.answer: Answer | None = None
-        self.batch: Batch | None = None
-        self.begun = False
-        self.waits = False
-        self.placed = False
         self.forwarded = False
-        self.finished = False
         self.tried = 0
         self.deadline = NEVER
         self.give_up_at = NEVER
 
-    # The client's connection calls.
-
-    def head(self) -> None:
-        """The request's head is there; a refusal waits for what comes along of the body, for the journal."""
-        self._run(HEAD)
-        exchange, admission = self.exchange, self.proxy.admission
-        if (
-            admission.crowded
-            and exchange.refusal is None
-            and admission.refuses(known=exchange.identity.client is not None)
-        ):
-            exchange.refusal = overloaded()
-
-    def request_complete(self) -> None:
-        """The whole request is there: it may go on when there is room for it."""
-        if self.begun:
-            return
-        self.begun = True
-        exchange = self.exchange
-        exchange.received_at = now = exchange.received_at or monotonic()
-        proxy = self.proxy
-        proxy.relays.add(self)
-        if exchange.refusal is not None:
-            self.refuse(exchange.refusal)
-        else:
-            self.waits = True
-            behind = now - (proxy.journal.turn_began or now)
-            proxy.admission.enter(self, now, behind=behind, known=exchange.identity.client is not None)
+    # The client's connection calls, once its request is whole.
 
     def client_left(self) -> None:
         """Nobody is there to be answered: stop the model, keep what it said so far."""
@@ -99,28 +61,6 @@ class Relay:
     def client_resumed(self) -> None:
         """The client has caught up."""
         self.release_model()
-
-    # The worker's admission calls.
-
-    def admitted(self) -> None:
-        """There is room: inspect the request, on the loop if it is small, for nobody else should wait for a large one.
-
-        What is inspected in the thread is nobody else's meanwhile, but that the exchange may end before it is done.
-        """
-        self.waits = False
-        self.placed = True
-        if len(self.exchange.body) < SMALL_BYTES or not self._is_large():
-            self._run(self.stages)
-            self._record()
-        else:
-            loop = self.proxy.journal.loop
-            done = loop.run_in_executor(self.proxy.reading_room, self._run, self.stages)
-            done.add_done_callback(lambda _future: self._record())
-
-    def overloaded(self) -> None:
-        """There is no room, or none in time."""
-        self.waits = False
-        self.refuse(overloaded())
 
     # The journal calls.
 
@@ -204,15 +144,7 @@ class Relay:
         elif self._can_try_another():
             self._try_next()
         else:
-            timeout = "timeout" in error
-            self.refuse(
-                Refusal(
-                    504 if timeout else 502,
-                    "upstream_timeout" if timeout else "upstream_error",
-                    _upstream_message(timeout),
-                ),
-                end="upstream_error",
-            )
+            self.refuse(no_answer(timeout="timeout" in error), end="upstream_error")
 
     # The answer calls.
 
@@ -293,7 +225,7 @@ class Relay:
             return
         self.begun = True
         self.stop_model()
-        refusal = Refusal(503, "shutting_down", "the guard is shutting down", close=True)
+        refusal = shutting_down()
         if self.answer is not None:
             self.answer.truncated(refusal.message, refusal)
         else:
@@ -313,36 +245,6 @@ class Relay:
             self.refuse(refusal)
 
     # Within.
-
-    def _is_large(self) -> bool:
-        exchange = self.exchange
-        size = len(exchange.body)
-        if b"content-encoding" in exchange.head.fields:
-            size *= self.proxy.http.decoded_ratio
-        return size > LARGE_BYTES
-
-    def _record(self) -> None:
-        """Inspected: write the request down, and then forward it, or refuse it."""
-        exchange = self.exchange
-        if self.finished:
-            return
-        if exchange.refusal is None and not self.proxy.journal.ready():
-            exchange.refusal = journal_unavailable()
-        if exchange.refusal is not None:
-            self.refuse(exchange.refusal)
-        else:
-            self.batch = self.proxy.journal.add(prompt_line(exchange), self.forward)
-
-    def _run(self, stages: tuple[Stage, ...]) -> None:
-        exchange = self.exchange
-        try:
-            for stage in stages:
-                stage(exchange, self.proxy.meters)
-        except Refusal as refusal:
-            exchange.refusal = refusal.bare()
-        except Exception:
-            logger.exception("exchange %s met a fault in the guard", exchange.id)
-            exchange.refusal = internal_error()
 
     def fault(self) -> None:
         """Something in the guard failed: nobody may be left waiting for it."""
@@ -393,15 +295,8 @@ class Relay:
         self.finished = True
         self.answer = None
         self.deadline = self.give_up_at = NEVER
-        self.proxy.relays.discard(self)
-        if exchange.held:
-            self.proxy.meters.release(exchange.held)
         line = outcome_line(exchange, forwarded=self.forwarded)
-        if self.placed:
-            self.placed = False
-            self.proxy.admission.leave()
-        elif self.waits:
-            self.proxy.admission.give_up(self)
+        self._leave()
         return line
 
     def _send_interim(self, head: bytes) -> None:
@@ -416,12 +311,3 @@ class Relay:
 
 def nothing_waits(_written: bool) -> None:
     """The action after a write that is only made soon because its sync is waited for."""
-
-
-def internal_error() -> Refusal:
-    """The refusal when the guard itself is at fault; the log has the traceback."""
-    return Refusal(500, "internal_error", "the guard met a fault of its own")
-
-
-def _upstream_message(timeout: bool) -> str:
-    return "no model version answered in time" if timeout else "no model version could answer"

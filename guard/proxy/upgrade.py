@@ -6,8 +6,9 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from guard.exchange import Exchange
-from guard.proxy.heads import answer_head, journal_unavailable
-from guard.proxy.relay import Relay, internal_error, logger
+from guard.proxy.heads import answer_head, internal_error, journal_unavailable
+from guard.proxy.intake import logger
+from guard.proxy.relay import Relay
 from guard.proxy.request import handshake_to_model
 from guard.proxy.session import Session
 from guard.stages import UPGRADE

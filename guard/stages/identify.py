@@ -13,17 +13,23 @@ from guard.wire.handshake import protocol_key
 def identify(exchange: Exchange, _meters: Meters) -> None:
     """Fill in the client's address and identity; 401 where the configuration wants a known client and it is none."""
     policy = exchange.policy
+    head = exchange.head
+    if head.caller is not None and head.caller[0] == policy.version:
+        _, exchange.address, exchange.identity = head.caller
+        return
     if policy.trusted_proxies is not None:
-        exchange.address = client_address(exchange.peer, exchange.head.headers, policy.trusted_proxies)
-    fields = exchange.head.fields
+        exchange.address = client_address(exchange.peer, head.headers, policy.trusted_proxies)
+    fields = head.fields
     key = api_key(fields)
     if b"sec-websocket-protocol" in fields:
-        key = _one_key(key, protocol_key(exchange.head.headers))
+        key = _one_key(key, protocol_key(head.headers))
     if key:
         known = policy.clients.identify(key)
         exchange.identity = known if exchange.identity is ANONYMOUS else _both(exchange.identity, known)
     if policy.require_known and exchange.identity.client is None:
         raise Refusal(401, "invalid_api_key", "a known API key or certificate is needed here")
+    # A head belongs to one connection, and says the same of it for as long as the policy is the same.
+    head.caller = policy.version, exchange.address, exchange.identity
 
 
 def _both(certified: Identity, known: Identity) -> Identity:

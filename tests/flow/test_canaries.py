@@ -145,7 +145,7 @@ async def test_no_key_leaves_a_trace(tmp_path, kind, caplog, monkeypatch):
                 await running.chat()
                 fill_the_disk(running)
             if kind == "who is at fault":
-                monkeypatch.setattr("guard.proxy.relay.BODY", (fault,))
+                monkeypatch.setattr("guard.proxy.relay.Relay.stages", (fault,))
             for number, request in enumerate(REQUESTS):
                 me = b64encode(b"me:" + canary(number))
                 written += await tell(running.port, request.replace(b"@K@", canary(number)).replace(b"@B@", me))
