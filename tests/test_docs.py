@@ -186,3 +186,13 @@ def test_every_answer_of_the_guard_is_documented():
     refusals = re.findall(r'(?:Refusal|_not_understood)\(\s*(?:exchange, )?[^()]*?"([a-z]+(?:_[a-z]+)+)"', sources)
     told = re.findall(r"^\| \d{3} \| `(\w+)` \|", (ROOT / "docs" / "answers.md").read_text(), re.MULTILINE)
     assert set(refusals) == set(told)
+
+
+PROMISED = re.findall(r"`((?:tests|loadtests)/[\w/]+\.py)(?:::(\w+))?`", (ROOT / "docs" / "promises.md").read_text())
+
+
+@pytest.mark.parametrize(("file", "test"), PROMISED, ids=[f"{file}::{test}" for file, test in PROMISED])
+def test_what_shows_a_promise_is_there(file, test):
+    """Each test that docs/promises.md names exists under that name."""
+    text = (ROOT / file).read_text()
+    assert re.search(rf"^(?:async )?def {test}\(", text, re.MULTILINE) if test else text
