@@ -1,6 +1,6 @@
 """Five times the load that the model can take: is as much served as before, and is the rest refused at once?
 
-    python -m loadtests.overload [--seconds 5] [--times 5] [--json]
+    make overload [ARGS=--help]
 
 The model has a number of slots (`slots.py`), the guard is told that number (`data.overload.running`), and the load does
 not wait for its answers (`openloop.py`). First comes what the model can just take, then a multiple of it. Passes (exit
@@ -9,13 +9,13 @@ code 0) if goodput stays at 90 % or more and 99 % of the refusals come within 10
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+import click
 import uvloop
 
 from loadtests.openloop import Load, Tally
@@ -67,51 +67,50 @@ def report(peak: Tally, flood: Tally, seconds: float) -> dict[str, float]:
     }
 
 
-def run(options: argparse.Namespace) -> dict[str, float]:
-    """Start the model and the guard, measure, and end both."""
+def run(slots: int, busy: float, times: float, seconds: float, folder: Path | None = None) -> dict[str, float]:
+    """Start the model and the guard, measure, and end both; the numbers of `report`."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.dir)))
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
         model, port = free_ports(2)
-        (folder / "guard.yaml").write_text(
-            CONFIG.format(port=port, model=model, slots=options.slots, folder=folder), encoding="utf-8"
-        )
-        slots = ("--listen", f"127.0.0.1:{model}", "--slots", str(options.slots), "--seconds", str(options.busy))
-        stack.enter_context(
-            running("model", (sys.executable, "-m", "loadtests.slots", *slots), core=0, log=folder / "model.log")
-        )
-        command = (find("guard"), "serve", "--config", str(folder / "guard.yaml"))
-        guard = stack.enter_context(running("guard", command, core=1, log=folder / "guard.log"))
+        config = place / "guard.yaml"
+        config.write_text(CONFIG.format(port=port, model=model, slots=slots, folder=place), encoding="utf-8")
+        words = ("-m", "loadtests.slots", "--port", str(model), "--slots", str(slots), "--seconds", str(busy))
+        stack.enter_context(running("model", (sys.executable, *words), core=0, log=place / "model.log"))
+        command = (find("guard"), "serve", "--config", str(config))
+        guard = stack.enter_context(running("guard", command, core=1, log=place / "guard.log"))
         url = f"http://127.0.0.1:{port}/v1/chat/completions"
         guard.wait_for(url, PROMPT, {"content-type": "application/json"}, ANSWER)
-        rate = options.slots / options.busy
-        return report(*uvloop.run(measure(port, rate, options.times, options.seconds)), options.seconds)
+        return report(*uvloop.run(measure(port, slots / busy, times, seconds)), seconds)
 
 
-def main() -> int:
-    """Read the command line, measure, print; 1 when the promise was not kept."""
-    parser = argparse.ArgumentParser(description="Goodput and refusals under several times the load that can be taken.")
-    parser.add_argument("--slots", type=int, default=16, help="how many requests the model works on at a time")
-    parser.add_argument("--busy", type=float, default=0.02, help="seconds that each takes")
-    parser.add_argument("--times", type=float, default=5, help="how many times the load that the model can take")
-    parser.add_argument("--seconds", type=float, default=5, help="how long each of the two loads lasts")
-    parser.add_argument("--dir", help="where files go meanwhile, by default the system's temporary folder")
-    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
-    options = parser.parse_args()
-    numbers = run(options)
-    kept = (
+def kept(numbers: dict[str, float]) -> bool:
+    """Whether the promise was."""
+    return (
         numbers["goodput_of_peak"] >= GOODPUT
         and numbers["refused_p99_ms"] <= 1_000 * REFUSED_SECONDS
         and not numbers["broken"]
         and not numbers["other"]
     )
-    if options.json:
-        sys.stdout.write(json.dumps({**numbers, "kept": kept}) + "\n")
+
+
+@click.command(help="Goodput and refusals under several times the load that the model can take.")
+@click.option("--slots", type=click.IntRange(1), default=16, show_default=True, help="What the model works on at once.")
+@click.option("--busy", type=float, default=0.02, show_default=True, help="Seconds that each request takes it.")
+@click.option("--times", type=float, default=5.0, show_default=True, help="How many times what the model can take.")
+@click.option("--seconds", type=float, default=5.0, show_default=True, help="How long each of the two loads lasts.")
+@click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), help="Where files go meanwhile.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+def main(slots: int, busy: float, times: float, seconds: float, folder: Path | None, as_json: bool) -> None:
+    """Measure, print, and exit with 1 when the promise was not kept."""
+    numbers = run(slots, busy, times, seconds, folder)
+    if as_json:
+        click.echo(json.dumps({**numbers, "kept": kept(numbers)}))
     else:
         for name, number in numbers.items():
-            sys.stdout.write(f"{name:<20} {number:10.2f}\n")
-        sys.stdout.write("kept\n" if kept else "not kept\n")
-    return 0 if kept else 1
+            click.echo(f"{name:<20} {number:10.2f}")
+        click.echo("kept" if kept(numbers) else "not kept")
+    sys.exit(not kept(numbers))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

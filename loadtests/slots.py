@@ -5,11 +5,11 @@ python -m loadtests.slots --listen 127.0.0.1:9001 --slots 16 --seconds 0.02
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 from collections import deque
 from pathlib import Path
 
+import click
 import httptools
 import uvloop
 
@@ -63,21 +63,19 @@ class Connection(asyncio.Protocol):
         self.slots.ask(self)
 
 
-async def serve(host: str, port: int, slots: Slots) -> None:
-    """Serve until the process is ended."""
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(slots), host, port, backlog=4_096)
+async def serve(port: int, slots: Slots) -> None:
+    """Serve on loopback until the process is ended."""
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(slots), "127.0.0.1", port, backlog=4_096)
     await server.serve_forever()
 
 
-def main() -> None:
-    """Read the command line and serve."""
-    parser = argparse.ArgumentParser(description="A model with a number of slots.")
-    parser.add_argument("--listen", default="127.0.0.1:9001")
-    parser.add_argument("--slots", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=0.02)
-    options = parser.parse_args()
-    host, _, port = options.listen.rpartition(":")
-    uvloop.run(serve(host, int(port), Slots(options.slots, options.seconds)))
+@click.command(help="A model that can do so much and no more.")
+@click.option("--port", type=int, required=True)
+@click.option("--slots", type=click.IntRange(1), required=True)
+@click.option("--seconds", type=float, required=True, help="How long a slot is busy with each request.")
+def main(port: int, slots: int, seconds: float) -> None:
+    """Serve."""
+    uvloop.run(serve(port, Slots(slots, seconds)))
 
 
 if __name__ == "__main__":
