@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+import orjson
+
 
 class Found(NamedTuple):
     """What an answer may be read as: documents, and the whole of it as text if it is not one document."""
@@ -51,3 +53,12 @@ def _document(text: str) -> Any:
     except (ValueError, RecursionError):
         return None
     return document if type(document) in (dict, list, str) else None
+
+
+def is_json(data: bytes) -> bool:
+    """Tell whether this is one whole JSON document, strictly."""
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True

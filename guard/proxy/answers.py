@@ -38,8 +38,8 @@ class Answer(Protocol):
 def open_answer(relay: Relay, status: int, head: AnswerHead, length: bytes | None) -> Answer | None:
     """Take an answer; None when it could not be inspected and was refused."""
     relay.exchange.status = status
-    if head.encoded:
-        relay.exchange.attempts[-1].error = "the answer is compressed although that was not asked for"
+    if head.illegible:
+        relay.exchange.attempts[-1].error = "the answer is compressed, or in a charset that cannot be read"
         relay.refuse(Refusal(502, "upstream_error", "the model's answer cannot be inspected"), end="upstream_error")
         return None
     if relay.exchange.method == "HEAD" or status in NO_BODY or _is_document(relay.exchange, head):

@@ -6,11 +6,12 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from guard.formats.base import StreamReader
+from guard.formats.lenient import is_json
 from guard.journal.record import part_line
 from guard.proxy.heads import answer_head, broken_off, format_of, journal_unavailable
 from guard.refusal import Refusal
 from guard.stages.scan import HeldTooMuch, StreamScan
-from guard.wire.pieces import Frame, Pieces, splitter_for
+from guard.wire.pieces import Frame, Lines, Pieces, splitter_for
 
 if TYPE_CHECKING:
     from guard.proxy.relay import Relay
@@ -60,8 +61,8 @@ class Streamed:
             return
         try:
             self._frames(self.splitter.close())
-            if not told and self.tells_errors and not self.reader.may_end(self.last):
-                self.truncated("the connection was closed before the stream's last event", broken_off())
+            if not told and not self._may_end():
+                self.truncated("the connection was closed before the stream's end", broken_off())
                 return
             self._emit(self.scan.close())
         except Refusal as refusal:
@@ -164,11 +165,16 @@ class Streamed:
         well = end == "complete" or (end == "refused" and self.tells_errors)
         if well and not exchange.http10:
             relay.client.write(b"0\r\n\r\n")
-        client = relay.client
-        relay.finish(end, keep_alive=end == "complete" and relay.keep_alive and not exchange.http10)
         if not well and exchange.http10:
             # Without chunks only a reset tells a broken answer from a finished one.
-            client.abort()
+            relay.client.abort()
+        relay.finish(end, keep_alive=end == "complete" and relay.keep_alive and not exchange.http10)
+
+    def _may_end(self) -> bool:
+        """Whether what came last can be the last: an API's last event, a whole line; of other streams nobody knows."""
+        if isinstance(self.splitter, Lines):
+            return is_json(self.last)
+        return not self.tells_errors or self.reader.may_end(self.last)
 
     def _write_part(self) -> None:
         body, output = self._take()

@@ -50,7 +50,7 @@ class Whole:
         relay = self.relay
         exchange = relay.exchange
         body = self._read()
-        if not told and not _is_json(body) and self.head.kind.endswith(JSON_TYPES):
+        if not told and self._has_to_be_json() and not lenient.is_json(body):
             self.truncated("the connection was closed before the document's end", broken_off())
             return
         try:
@@ -82,6 +82,10 @@ class Whole:
         if body and not self.relay.exchange.output:
             self.relay.exchange.output = [body.decode(errors="replace")]
 
+    def _has_to_be_json(self) -> bool:
+        """By its type, or as what was asked for; an error may be a page of whatever server made it."""
+        return self.head.kind.endswith(JSON_TYPES) or self.relay.exchange.status < 300
+
     def _read(self) -> bytes:
         return bytes(self.content)
 
@@ -105,14 +109,6 @@ class Whole:
         if exchange.method == "HEAD":
             return b"content-length: %b\r\n" % self.length if self.length is not None else b""
         return b"content-length: %d\r\n" % len(exchange.answer) if exchange.status not in NO_BODY else b""
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _read_output(exchange: Exchange, body: bytes) -> Output:

@@ -6,11 +6,17 @@ already. ``Content-Length`` is not among the fields: it changes from message to 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from guard.exchange import Headers
 from guard.wire.framing import check_connection, check_fields
 from guard.wire.headers import dropped_by_connection, returned
+
+# Any charset but those in which ASCII is ASCII.
+FOREIGN_CHARSET = re.compile(
+    rb"charset\s*=\s*[\"']?(?!utf-?8\b|us-ascii|ascii|iso-8859-|latin-?1|windows-125|cp125)[a-z0-9]", re.IGNORECASE
+)
 
 
 class RequestHead:
@@ -54,10 +60,11 @@ class AnswerHead:
         kind: content type, lower case, without parameters.
         coding: transfer coding, lower case; empty: none.
         closes: ``Connection`` announces a close, whatever else it says.
-        encoded: the body is in a content coding, although none was asked for.
+        illegible: the body is in a content coding, although none was asked for, or in a charset in which rules find
+            nothing.
     """
 
-    __slots__ = ("closes", "coding", "encoded", "headers", "kind", "lines")
+    __slots__ = ("closes", "coding", "headers", "illegible", "kind", "lines")
 
     def __init__(self, headers: Headers) -> None:
         fields = dict(headers)
@@ -69,4 +76,6 @@ class AnswerHead:
         self.coding = b",".join([value.lower() for name, value in headers if name == b"transfer-encoding"])
         # Of several lines any may be the one that a client goes by.
         codings = [value.strip().lower() for name, value in headers if name == b"content-encoding"]
-        self.encoded = any(coding not in {b"identity", b""} for coding in codings)
+        self.illegible = any(coding not in {b"identity", b""} for coding in codings) or any(
+            FOREIGN_CHARSET.search(value) for name, value in headers if name == b"content-type"
+        )

@@ -15,11 +15,13 @@ HOP_BY_HOP = frozenset(
 )  # fmt: skip
 
 # What the guard decides itself on the way to a model: framing, the host, how the body is encoded (not at all) and how
-# the answer may be, and anything that tells a third party about the client's network.
+# the answer may be; anything that tells a third party about the client's network, or has a server take another path or
+# method than was judged.
 NOT_FORWARDED = HOP_BY_HOP | {
     b"host", b"content-length", b"content-encoding", b"expect", b"accept-encoding", b"forwarded", b"via",
     b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-port", b"x-forwarded-server",
-    b"x-real-ip",
+    b"x-real-ip", b"x-original-url", b"x-rewrite-url", b"x-http-method", b"x-http-method-override",
+    b"x-method-override", b"x-original-method",
 }  # fmt: skip
 # The last because of `guard.wire.handshake.KEY_PROTOCOL`.
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"api-key", b"sec-websocket-protocol"})

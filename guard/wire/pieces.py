@@ -13,6 +13,7 @@ BINARY_TYPES = (b"image/", b"audio/", b"video/")
 BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r(?!\n))")
 LONGEST_BLANK_LINE = 4
 LIMIT = 1_048_576
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 EVENT_NAME = re.compile(rb"event: ?[a-z_.]{1,64}")
 
 
@@ -132,7 +133,8 @@ def _frame(raw: bytes) -> Frame:
     if raw.startswith(b"data: ") and raw.endswith(b"\n\n") and raw.count(b"\n") == 2 and b"\r" not in raw:
         return Frame(raw, raw[6:-2])
     data, aside = [], []
-    for line in raw.splitlines():
+    # A byte order mark before the first event is no part of it (WHATWG HTML, section 9.2.5: UTF-8 decode).
+    for line in raw.removeprefix(BYTE_ORDER_MARK).splitlines():
         name, _, value = line.partition(b":")
         if name == b"data":
             data.append(value.removeprefix(b" "))

@@ -122,8 +122,9 @@ class RequestReader:
             exchange = self.reading = Exchange()
             exchange.head = NO_HEAD
             exchange.peer = self.peer
-            exchange.target = self.target.decode("latin-1")
-            if self.target:
+            # What follows a request that was the last one is none, and has nothing of that.
+            if self.arriving and self.target:
+                exchange.target = self.target.decode("latin-1")
                 exchange.method = self.parser.get_method().decode("ascii")
         self._keep_part(exchange)
         return exchange

@@ -311,6 +311,9 @@ class ServerConnection(asyncio.Protocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Listen to nothing more on this connection; what it still asked for is answered with the refusal, in turn."""
         self.deaf = True
+        last = self.reader.reading
+        if last is not None and last.complete and not last.keep_alive and not self.reader.arriving:
+            return  # what follows the last request is none (RFC 9112, section 9.6)
         exchange = self.reader.stop()
         exchange.received_at = monotonic()
         exchange.refusal = exchange.refusal or refusal

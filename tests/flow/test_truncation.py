@@ -27,6 +27,7 @@ WAYS = {
     "document in chunks": JSON_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunked(DOCUMENT[:99], DOCUMENT[99:]),
     "document until the close": JSON_HEAD + b"\r\n" + DOCUMENT,
     "stream in chunks": STREAM_HEAD + b"transfer-encoding: chunked\r\n\r\n" + chunked(*EVENTS),
+    "document of no type until the close": b"HTTP/1.1 200 OK\r\n\r\n" + DOCUMENT,
     "stream until the close": STREAM_HEAD + b"\r\n" + b"".join(EVENTS),
 }
 
@@ -102,3 +103,43 @@ async def test_early_hints_reach_the_client_once_its_prompt_is_on_disk(tmp_path)
             )
             assert got.count(b"HTTP/1.1") == 1 + seen
             assert b"100 Continue" not in got
+
+
+LINES = b'{"a":1}\n{"b":2}\n'
+
+
+@pytest.mark.parametrize(
+    ("sent", "whole"), [(LINES, True), (LINES[:-1], True), (LINES[:-4], False), (LINES[:-3], False)]
+)
+async def test_lines_until_the_close_are_whole_lines(tmp_path, sent, whole):
+    """Newline-delimited JSON that breaks off inside of a line did not end there."""
+
+    async def script(call):
+        await call.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n" + sent)
+        call.writer.close()
+
+    async with model(script) as served, guard(tmp_path, one_model(served.url)) as running:
+        async with connected(running.port) as client:
+            await client.send(raw_request(ASK, headers="connection: close\r\n"))
+            assert (await client.rest()).endswith(b"0\r\n\r\n") is whole
+        (record,) = await running.journal()
+    assert record["end"] == ("complete" if whole else "truncated")
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/event-stream"])
+async def test_a_broken_answer_is_reset_where_only_a_close_could_end_it(tmp_path, kind):
+    """HTTP/1.0 has no chunks: a client of it would take a close for the end, so it gets a reset instead."""
+
+    async def script(call):
+        await call.send(f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
+        await call.chunk(b"data: 1\n\n")
+        await asyncio.sleep(0.05)
+        call.writer.close()
+
+    async with model(script) as served, guard(tmp_path, one_model(served.url)) as running:
+        async with connected(running.port) as client:
+            await client.send(raw_request({**ASK, "stream": True}, version="1.0"))
+            with pytest.raises(ConnectionError):
+                await client.rest()
+        (record,) = await running.journal()
+    assert record["end"] == "truncated"

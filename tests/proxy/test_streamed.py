@@ -247,6 +247,7 @@ async def test_two_choices_are_matched_apart(tmp_path):
         b"id: secret-token\n\n",
         b"event: secret-token\ndata: {}\n\n",
         b"\xef\xbb\xbfdata: secret-token\n\n",
+        b'\xef\xbb\xbfdata: {"choices":[{"index":0,"delta":{"content":"secret\\u002dtoken"}}]}\n\n',
         b"secret-token\n\n",
         b"data: not json but secret-token\n\n",
         b'data: {"unknown":{"shape":["secret-token"]}}\n\n',

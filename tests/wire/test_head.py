@@ -26,20 +26,26 @@ def test_another_type_of_body_is_another_head():
 
 
 @pytest.mark.parametrize(
-    ("headers", "kind", "encoded", "coding"),
+    ("headers", "kind", "illegible", "coding"),
     [
         ([], b"", False, b""),
         ([(b"content-type", b"Text/Event-Stream; charset=utf-8")], b"text/event-stream", False, b""),
         ([(b"content-encoding", b"gzip")], b"", True, b""),
+        ([(b"content-type", b"text/plain; charset=UTF-16le")], b"text/plain", True, b""),
+        ([(b"content-type", b'text/plain;a=b;charset="utf-7"')], b"text/plain", True, b""),
+        ([(b"content-type", b"text/plain; charset = IBM037")], b"text/plain", True, b""),
+        ([(b"content-type", b"text/plain; charset=UTF8")], b"text/plain", False, b""),
+        ([(b"content-type", b"text/html; charset=ISO-8859-1")], b"text/html", False, b""),
+        ([(b"content-type", b"text/html; charset=windows-1252")], b"text/html", False, b""),
         ([(b"content-encoding", b"Identity")], b"", False, b""),
         ([(b"transfer-encoding", b"Chunked")], b"", False, b"chunked"),
         ([(b"transfer-encoding", b"gzip"), (b"transfer-encoding", b"chunked")], b"", False, b"gzip,chunked"),
     ],
 )
-def test_an_answer_head_tells_what_the_answer_is(headers, kind, encoded, coding):
+def test_an_answer_head_tells_what_the_answer_is(headers, kind, illegible, coding):
     """Its kind, its coding and its framing, read once."""
     head = AnswerHead(headers)
-    assert (head.kind, head.encoded, head.coding) == (kind, encoded, coding)
+    assert (head.kind, head.illegible, head.coding) == (kind, illegible, coding)
 
 
 def test_what_a_connection_header_lists_does_not_go_on():

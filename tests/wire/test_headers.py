@@ -35,6 +35,7 @@ def given_back(*headers: tuple[bytes, bytes]):
         b"trailer", b"transfer-encoding", b"upgrade", b"host", b"content-length", b"content-encoding", b"expect",
         b"accept-encoding",
         b"forwarded", b"via", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip",
+        b"x-original-url", b"x-rewrite-url", b"x-http-method-override",
         b"x-guard-id", b"x-guard-anything",
     ],
 )  # fmt: skip

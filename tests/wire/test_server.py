@@ -313,12 +313,17 @@ async def test_who_keeps_the_connection(raw, kept):
             assert await client.rest() == b""
 
 
-async def test_nothing_follows_a_close():
-    """A request behind one that says `Connection: close` is not served, and the answer before it is whole."""
+@pytest.mark.parametrize("apart", [False, True], ids=["in one segment", "in two"])
+async def test_nothing_follows_a_close(apart):
+    """A request behind one that says `Connection: close` is nobody's, and the answer before it is whole."""
     service = Service()
     service.on_request = hold
     async with served(service) as server, connected(server.port) as client:
-        await client.send(GET.replace(b"Host", b"Connection: close\r\nHost") + GET)
+        last = GET.replace(b"Host", b"Connection: close\r\nHost")
+        await client.send(last if apart else last + GET)
+        if apart:
+            await service.told("request_complete")
+            await client.send(GET)
         recorder = await service.told("request_complete")
         recorder.answer(200, b"only")
         assert (await client.answer()).body == b"only"
