@@ -48,6 +48,7 @@ class Overload(Section, frozen=True):
     running: Count = 16_384
     queue: Annotated[int, Meta(ge=0)] = 1_024
     queue_timeout: Seconds = 1.0
+    body_bytes: Size = 134_217_728
     lag: Seconds = 0.25
 
 

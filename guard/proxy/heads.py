@@ -18,11 +18,6 @@ def journal_unavailable() -> Refusal:
     )
 
 
-def overloaded() -> Refusal:
-    """The refusal when there is more to do than can be done in time."""
-    return Refusal(503, "over_capacity", "the guard has too much to do now", headers=((b"retry-after", b"1"),))
-
-
 def broken_off() -> Refusal:
     """What a client is told when the model's answer ends before its end."""
     return Refusal(502, "upstream_error", "the model's answer broke off")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from guard.exchange import Exchange
 from guard.journal.record import prompt_line
 from guard.journal.writer import Batch
-from guard.proxy.heads import internal_error, journal_unavailable, overloaded
+from guard.proxy.heads import internal_error, journal_unavailable
 from guard.refusal import Refusal
 from guard.stages import BODY, HEAD, Stage
+from guard.wire.crowd import over_capacity
 from guard.wire.server import ServerConnection
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ SMALL_BYTES = 2_048
 class Intake:
     """A request until it may go to a model; what happens to it then is `forward`'s."""
 
-    __slots__ = ("batch", "begun", "client", "exchange", "finished", "placed", "proxy", "waits")
+    __slots__ = ("batch", "begun", "client", "exchange", "finished", "line", "placed", "proxy", "waits")
 
     stages = BODY
 
@@ -37,6 +38,7 @@ class Intake:
         self.client = client
         self.exchange = exchange
         self.batch: Batch | None = None
+        self.line = b""
         self.begun = False
         self.waits = False
         self.placed = False
@@ -49,7 +51,7 @@ class Intake:
         self._run(HEAD)
         exchange, admission = self.exchange, self.proxy.admission
         if admission.running >= admission.most and exchange.refusal is None and admission.refuses(known=self._is_known):
-            exchange.refusal = overloaded()
+            exchange.refusal = over_capacity()
 
     def request_complete(self) -> None:
         """The whole request is there: it may go on when there is room for it."""
@@ -79,14 +81,13 @@ class Intake:
             self._run(self.stages)
             self._record()
         else:
-            loop = self.proxy.journal.loop
-            done = loop.run_in_executor(self.proxy.reading_room, self._run, self.stages)
+            done = self.proxy.journal.loop.run_in_executor(self.proxy.reading_room, self._inspect)
             done.add_done_callback(lambda _future: self._record())
 
     def overloaded(self) -> None:
         """There is no room, or none in time."""
         self.waits = False
-        self.refuse(overloaded())
+        self.refuse(over_capacity())
 
     # The second half.
 
@@ -126,6 +127,13 @@ class Intake:
             logger.exception("exchange %s met a fault in the guard", exchange.id)
             exchange.refusal = internal_error()
 
+    def _inspect(self) -> None:
+        """In the thread: what takes long of a large request, unless nobody waits for it any more."""
+        if not self.finished:
+            self._run(self.stages)
+        if not self.finished and self.exchange.refusal is None:
+            self.line = prompt_line(self.exchange)
+
     def _record(self) -> None:
         exchange = self.exchange
         if self.finished:
@@ -135,7 +143,8 @@ class Intake:
         if exchange.refusal is not None:
             self.refuse(exchange.refusal)
         else:
-            self.batch = self.proxy.journal.add(prompt_line(exchange), self.forward)
+            line, self.line = self.line or prompt_line(exchange), b""
+            self.batch = self.proxy.journal.add(line, self.forward)
 
     def _leave(self) -> None:
         """The exchange is over: give back what it holds of the worker's room."""

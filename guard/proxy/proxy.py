@@ -43,7 +43,7 @@ class Proxy:
         self.reading_room = ThreadPoolExecutor(1, "inspect")
         self.relays: set[Intake] = set()
         self.connections: set[ServerConnection] = set()
-        self.crowd = Crowd(self.http)
+        self.crowd = Crowd(self.http, config.data.overload.body_bytes)
         self._pools: dict[tuple[object, ...], Pool] = {}
         self._id_prefix = os.urandom(4).hex()
         self._id_count = count(1)

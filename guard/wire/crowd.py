@@ -1,10 +1,10 @@
-"""How many connections there are, in all and of each address, and who is one too many."""
+"""How many connections there are, in all and of each address, what they hold, and what is too much."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from guard.config import Http
+from guard.config import Http, Overload
 from guard.refusal import Refusal
 from guard.wire.address import household
 
@@ -20,10 +20,24 @@ TURNED_AWAY = (
 )
 
 
-class Crowd:
-    """Counts a worker's connections. An IPv6 address counts as its /64, of which one host has all."""
+DEFAULT_HELD = Overload().body_bytes
 
-    def __init__(self, http: Http) -> None:
+
+def over_capacity(*, close: bool = False) -> Refusal:
+    """The refusal when there is more to do than can be done in time, or to hold than there is room for."""
+    message = "the guard has too much to do now"
+    return Refusal(503, "over_capacity", message, headers=((b"retry-after", b"1"),), close=close)
+
+
+class Crowd:
+    """Counts a worker's connections. An IPv6 address counts as its /64, of which one host has all.
+
+    `held` are the bytes of bodies that took more than one segment to arrive, until their exchanges are over.
+    """
+
+    def __init__(self, http: Http, most_held: int = DEFAULT_HELD) -> None:
+        self.held = 0
+        self.most_held = most_held
         self.most = http.connections
         self.most_each = http.connections_per_address
         self.size = 0
@@ -42,6 +56,16 @@ class Crowd:
         if self.size > self.most:
             return f"there are more than {self.most}"
         return None
+
+    def hold(self, size: int) -> None:
+        """Count more bytes of a body, as long as they are to be held.
+
+        Raises:
+            Refusal: they are more than the worker is willing to hold at a time.
+        """
+        self.held += size
+        if self.held > self.most_held:
+            raise over_capacity(close=True)
 
     def leave(self, peer: str) -> None:
         """A connection of `peer` has ended."""

@@ -17,6 +17,7 @@ from guard.exchange import Exchange
 from guard.refusal import Refusal
 from guard.wire.address import plain_address
 from guard.wire.crowd import TURNED_AWAY, Crowd
+from guard.wire.farewell import IDLE_LINGER_SECONDS, LINGER_BYTES, LINGER_SECONDS, Farewell
 from guard.wire.framing import bad_request
 from guard.wire.requests import RequestReader
 from guard.wire.sockets import peer_has_left, reset, unsent_bytes
@@ -29,11 +30,6 @@ logger = logging.getLogger("guard.wire")
 
 NEVER = float("inf")
 DRAIN_IDLE_SECONDS = 1.0
-# How long to go on reading behind the last answer: a sender in full flow needs some time to come to read it, and who
-# asks just as an idle connection is closed should see the close, not a reset (RFC 9112, section 9.6).
-LINGER_SECONDS = 5.0
-IDLE_LINGER_SECONDS = 0.5
-LINGER_BYTES = 67_108_864
 WRITE_HIGH_WATER = 65_536
 
 
@@ -108,7 +104,9 @@ class ServerConnection(asyncio.Protocol):
         self.unsent = 0
         self.deaf = False
         self.closing = False
-        self.lingered = 0
+        self.held = 0
+        self.ignored = 0
+        self.farewell: Farewell | None = None
         self.draining = False
 
     # The transport's calls.
@@ -131,6 +129,7 @@ class ServerConnection(asyncio.Protocol):
         self.connections.discard(self)
         self.service.connections.discard(self)
         self.service.crowd.leave(self.peer)
+        self._let_go()
         self.closing = True
         self.deadline = self.write_deadline = NEVER
         self.reader.keep_partial_body()
@@ -195,6 +194,8 @@ class ServerConnection(asyncio.Protocol):
 
     def request_body(self, size: int) -> None:
         self.deadline = min(self.deadline + size / self.http.body_rate, self.give_up_at)
+        self.held += size
+        self.service.crowd.hold(size)
 
     def request_whole(self, exchange: Exchange) -> None:
         exchange.received_at = monotonic()
@@ -227,6 +228,8 @@ class ServerConnection(asyncio.Protocol):
         exchange = self.current
         self.current = self.handler = None
         self.reader.release(exchange)
+        if self.held and not (self.waiting or self.reader.arriving):
+            self._let_go()
         if exchange is None or self.closing:
             return
         if not keep_alive or self.draining or not exchange.complete:
@@ -274,8 +277,9 @@ class ServerConnection(asyncio.Protocol):
             reset(self.transport)
         elif now >= self.deadline:
             self.deadline = NEVER
-            if self.closing:
-                reset(self.transport)
+            if self.farewell is not None:
+                self.farewell.sweep(now)
+                self.deadline = self.farewell.deadline
             elif self.reader.arriving:
                 self._refuse(Refusal(408, "request_timeout", "the request did not arrive in time", close=True))
             elif self.current is None:
@@ -308,6 +312,11 @@ class ServerConnection(asyncio.Protocol):
         elif not exchange.complete:
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
+    def _let_go(self) -> None:
+        """No body is held any more."""
+        self.service.crowd.held -= self.held
+        self.held = 0
+
     def _refuse(self, refusal: Refusal) -> None:
         """Listen to nothing more on this connection; what it still asked for is answered with the refusal, in turn."""
         self.deaf = True
@@ -325,26 +334,19 @@ class ServerConnection(asyncio.Protocol):
             self.handler.request_complete()
 
     def _close(self, *, linger: float = 0.0) -> None:
-        """Close; for up to `linger` seconds what still comes is read, and thrown away, until the client closes too.
-
-        Closing a socket with unread input resets it, and the reset can overtake the answer.
-        """
+        """Close; for up to `linger` seconds what still comes is read, and thrown away, until the client closes too."""
         self.deaf = self.closing = True
-        told = self.transport.can_write_eof()  # TLS cannot: there the client goes by the answer's length
-        if linger and (told or linger > IDLE_LINGER_SECONDS) and not self.transport.is_closing():
-            self.deadline = monotonic() + linger
-            if told:
-                self.transport.write_eof()
-        else:
-            self.deadline = monotonic() + self.http.write_timeout
-            if not self.transport.is_closing():  # asyncio's TLS transport loses its connection when closed twice
-                self.transport.close()
+        self.farewell = Farewell(self.transport, linger=linger, flush=self.http.write_timeout)
+        self.deadline = self.farewell.deadline
 
     def _take_other(self, data: bytes) -> None:
         """What is no HTTP belongs to the tunnel that the connection has become, or to nobody."""
         if self.tunnel is not None and self.tunnel is self.handler:
             self.tunnel.client_data(data)
-            return
-        self.lingered += len(data)
-        if self.lingered > LINGER_BYTES:
-            reset(self.transport)
+        elif self.farewell is not None:
+            self.farewell.take(len(data))
+        else:
+            # Refused, and answers to what was before it are still to come.
+            self.ignored += len(data)
+            if self.ignored > LINGER_BYTES:
+                reset(self.transport)

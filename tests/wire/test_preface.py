@@ -335,3 +335,13 @@ async def test_who_is_only_beginning_counts_as_a_connection(files):
             await third.send(GET % 1)
             assert (await third.answer()).status == 200
         await service.until_counted(0)
+
+
+async def test_an_early_refusal_under_tls_has_an_end(files):
+    """A client that is refused before its body is there, and reads to the end, is told the end when it falls silent."""
+    service = Service(Http(body_bytes=10))
+    async with served(service, entrance(files)) as server, connected(server.port, ssl=files.trusting()) as client:
+        await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 999999\r\n\r\n")
+        async with asyncio.timeout(3):
+            assert (await client.answer()).status == 413
+            assert await client.rest() == b""

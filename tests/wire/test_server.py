@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from guard.config import Http
 from guard.refusal import Refusal
-from guard.wire.server import LINGER_BYTES
+from guard.wire.farewell import LINGER_BYTES
 from tests.support.raw import Client, connected
-from tests.support.service import Service, served
+from tests.support.service import Service, echo, served
 
 GET = b"GET /v1/models HTTP/1.1\r\nHost: guard\r\n\r\n"
 POST = b"POST /v1/x?y HTTP/1.1\r\nHost: guard\r\nX-A: 1\r\nContent-Length: 5\r\n\r\nhello"
@@ -896,3 +896,22 @@ async def test_a_body_has_to_be_there_in_the_end():
             await client.send(b"b")
             await asyncio.sleep(0.01)
         assert (await answer).status == 408
+
+
+async def test_the_bodies_that_are_held_are_bounded():
+    """Large bodies count until their exchanges are over; one too many is refused while it arrives, and makes room."""
+    service = Service(Http(body_bytes=4_000_000))
+    service.crowd.most_held = 1_500_000
+    service.on_request = hold
+    async with served(service) as server, connected(server.port) as first:
+        await first.send(post(1_000_000) + b"b" * 1_000_000)
+        recorder = await service.told("request_complete")
+        assert service.crowd.held > 500_000
+        async with connected(server.port) as second:
+            await second.send(post(4_000_000) + b"b" * 2_000_000)
+            refused = await service.told("request_complete", 1)
+            echo(refused)
+            assert (await second.answer()).status == 503
+        recorder.answer()
+        assert (await first.answer()).status == 200
+        await service.until(lambda: service.crowd.held == 0)
