@@ -9,6 +9,7 @@ from typing import Any
 
 from guard.formats.base import Prompt
 from guard.formats.events import EventReader
+from guard.formats.responses import OVER
 from guard.formats.shapes import ALL_OTHER, ALL_TEXT, ENVELOPE, ITEM
 from guard.formats.usage import usage_of
 from guard.formats.walk import LONGEST_CHANNEL, OTHER, Channelled, Shape, collect, trace
@@ -29,9 +30,6 @@ _ENDS = (".done", ".completed", ".failed")
 
 _WHOLE = frozenset(("text", "transcript", "refusal", "arguments", "input", "code"))
 """Members of such an event that say again what its deltas have said, if there were any."""
-
-_OVER = frozenset(f"response.{verb}" for verb in ("done", "completed", "failed", "incomplete", "cancelled"))
-"""Types of the events after which a response says nothing more."""
 
 
 def prompt(document: Any) -> Prompt:
@@ -76,7 +74,7 @@ class RealtimeReader(EventReader):
             return _whole(trace(event, ALL_TEXT, ""))
         if kind.endswith(".delta"):
             return self._delta(kind.removesuffix(".delta"), event)
-        if kind in _OVER:
+        if kind in OVER:
             return self._over(event)
         end = next((end for end in _ENDS if kind.endswith(end)), None)
         if end is not None and type(event.get("item_id")) is str:

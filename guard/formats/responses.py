@@ -82,10 +82,8 @@ _EVENT = Shape(OTHER, rest=ALL_OTHER).having(
     delta=DATA,
 )
 
-
-_LAST = frozenset(
-    {"response.completed", "response.incomplete", "response.failed", "response.cancelled", "response.done", "error"}
-)
+OVER = tuple(f"response.{verb}" for verb in ("done", "completed", "failed", "incomplete", "cancelled"))
+"""Types of the events after which a response says nothing more."""
 
 
 class ResponsesReader(EventReader):
@@ -122,7 +120,7 @@ class ResponsesReader(EventReader):
 
     def may_end(self, data: bytes) -> bool:
         """Tell whether this can be the last event: the response is completed, cut short, failed or cancelled."""
-        return event_of(data).get("type") in _LAST or data.strip() == b"[DONE]"
+        return event_of(data).get("type") in (*OVER, "error") or data.strip() == b"[DONE]"
 
     def _delta(self, name: str, event: dict[str, Any]) -> Channelled:
         delta = event.get("delta")

@@ -103,6 +103,10 @@ class Intake:
     def sweep(self, now: float) -> None:
         """Act on deadlines that have passed; `now` is monotonic seconds."""
 
+    @abstractmethod
+    def fault(self) -> None:
+        """Something in the guard failed, and is being handled: nobody may be left waiting for it."""
+
     # Within.
 
     @property

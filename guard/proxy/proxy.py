@@ -114,15 +114,19 @@ class Proxy:
             connection.transport.abort()
 
     def _sweep(self) -> None:
+        # Asked for first: a fault below may cost this round, but not all deadlines to come.
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
         now = monotonic()
         for connection in list(self.connections):
             connection.sweep(now)
         for relay in list(self.relays):
-            relay.sweep(now)
+            try:
+                relay.sweep(now)
+            except Exception:
+                relay.fault()
         self.admission.sweep(now)
         for pool in self._pools.values():
             pool.sweep(now)
         if now >= self._forget_at:
             self._forget_at = now + FORGET_SECONDS
             self.meters.sweep(now)
-        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)

@@ -35,7 +35,8 @@ class Folder:
             return
         self._directory = directory
         if not directory.is_dir():
-            self.problems.append(Problem(file="", why=f"the rules folder '{directory}' does not exist"))
+            why = f"rules.dir: the folder '{directory}' does not exist; expected one with rules, or null for no rules"
+            self.problems.append(Problem(file="", why=why))
             return
         for path in sorted(directory.glob("*.yaml")):
             self._file(path)

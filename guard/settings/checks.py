@@ -91,6 +91,10 @@ def tls(config: Config, report: Report) -> None:
         report.check(both, path, "a certificate and its key go together", "both of certificate and key, or neither")
         alone = files.client_ca is not None and files.certificate is None
         report.check(not alone, (*path, "client_ca"), "there is no TLS", "certificate and key beside it")
+    if report.sound((*path, "client_ca")):
+        # Whoever writes `required` relies on it; without authorities nobody would be asked.
+        idle = files.certificate is not None and files.client_ca is None and (*path, "client") in report.lines
+        report.check(not idle, (*path, "client"), "clients are asked for no certificate", "client_ca beside it")
 
 
 def balancers(config: Config, report: Report) -> None:
@@ -159,8 +163,8 @@ def clients(config: Config, report: Report) -> None:
         ways = client.key, client.key_hash, client.certificate
         if all(report.sound((*path, field)) for field in ("key", "key_hash", "certificate")):
             twice = client.key is not None and client.key_hash is not None
-            report.check(any(way is not None for way in ways), path, "it has neither", "key, key_hash or certificate")
-            report.check(not twice, path, "it has both", "either key or key_hash")
+            report.check(any(way is not None for way in ways), path, "nothing tells it", "key, key_hash or certificate")
+            report.check(not twice, path, "it has two keys", "either key or key_hash")
         _hash(client.key_hash, (*path, "key_hash"), "from `guard key hash`", report)
         _hash(client.certificate, (*path, "certificate"), "the certificate's SHA-256 without colons", report)
         if report.sound(("data", "tls", "client_ca")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from guard.formats.base import Prompt
 from guard.formats.text import add_text
 from guard.refusal import Refusal
-from guard.wire.media import UTF8, MediaType
+from guard.wire.media import UTF8
 from guard.wire.multipart import BadForm, Form, Part
 
 
@@ -22,7 +22,9 @@ def form_prompt(form: Form) -> Prompt:
     for part in form.parts:
         prompt.others += (part.name, part.filename) if part.filename else (part.name,)
         if part.media is not None:
-            _check_charset(prompt, part.media)
+            prompt.others.append(bytes(part.media).decode())
+            if not part.media.is_utf8:
+                raise unsupported_charset()
         if not add_text(prompt, part.content) and _has_to_be_text(part):
             raise BadForm(f"the part {part.name[:64]!r} is not UTF-8")
     return prompt
@@ -31,12 +33,6 @@ def form_prompt(form: Form) -> Prompt:
 def unsupported_charset() -> Refusal:
     """The refusal of a body that is in another charset by its own words."""
     return Refusal(415, "unsupported_charset", "expected UTF-8, and no other charset in the content type")
-
-
-def _check_charset(prompt: Prompt, media: MediaType) -> None:
-    prompt.others.append(bytes(media).decode())
-    if not media.is_utf8:
-        raise unsupported_charset()
 
 
 def _has_to_be_text(part: Part) -> bool:

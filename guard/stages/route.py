@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from guard.exchange import Exchange
 from guard.policy.limits import Meters
+from guard.policy.models import Route
 from guard.refusal import Refusal
 
 
 def route(exchange: Exchange, _meters: Meters) -> None:
     """Take the first route that accepts the document's ``model`` field; 404 where none does."""
-    name = exchange.prompt.model if exchange.prompt is not None else None
+    exchange.route = route_for(exchange, exchange.prompt.model if exchange.prompt is not None else None)
+
+
+def route_for(exchange: Exchange, name: str | None) -> Route:
+    """The first of the routes under the request's path that is for this model.
+
+    Raises:
+        Refusal: 404 where none is.
+    """
     for candidate in exchange.routes:
         if candidate.accepts(name):
-            exchange.route = candidate
-            return
-    raise model_not_found()
-
-
-def model_not_found() -> Refusal:
-    """The refusal where no route is for this model."""
-    return Refusal(404, "model_not_found", "no route leads to a model of this name")
+            return candidate
+    raise Refusal(404, "model_not_found", "no route leads to a model of this name")

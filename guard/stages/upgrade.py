@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from guard.exchange import Exchange
 from guard.policy.limits import Meters
 from guard.refusal import Refusal
-from guard.stages.route import model_not_found
+from guard.stages.route import route_for
 from guard.wire.framing import upgrade_not_supported
 from guard.wire.handshake import check_opening
 
@@ -19,10 +19,7 @@ def upgrade(exchange: Exchange, _meters: Meters) -> None:
     """
     if not any(route.websocket for route in exchange.routes):
         raise upgrade_not_supported()
-    name = _model(exchange.target)
-    route = next((route for route in exchange.routes if route.accepts(name)), None)
-    if route is None:
-        raise model_not_found()
+    route = route_for(exchange, _model(exchange.target))
     if not route.websocket:
         raise upgrade_not_supported()
     check_opening(exchange.method, exchange.head.headers, http10=exchange.http10)

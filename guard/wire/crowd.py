@@ -7,6 +7,7 @@ from collections import Counter
 from guard.config import Http, Overload
 from guard.refusal import Refusal
 from guard.wire.address import household
+from guard.wire.headers import STATUS_LINES
 
 TOO_MANY = Refusal(503, "too_many_connections", "too many connections")
 _BODY = b'{"error":{"message":"%b","type":"server_error","param":null,"code":"%b"}}\n' % (
@@ -15,8 +16,8 @@ _BODY = b'{"error":{"message":"%b","type":"server_error","param":null,"code":"%b
 )
 # The same for everybody and made beforehand: there is no request that it could be the answer to.
 TURNED_AWAY = (
-    b"HTTP/1.1 %d Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-    b"retry-after: 1\r\nconnection: close\r\n\r\n%b" % (TOO_MANY.status, len(_BODY), _BODY)
+    b"%bcontent-type: application/json\r\ncontent-length: %d\r\nretry-after: 1\r\nconnection: close\r\n\r\n%b"
+    % (STATUS_LINES[TOO_MANY.status], len(_BODY), _BODY)
 )
 
 

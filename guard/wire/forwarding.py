@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator
 from guard.exchange import Headers
 from guard.refusal import Refusal
 from guard.wire.address import Address, Networks, parse_address
+from guard.wire.grammar import TCHAR, TOKEN
 
 _PORT = r"(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?"
 NODE = re.compile(rf"\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]{_PORT}|([0-9.]+){_PORT}|([0-9A-Fa-f:.]+(?:%\S+)?)")
 
-_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 # A value with a colon or brackets should be quoted (RFC 7239, section 4), which not every proxy knows.
-_PAIR = rf"{_NAME}=(?:[:\[\]!#$%&'*+.^_`|~0-9A-Za-z-]+|{_QUOTED})"
+_PAIR = rf"{TOKEN}=(?:[:\[\]{TCHAR}]+|{_QUOTED})"
 ELEMENT = re.compile(rf"[ \t]*{_PAIR}(?:[ \t]*;[ \t]*{_PAIR})*[ \t]*")
-PAIR = re.compile(rf"({_NAME})=([^\";]+|{_QUOTED})")
+PAIR = re.compile(rf"({TOKEN})=([^\";]+|{_QUOTED})")
 MOST_COMMAS = 16
 
 

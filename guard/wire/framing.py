@@ -6,6 +6,7 @@ import re
 
 from guard.exchange import Headers
 from guard.refusal import Refusal
+from guard.wire.grammar import TOKEN
 
 # Two of any of these is an ambiguity that two servers may resolve differently.
 SINGLE = frozenset(
@@ -17,9 +18,7 @@ VERSIONS = frozenset({"1.1", "1.0"})
 END_TO_END = SINGLE - {b"transfer-encoding"} | {b"content-length", b"content-encoding", b"cookie"}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 ALLOW = ", ".join(sorted(METHODS)).encode()
-CODINGS = re.compile(
-    rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*[ \t]*,[ \t]*chunked", re.IGNORECASE
-)
+CODINGS = re.compile(rf"{TOKEN}(?:[ \t]*,[ \t]*{TOKEN})*[ \t]*,[ \t]*chunked".encode(), re.IGNORECASE)
 TARGET = re.compile(rb"/[!$-;=?-Z_a-z~@&'()*+,%\[\]|^{}`\"\\]*\Z")
 # A parameter behind the dots (`..;x`) is taken off by Java's servers before they resolve the path.
 DOT_SEGMENT = re.compile(rb"(?:/|%2f|\\|%5c)(?:\.|%2e){1,2}(?:/|%2f|\\|%5c|;|%3b|\?|\Z)", re.IGNORECASE)

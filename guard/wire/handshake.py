@@ -13,10 +13,11 @@ from base64 import b64encode
 from guard.exchange import Headers
 from guard.refusal import Refusal
 from guard.wire.framing import bad_request
+from guard.wire.grammar import TOKEN
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 KEY = re.compile(rb"[A-Za-z0-9+/]{21}[AQgw]==")
-TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+NAME = re.compile(TOKEN.encode())
 FIELDS = b"sec-websocket-"
 
 KEY_PROTOCOL = b"openai-insecure-api-key."
@@ -54,7 +55,7 @@ def check_opening(method: str, headers: Headers, *, http10: bool) -> bytes:
     if len(keys) != 1 or KEY.fullmatch(keys[0]) is None:
         raise bad_request("Sec-WebSocket-Key is not the base64 of 16 bytes")
     offered = protocols(headers)
-    if len(set(offered)) != len(offered) or not all(map(TOKEN.fullmatch, offered)):
+    if len(set(offered)) != len(offered) or not all(map(NAME.fullmatch, offered)):
         raise bad_request("Sec-WebSocket-Protocol is not a list of different names")
     return keys[0]
 

@@ -6,10 +6,11 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from guard.wire.grammar import TOKEN
+
 LONGEST = 1_024  # bytes; they are remembered, and strangers make them up
 REMEMBERED = 64
 
-TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 -- RFC 9110's word for a word
 # Without the escapes that quoted strings may have: servers differ in how they take them off.
 QUOTED = r'"[\t !#-\[\]-~]*"'
 _KIND = re.compile(rf"({TOKEN}/{TOKEN})[ \t]*")

@@ -6,7 +6,8 @@ import os
 import re
 from typing import NamedTuple
 
-from guard.wire.media import TOKEN, BadMediaType, MediaType, media_type
+from guard.wire.grammar import TOKEN
+from guard.wire.media import BadMediaType, MediaType, media_type
 
 MAX_PARTS = 100
 MAX_HEADER_BYTES = 4_096

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from guard.wire.address import Networks, parse_address, plain_address
+from guard.wire.address import Networks, parse_address
 from guard.wire.proxy_protocol import BadHeader, parse
 from guard.wire.server import DRAIN_IDLE_SECONDS, ServerConnection, Service
+from guard.wire.sockets import peer_address
 from guard.wire.tls import fingerprint
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ class Preface(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]
         self.connections.add(self)
         self.timer = asyncio.get_running_loop().call_later(self.http.header_timeout, self._too_slow)
-        peer = transport.get_extra_info("peername")
-        self.peer = plain_address(peer[0]) if peer else ""
+        self.peer = peer_address(transport)
         if not self.entrance.wants_header(self.peer):
             self._go_on(self.peer)
 

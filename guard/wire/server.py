@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from guard.config import Http
 from guard.exchange import Exchange
 from guard.refusal import Refusal
-from guard.wire.address import plain_address
 from guard.wire.crowd import TURNED_AWAY, Crowd
 from guard.wire.farewell import IDLE_LINGER_SECONDS, LINGER_BYTES, LINGER_SECONDS, Farewell
 from guard.wire.framing import bad_request
 from guard.wire.requests import RequestReader
-from guard.wire.sockets import peer_has_left, reset, unsent_bytes
+from guard.wire.sockets import peer_address, peer_has_left, reset, unsent_bytes
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -114,8 +113,7 @@ class ServerConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
         self.transport.set_write_buffer_limits(high=WRITE_HIGH_WATER)
-        peer = transport.get_extra_info("peername")
-        self.peer = self.reader.peer = self.peer or (plain_address(peer[0]) if peer else "")
+        self.peer = self.reader.peer = self.peer or peer_address(transport)
         self.connections.add(self)
         self.service.connections.add(self)
         self.deadline = monotonic() + self.http.header_timeout

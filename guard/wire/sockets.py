@@ -12,9 +12,17 @@ from contextlib import suppress
 from fcntl import ioctl
 from termios import TIOCOUTQ
 
+from guard.wire.address import plain_address
+
 NO_LINGER = struct.pack("ii", 1, 0)  # on, for no seconds: closing such a socket resets it (POSIX)
 # Only Linux has the event of a peer that has left while its last bytes are unread; elsewhere a reset is told at least.
 LEFT = getattr(select, "POLLRDHUP", 0)
+
+
+def peer_address(transport: asyncio.BaseTransport) -> str:
+    """The address that the peer has; empty where it has none (a Unix socket, or it has left already)."""
+    peer = transport.get_extra_info("peername")
+    return plain_address(peer[0]) if peer else ""
 
 
 def unsent_bytes(transport: asyncio.Transport) -> int:

@@ -28,10 +28,13 @@ class Message(NamedTuple):
     @property
     def legible(self) -> bool:
         """Whether it is one of text, or a binary one that holds text."""
+        if self.text:
+            return True
         try:
-            return self.text or self.content.decode() is not None
+            self.content.decode()
         except UnicodeDecodeError:
             return False
+        return True
 
 
 class Ping(NamedTuple):

@@ -65,7 +65,7 @@ def test_missing_rules_are_an_error(tmp_path):
     """A rules folder that is named and not there is an error."""
     verdict = examine(tmp_path / configure(tmp_path, CONFIG + "rules: {dir: elsewhere}\n"))
     assert len(verdict.errors) == 1
-    assert "elsewhere" in str(verdict.errors[0])
+    assert f"rules.dir: the folder '{tmp_path}/elsewhere' does not exist; expected" in str(verdict.errors[0])
 
 
 def test_the_listener_s_certificates_are_tried(tmp_path):

@@ -61,6 +61,7 @@ def test_usage_is_read_in_unknown_streams():
         ("/v1/responses", b'{"type":"response.output_text.delta","delta":"x"}', False),
         ("/v1/responses", b"", False),
         ("/v1/other", b'{"a":1}', True),
+        ("/v1/responses", b'{"type":["response.completed"]}', False),
     ],
 )
 def test_which_event_may_be_the_last(path, last, may_end):

@@ -183,7 +183,11 @@ def test_nasty_texts_are_one_line_each(text):
     assert (joined["prompt"], joined["output"]) == ([text], [text])
 
 
-@given(st.binary(max_size=40), st.binary(max_size=40), st.text(st.characters(codec="latin-1"), max_size=10))
+# A target in which nothing can be a key or a user, which the record would not show.
+TARGETS = st.text(st.characters(codec="latin-1", exclude_characters="=@"), max_size=10)
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40), TARGETS)
 def test_any_bytes_come_back(body, answer, target):
     """Bodies that are no text are kept as they are, too."""
     one = made(body=body, answer=answer, target="/v1/" + target)

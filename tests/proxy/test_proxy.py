@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from guard.app import make_policy
+from guard.proxy.relay import Relay
 from tests.support.guard import configure, guard, one_model, raw_request
-from tests.support.model import chat_answer, chat_delta, model
+from tests.support.model import Call, chat_answer, chat_delta, model
 
 
 async def test_ids_sort_by_time_and_are_never_the_same(tmp_path):
@@ -45,6 +46,25 @@ async def test_no_byte_of_an_answer_before_its_prompt_is_on_disk(tmp_path, monke
         go.set()
         assert (await answer).startswith(b"HTTP/1.1 200")
         writer.close()
+
+
+async def test_a_fault_on_one_deadline_leaves_the_others(tmp_path, monkeypatch):
+    """Where the sweep of an exchange fails, that one is answered, and all others keep their deadlines."""
+    sweep = Relay.sweep
+
+    def fail(relay: Relay, now: float) -> None:
+        if relay.exchange.prompt is not None and relay.exchange.prompt.texts == ["fault"]:
+            raise RuntimeError("a fault")
+        sweep(relay, now)
+
+    async def hang(call: Call) -> None:
+        await call.closed.wait()
+
+    monkeypatch.setattr(Relay, "sweep", fail)
+    more = "upstream: {first_byte_timeout: 0.2}"
+    async with model(hang) as served, guard(tmp_path, one_model(served.url, more=more)) as running:
+        answers = await asyncio.gather(*map(running.chat, ("fault", "hi", "fault", "hi")))
+    assert [answer.status_code for answer in answers] == [500, 504, 500, 504]
 
 
 @pytest.mark.parametrize("call", ["write", "fdatasync"])

@@ -181,6 +181,7 @@ FILES = {"certificate": "a.pem", "key": "a.key"}
         ({"client_ca": "b.pem"}, "data.tls.client_ca: there is no TLS; certificate and key beside it"),
         ({**FILES, "key": ""}, "data.tls.key: it is empty; the path of a PEM file"),
         ({**FILES, "client": "never"}, "data.tls.client: got"),
+        ({**FILES, "client": "required"}, "data.tls.client: clients are asked for no certificate; client_ca beside it"),
     ],
 )
 def test_tls(tmp_path, tls, expected):
@@ -206,8 +207,8 @@ def test_the_proxy_protocol_is_spoken_with_somebody(tmp_path):
     [
         ({"a": {"key": "x"}, "b": {"key_hash": "0" * 64}}, None),
         ({"a": {"key_hash": "AB" * 32}}, None),
-        ({"a": {}}, "clients.a: it has neither"),
-        ({"a": {"key": "x", "key_hash": "0" * 64}}, "clients.a: it has both"),
+        ({"a": {}}, "clients.a: nothing tells it"),
+        ({"a": {"key": "x", "key_hash": "0" * 64}}, "clients.a: it has two keys"),
         ({"a": {"key_hash": "0" * 63}}, "clients.a.key_hash: it is no hash"),
         ({"a": {"key_hash": "g" * 64}}, "clients.a.key_hash: it is no hash"),
         ({"a": {"key": "x"}, "b": {"key": "x"}}, "clients.b: its key is that of the client a"),

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from guard.wire.sockets import peer_has_left, unsent_bytes
+from guard.wire.sockets import peer_address, peer_has_left, unsent_bytes
 from guard.wire.sockets import reset as break_off
 from tests.support.raw import reset
 
@@ -32,6 +32,17 @@ async def pair():
         server.close()
         transport.abort()
         writer.transport.abort()
+
+
+async def test_a_peer_has_an_address_where_sockets_have_some():
+    """It is the peer's, and empty for one at the other end of a pair of Unix sockets."""
+    async with pair() as (transport, _reader, _writer):
+        assert peer_address(transport) == "127.0.0.1"
+    here, there = socket.socketpair()
+    with there:
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=here)
+        assert peer_address(transport) == ""
+        transport.abort()
 
 
 @pytest.mark.parametrize("way", ["close", "reset"])
