@@ -394,7 +394,7 @@ async def test_a_slow_reader_that_goes_on_gets_all(tmp_path):
             try:
                 while received < len(answer) and (piece := await loop.sock_recv(client, 65_536)):
                     received += len(piece)
-                    await asyncio.sleep(0.005)
+                    await asyncio.sleep(0.002)
             except ConnectionError:
                 pass
     assert received >= len(answer)

@@ -432,7 +432,7 @@ async def test_a_model_that_breaks_the_protocol_is_closed(tmp_path, sent, code):
     async def script(line: Line) -> None:
         request = await line.request()
         await line.send(agree(request) + sent)
-        got.append(await line.reader.read())
+        got.append(await line.reader.read(100))
 
     more = "upstream: {answer_bytes: 100}"
     async with raw_model(script) as (_, pool):

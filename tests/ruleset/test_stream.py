@@ -198,7 +198,7 @@ def test_many_streams_are_open_at_once():
 def test_streams_give_back_what_they_hold(engine):
     """Streams that are closed, and streams that are dropped without closing, leave no memory behind."""
     made = Matcher(
-        entries(*[terms(f"phrase number {number}", regex=[f"x{number}.{{1,50}}y"]) for number in range(50)]), engine
+        entries(*[terms(f"phrase number {number}", regex=[f"x{number}.{{1,9}}y"]) for number in range(50)]), engine
     )
 
     def use(times):

@@ -65,7 +65,7 @@ async def test_bytes_behind_the_101_are_the_owners(pieces):
         for piece in pieces:
             await line.send(piece)
             await asyncio.sleep(0.01)
-        await line.closed()
+        assert await line.reader.readexactly(3) == b"bye"
 
     async with model(script) as (_, pool):
         owner = await Owner(pool).start().whole()
