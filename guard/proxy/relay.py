@@ -89,6 +89,11 @@ class Relay(Intake):
         if self.client.paused:
             self.hold_model()
 
+    @property
+    def gradual(self) -> bool:
+        """Whether the answer is matched event by event."""
+        return isinstance(self.answer, Streamed)
+
     def answer_interim(self, status: int, head: AnswerHead) -> None:
         """The model says something ahead of its answer, e.g. 103 (Early Hints): the client may know, once it may know
         anything.
@@ -182,14 +187,14 @@ class Relay(Intake):
     def hold_model(self) -> None:
         """Read nothing more from the model for now; what it goes on saying waits in its own socket's buffers."""
         if self.upstream is not None:
-            self.upstream.transport.pause_reading()
+            self.upstream.hold()
             self.deadline = NEVER
 
     def release_model(self) -> None:
         """Read on, unless it is the client that cannot take more."""
         if self.upstream is not None and not self.client.paused:
-            self.upstream.transport.resume_reading()
             self.deadline = monotonic() + self.proxy.upstream.idle_timeout
+            self.upstream.release()
 
     def stop_model(self) -> None:
         """Take no more from the model, if it is still at it; the attempt is over."""

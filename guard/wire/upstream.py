@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 
 MAX_HEADER_BYTES = 131_072
 MAX_INTERIM = 16
+# libuv reads one socket many times in a row, 256 KB each; so much of a stream of tiny events is work for seconds.
+TURN_BYTES = 16_384
 HTTP = b"HTTP/1."
 
 
 class Receiver(Protocol):
-    """What takes a model's answer as it comes."""
+    """What takes a model's answer as it comes. `gradual`: so much work that others shall have their turn in between."""
+
+    @property
+    def gradual(self) -> bool: ...
 
     def answer_interim(self, status: int, head: AnswerHead) -> None:
         """The head of an answer ahead of the final one (a 1xx other than 100 and 101)."""
@@ -68,6 +73,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.status = 0
         self.start = self.ending = b""
         self.seen = 0
+        self.rest = b""
+        self.held = self.in_turn = False
         self.begun = False
         self.header_bytes = 0
         self.unfinished = 0
@@ -105,6 +112,16 @@ class UpstreamConnection(asyncio.Protocol):
         self.repeat = None
         self.send(upgrader, request, head_only=False)
 
+    def hold(self) -> None:
+        """Give the receiver nothing more for now; what the model goes on saying waits in its own socket's buffers."""
+        self.held = True
+        self.transport.pause_reading()
+
+    def release(self) -> None:
+        """Go on."""
+        self.held = False
+        self._go_on()
+
     def abandon(self) -> None:
         """Give the exchange in progress up: with an answer still to come the connection cannot be used again."""
         self.receiver = None
@@ -122,39 +139,17 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if self.repeat is not None and not self.begun and (body := self.repeat.body_of(data)) is not None:
             self._take_repeated(body)
-            return
-        whole = not self.begun
-        self.begun = True
-        self.told = False
-        try:
-            if len(self.start) < len(HTTP):
-                self._check_start(data)
-            in_body, self.seen = self.in_body, 0
-            self.parser.feed_data(data)
-        except BadAnswer as error:
-            self._fail(f"bad answer: {error}")
-            return
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            cause = error.__context__
-            if cause is not None and not isinstance(cause, BadAnswer):
-                raise cause from None
-            if isinstance(error, httptools.HttpParserUpgrade) and self.upgrader is not None:
-                self._switch(self.upgrader, data[error.args[0] :])
-                return
-            if not self.done:
-                self._fail(f"bad answer: {cause or error}")
-                return
-            self.reusable = False
-        if self.done:
-            self.reusable = self.reusable and self._is_exact(self.ending + data, in_body=in_body)
-            if whole and self.again and self.reusable and not self.interim and self.status not in NO_BODY:
-                self._expect_repeat(data)
-            self._complete()
+        elif self.rest or (len(data) > TURN_BYTES and self.receiver.gradual):
+            self.rest += data
+            self._take_turns()
         else:
-            self.ending = data[-8:] if len(data) >= 8 else (self.ending + data)[-8:]
-            self._bound_unfinished(len(data))
+            self._take(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.rest and self.receiver is not None:
+            rest, self.rest = self.rest, b""
+            self.reusable = False
+            self._take(rest)
         if self.receiver is not None and self.until_close and exc is None:
             self._complete()
         elif self.receiver is not None:
@@ -233,6 +228,61 @@ class UpstreamConnection(asyncio.Protocol):
 
     # Within.
 
+    def _take_turns(self) -> None:
+        """Take what came in parts, one each turn of the loop, so that others are served in between."""
+        if not self.in_turn:
+            self.in_turn = True
+            self.transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self.in_turn = False
+        if not self.rest or self.held or self.receiver is None:
+            return
+        data, self.rest = self.rest[:TURN_BYTES], self.rest[TURN_BYTES:]
+        self._take(data)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self.held or self.receiver is None:
+            return
+        if self.rest:
+            self._take_turns()
+        else:
+            self.transport.resume_reading()
+
+    def _take(self, data: bytes) -> None:
+        whole = not self.begun
+        self.begun = True
+        self.told = False
+        try:
+            if len(self.start) < len(HTTP):
+                self._check_start(data)
+            in_body, self.seen = self.in_body, 0
+            self.parser.feed_data(data)
+        except BadAnswer as error:
+            self._fail(f"bad answer: {error}")
+            return
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            cause = error.__context__
+            if cause is not None and not isinstance(cause, BadAnswer):
+                raise cause from None
+            if isinstance(error, httptools.HttpParserUpgrade) and self.upgrader is not None:
+                self._switch(self.upgrader, data[error.args[0] :])
+                return
+            if not self.done:
+                self._fail(f"bad answer: {cause or error}")
+                return
+            self.reusable = False
+        if self.done:
+            self.reusable = self.reusable and not self.rest and self._is_exact(self.ending + data, in_body=in_body)
+            if whole and self.again and self.reusable and not self.interim and self.status not in NO_BODY:
+                self._expect_repeat(data)
+            self._complete()
+        else:
+            self.ending = data[-8:] if len(data) >= 8 else (self.ending + data)[-8:]
+            self._bound_unfinished(len(data))
+
     def _switch(self, upgrader: Upgrader, rest: bytes) -> None:
         """Hand the transport over; this object is left as what the pool counts."""
         self.receiver = None
@@ -299,6 +349,7 @@ class UpstreamConnection(asyncio.Protocol):
         # A model that answered before it had read the request would read the rest of it as the next one.
         if self.reusable and not self.transport.get_write_buffer_size():
             if not self.transport.is_reading():
+                self.held = False
                 self.transport.resume_reading()  # a slow client had it paused
             self.pool.give_back(self)
         else:

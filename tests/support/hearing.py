@@ -46,6 +46,8 @@ class Memory(asyncio.Transport):
 class Heard:
     """What one taker was told; `end` is ``end``, ``failed``, or empty while more may come."""
 
+    gradual = False
+
     def __init__(self, connection: UpstreamConnection) -> None:
         self.connection = connection
         self.status = 0

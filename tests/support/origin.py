@@ -94,6 +94,8 @@ class Model:
 class Taker:
     """Asks a pool for a connection, sends a request, and keeps what comes of it, in order, in `events`."""
 
+    gradual = False
+
     def __init__(self, pool: Pool, request: bytes | None = REQUEST, *, head_only: bool = False) -> None:
         self.pool = pool
         self.request = request

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guard.wire.upstream import MAX_HEADER_BYTES, MAX_INTERIM
+from guard.wire.pool import Pool
+from guard.wire.upstream import MAX_HEADER_BYTES, MAX_INTERIM, TURN_BYTES
 from tests.support.origin import OK, REQUEST, Taker, answering, lasting, model
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -435,3 +436,69 @@ async def test_what_a_connection_says_of_itself():
         assert repr(taker.connection) == f"<UpstreamConnection {pool.origin.authority} busy exchanges=1>"
         await taker.whole()
         assert repr(taker.connection) == f"<UpstreamConnection {pool.origin.authority} idle exchanges=1>"
+
+
+BIG = bytes(range(256)) * 1_000
+BIG_ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(BIG) + BIG
+
+
+class Gradual(Taker):
+    """A receiver to whom each piece is work: keeps the size of each, and may hold the connection at the first."""
+
+    gradual = True
+
+    def __init__(self, pool: Pool, *, holds: bool = False) -> None:
+        super().__init__(pool)
+        self.holds = holds
+        self.sizes: list[int] = []
+
+    def answer_body(self, data: bytes) -> None:
+        super().answer_body(data)
+        self.sizes.append(len(data))
+        if self.holds:
+            self.holds = False
+            self.connection.hold()
+
+
+async def test_what_is_much_work_comes_in_parts():
+    """Between any two of them the loop has its turn, and the connection is as good as any other afterwards."""
+    async with model(lasting(BIG_ANSWER)) as (server, pool):
+        for _ in range(3):
+            taker = await Gradual(pool).start().whole()
+            assert taker.body == BIG
+            assert max(taker.sizes) <= TURN_BYTES
+        assert len(server.lines) == 1
+
+
+async def test_parts_wait_while_the_receiver_holds_the_connection():
+    """Nothing comes until it is released, however often that is said, and then all of it does, in order."""
+    async with model(lasting(BIG_ANSWER)) as (_, pool):
+        taker = Gradual(pool, holds=True).start()
+        async with asyncio.timeout(5):
+            while not taker.sizes:
+                await asyncio.sleep(0)
+        before = list(taker.sizes)
+        await asyncio.sleep(0.02)
+        assert taker.sizes == before
+        taker.connection.release()
+        taker.connection.hold()
+        taker.connection.release()
+        assert (await taker.whole()).body == BIG
+        assert max(taker.sizes) <= TURN_BYTES
+
+
+async def test_bytes_behind_an_answer_in_parts_close_the_connection():
+    """What is left when the answer has ended is nobody's, and the next request gets another connection."""
+    async with model(lasting(BIG_ANSWER + b"X" * TURN_BYTES * 2)) as (server, pool):
+        for _ in range(2):
+            assert (await Gradual(pool).start().whole()).body == BIG
+        assert len(server.lines) == 2
+
+
+@pytest.mark.parametrize("cut", [0, 1, TURN_BYTES, len(BIG)])
+async def test_an_answer_in_parts_that_is_cut_is_told_as_cut(cut):
+    """All that came of it is given first; with its last byte there it is whole."""
+    async with model(answering(BIG_ANSWER[: len(BIG_ANSWER) - cut])) as (_, pool):
+        taker = await Gradual(pool).start().whole()
+    assert taker.events[-1] == ("failed" if cut else "end")
+    assert taker.body == BIG[: len(BIG) - cut]
