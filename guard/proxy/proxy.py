@@ -23,7 +23,8 @@ from guard.proxy.upgrade import Upgrade
 from guard.wire.crowd import Crowd
 from guard.wire.framing import upgrade_not_supported
 from guard.wire.pool import Pool
-from guard.wire.server import Handler, ServerConnection
+from guard.wire.roles import Handler
+from guard.wire.server import ServerConnection
 
 SWEEP_SECONDS = 0.1
 FORGET_SECONDS = 10.0

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from guard.wire.address import Networks, parse_address
 from guard.wire.proxy_protocol import BadHeader, parse
-from guard.wire.server import DRAIN_IDLE_SECONDS, ServerConnection, Service
+from guard.wire.roles import Service
+from guard.wire.server import DRAIN_IDLE_SECONDS, ServerConnection
 from guard.wire.sockets import peer_address
 from guard.wire.tls import fingerprint
 

@@ -10,15 +10,15 @@ import asyncio
 import logging
 from collections import deque
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from guard.config import Http
 from guard.exchange import Exchange
 from guard.refusal import Refusal
-from guard.wire.crowd import TURNED_AWAY, Crowd
+from guard.wire.crowd import TURNED_AWAY
 from guard.wire.farewell import IDLE_LINGER_SECONDS, LINGER_BYTES, LINGER_SECONDS, Farewell
 from guard.wire.framing import bad_request
 from guard.wire.requests import RequestReader
+from guard.wire.roles import Handler, Service, Tunnel
 from guard.wire.sockets import peer_address, peer_has_left, reset, unsent_bytes
 
 if TYPE_CHECKING:
@@ -30,49 +30,6 @@ logger = logging.getLogger("guard.wire")
 NEVER = float("inf")
 DRAIN_IDLE_SECONDS = 1.0
 WRITE_HIGH_WATER = 65_536
-
-
-class Handler(Protocol):
-    """What meets one exchange behind the wire."""
-
-    def head(self) -> None:
-        """The request's head is there: decide what can be decided without the body."""
-
-    def request_complete(self) -> None:
-        """The whole request is there, or as much of it as an exchange with a refusal will get."""
-
-    def client_left(self) -> None:
-        """The connection is gone; nothing can be answered any more."""
-
-    def client_paused(self) -> None:
-        """The client reads more slowly than it is written to: hold the model's answer."""
-
-    def client_resumed(self) -> None:
-        """The client has caught up."""
-
-    def shut_down(self) -> None:
-        """The drain window is over: end the exchange now."""
-
-
-class Tunnel(Handler, Protocol):
-    """What meets an exchange after which the connection is no HTTP any more."""
-
-    def client_data(self, data: bytes) -> None:
-        """Bytes from the client."""
-
-
-class Service(Protocol):
-    """What a worker offers to its connections."""
-
-    http: Http
-    connections: set[ServerConnection]
-    crowd: Crowd
-
-    def open(self, connection: ServerConnection, exchange: Exchange) -> Handler:
-        """Give the handler of a new exchange."""
-
-    def upgrade(self, connection: ServerConnection, exchange: Exchange) -> Tunnel:
-        """Give the handler of a new exchange that asks for a WebSocket."""
 
 
 class ServerConnection(asyncio.Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import httptools
 
@@ -11,7 +11,7 @@ from guard.exchange import Headers
 from guard.wire.framing import NO_BODY, VERSIONS, ends_with_connection
 from guard.wire.head import AnswerHead
 from guard.wire.repeat import Repeat, repeat_of
-from guard.wire.switched import Switched
+from guard.wire.roles import Receiver, Upgrader
 
 if TYPE_CHECKING:
     from guard.wire.pool import Pool
@@ -21,35 +21,6 @@ MAX_INTERIM = 16
 # libuv reads one socket many times in a row, 256 KB each; so much of a stream of tiny events is work for seconds.
 TURN_BYTES = 16_384
 HTTP = b"HTTP/1."
-
-
-class Receiver(Protocol):
-    """What takes a model's answer as it comes. `gradual`: so much work that others shall have their turn in between."""
-
-    @property
-    def gradual(self) -> bool: ...
-
-    def answer_interim(self, status: int, head: AnswerHead) -> None:
-        """The head of an answer ahead of the final one (a 1xx other than 100 and 101)."""
-
-    def answer_head(self, status: int, head: AnswerHead, length: bytes | None) -> None:
-        """The head of the final answer (never a 1xx)."""
-
-    def answer_body(self, data: bytes) -> None:
-        """Some of the body, its transfer coding removed."""
-
-    def answer_end(self, *, told: bool) -> None:
-        """The answer is whole; not `told`: nothing says so but the close of the connection (RFC 9112, section 8)."""
-
-    def upstream_failed(self, error: str, *, reached: bool) -> None:
-        """No (more) answer will come; `reached`: the request may have been seen by the model."""
-
-
-class Upgrader(Receiver, Protocol):
-    """What takes the answer to a request for another protocol, which may be an ordinary one."""
-
-    def switched(self, connection: UpstreamConnection, head: AnswerHead) -> Switched | None:
-        """The model agrees (101): give what the connection's bytes are for from now on; None to give it up."""
 
 
 class BadAnswer(Exception):
