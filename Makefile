@@ -33,6 +33,8 @@ WHEELS := --only-binary :all:
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
 
+# The suite starts a hundred interpreters; each would compile everything anew where bytecode may not be kept.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.test
 	@$(BIN)/python -m pytest --quiet $(ARGS)
 
