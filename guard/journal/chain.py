@@ -1,0 +1,73 @@
+"""The chain that binds a log's records to their order: no record can be changed, left out or moved unseen.
+
+A record is one line of JSON. Its first member is ``seq``, its number in its log from 0 on; its last is ``chain``, the
+hash of all that stands before it in the line and of the record before::
+
+    {"seq":7,"kind":"prompt", … ,"chain":"xUkQ…="}
+    └──────── entry ─────────┘
+
+    chain(n) = SHA-256(0x00 ‖ chain(n - 1) ‖ entry(n)),  chain(-1) = 32 zero bytes, written in base64
+
+With that a record is also a leaf of a Merkle tree (RFC 6962, section 2.1): its data are the chain before it and its
+entry, and its leaf hash is its chain.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import Error, a2b_base64, b2a_base64
+from hashlib import sha256
+from typing import NamedTuple
+
+HASH_BYTES = 32
+TAIL_BYTES = len(b',"chain":"') + 44 + len(b'"}')
+"""How long a line's end is that is no part of the entry, without the newline."""
+
+_START = re.compile(rb'\{"seq":(0|[1-9][0-9]{0,17}),')
+_TAIL = re.compile(rb',"chain":"([A-Za-z0-9+/]{43}=)"\}')
+
+
+class Position(NamedTuple):
+    """A place in a log: the number that the next record has, and the chain of the one before it."""
+
+    seq: int
+    chain: bytes
+
+
+BEGINNING = Position(0, bytes(HASH_BYTES))
+
+
+class Entry(NamedTuple):
+    """A record taken apart: its number, the bytes that its chain covers, and the chain that it states."""
+
+    seq: int
+    data: bytes
+    chain: bytes
+
+
+def link(record: bytes, after: Position) -> tuple[bytes, Position]:
+    """Make a record (a JSON object with members, without a newline) the next line of a log; and where that is then."""
+    seq, chain = after
+    data = b'{"seq":%d,%b' % (seq, record[1:-1])
+    digest = sha256(b"\0" + chain + data).digest()
+    line = b'%b,"chain":"%b"}\n' % (data, b2a_base64(digest, newline=False))
+    return line, Position(seq + 1, digest)
+
+
+def split(line: bytes) -> Entry | None:
+    """Take a line (with or without its newline) apart; None if it is no record. What it states is not checked."""
+    line = line.removesuffix(b"\n")
+    start = _START.match(line)
+    tail = _TAIL.fullmatch(line, max(len(line) - TAIL_BYTES, 0))
+    if start is None or tail is None:
+        return None
+    try:
+        chain = a2b_base64(tail[1], strict_mode=True)
+    except Error:
+        return None
+    return Entry(int(start[1]), line[: tail.start()], chain)
+
+
+def leaf(chain: bytes, data: bytes) -> bytes:
+    """The chain of a record, from the chain before it and its entry."""
+    return sha256(b"\0" + chain + data).digest()

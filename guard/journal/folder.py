@@ -1,0 +1,98 @@
+"""Where a journal's files are: a folder for each log, and in it the log's segments, named by their first record.
+
+::
+
+    journal/w1/0000000000000000.jsonl          being written, or not sealed yet
+    journal/w1/0000000000000512.jsonl.zst      sealed: compressed, with its manifest beside it
+    journal/w1/0000000000000512.manifest       stays when the segment's records are deleted, and then has beside it
+    journal/w1/0000000000000512.tombstone      who deleted them, when and why
+    journal/control/0000000000000000.jsonl     what operators did with the journal
+
+A log is written by one process at a time: `w1`, `w2`, … by data workers, `control` by whoever acts on the journal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+PLAIN = ".jsonl"
+SEALED = ".jsonl.zst"
+MANIFEST = ".manifest"
+TOMBSTONE = ".tombstone"
+CONTROL = "control"
+
+_LOG = re.compile(r"w[1-9][0-9]{0,5}|control")
+_SEGMENT = re.compile(r"([0-9]{16})(\.jsonl|\.jsonl\.zst|\.manifest|\.tombstone)")
+
+
+class Segment(NamedTuple):
+    """A part of a log. `base` is the number of its first record; which of its files there are was seen when listed."""
+
+    log: str
+    base: int
+    folder: Path
+    plain: bool = False
+    sealed: bool = False
+    manifest: bool = False
+    tombstone: bool = False
+
+    @property
+    def name(self) -> str:
+        """What people call it: the log and the first record, e.g. ``w1/512``."""
+        return f"{self.log}/{self.base}"
+
+    def path(self, suffix: str) -> Path:
+        """Where its file of that kind is: `PLAIN`, `SEALED`, `MANIFEST` or `TOMBSTONE`."""
+        return self.folder / f"{self.base:016d}{suffix}"
+
+    @property
+    def deleted(self) -> bool:
+        """Whether its records are gone."""
+        return not (self.plain or self.sealed)
+
+
+def logs(journal: Path) -> list[str]:
+    """The names of a journal's logs: the workers' in the order of their numbers, then `control`."""
+    try:
+        names = [entry.name for entry in os.scandir(journal) if entry.is_dir() and _LOG.fullmatch(entry.name)]
+    except FileNotFoundError:
+        return []
+    return sorted(names, key=lambda name: (name == CONTROL, len(name), name))
+
+
+def segments(journal: Path, log: str) -> list[Segment]:
+    """A log's segments in the order of their records, deleted ones too."""
+    found: dict[int, set[str]] = {}
+    try:
+        for entry in os.scandir(journal / log):
+            if name := _SEGMENT.fullmatch(entry.name):
+                found.setdefault(int(name[1]), set()).add(name[2])
+    except FileNotFoundError:
+        return []
+    return [
+        Segment(log, base, journal / log, *(kind in kinds for kind in (PLAIN, SEALED, MANIFEST, TOMBSTONE)))
+        for base, kinds in sorted(found.items())
+    ]
+
+
+def all_segments(journal: Path) -> Iterator[Segment]:
+    """Every segment of every log."""
+    for log in logs(journal):
+        yield from segments(journal, log)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable.
+
+    Raises:
+        OSError: the folder cannot be synced.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,53 @@
+"""Journals written without a worker, for tests of what reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from guard.journal.chain import BEGINNING, Position, link
+
+
+def write_segment(
+    journal: Path,
+    records: Iterable[Mapping[str, Any]],
+    *,
+    log: str = "w1",
+    after: Position = BEGINNING,
+    at: float = 1_000.0,
+    why: str = "start",
+    torn: bytes = b"",
+) -> Position:
+    """Write one segment with its first record, and `torn` behind the last; returns where the log goes on."""
+    (journal / log).mkdir(parents=True, exist_ok=True)
+    head = {"kind": "segment", "at": at, "log": log, "node": "node", "pid": 1, "software": "0", "after": why}
+    path = journal / log / f"{after.seq:016d}.jsonl"
+    with path.open("xb") as file:
+        for record in (head, *records):
+            line, after = link(orjson.dumps(record), after)
+            file.write(line)
+        file.write(torn)
+    return after
+
+
+def exchange(id: str, at: float = 1_000.0, prompt: str = "Hello?", output: str = "Hello!") -> list[dict[str, Any]]:
+    """The two records of an answered request, as a worker writes them."""
+    client = {"address": "203.0.113.5", "key": None, "certificate": None, "account": None, "name": None}
+    return [
+        {
+            "kind": "prompt", "id": id, "at": at, "client": client, "route": "/v1/", "model": "chat", "policy": 1,
+            "request": {"method": "POST", "path": "/v1/chat/completions", "body": prompt}, "prompt": [prompt],
+            "findings": [],
+        },
+        {
+            "kind": "outcome", "id": id, "version": "v2",
+            "attempts": [{"version": "v2", "status": 200, "error": None, "ms": 1.5}],
+            "response": {"status": 200, "body": output}, "output": [output],
+            "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}, "confidence": None, "findings": [],
+            "timings": {"total_us": 2_000, "upstream_us": 1_500, "overhead_us": 200, "first_byte_us": 1_900},
+            "end": "complete", "reason": None,
+        },
+    ]  # fmt: skip
