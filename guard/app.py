@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
+import hmac
 import logging
 import os
 import resource
@@ -16,10 +18,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
+import msgspec
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from guard.config import Config
+from guard.journal.slot import claim
 from guard.journal.writer import Journal
 from guard.policy.clients import load_salt
 from guard.policy.policy import Policy, build
@@ -117,7 +121,7 @@ class Worker:
 
     def _start(self) -> tuple[Proxy, Entrance]:
         policy, tls = self.decisions or decide(self.config, self.version)
-        journal = Journal(journal_folder(self.config), f"w{os.getpid()}", asyncio.get_running_loop())
+        journal = open_journal(self.config, policy)
         proxy = Proxy(self.config, policy, journal)
         proxy.start()
         # What is loaded now lives as long as the worker: keep the collector from going through it again and again. An
@@ -136,6 +140,7 @@ class Worker:
                 policy, entrance.tls = decisions
                 entrance.balancers = balancers(self.config, policy)
                 proxy.adopt(policy)
+                proxy.journal.describe(custody(self.config, policy))
                 logger.info("the configuration was read again: policy %d is in force", policy.version)
 
 
@@ -160,6 +165,27 @@ def make_policy(config: Config, version: int = 1) -> Policy:
     directory = Path(config.rules.dir) if config.rules.dir is not None else None
     rules = load_rules(directory, engine=config.rules.engine, hold_back=config.rules.hold_back)
     return build(config, rules, load_salt(Path(config.state)), version)
+
+
+def open_journal(config: Config, policy: Policy) -> Journal:
+    """Begin to write a log of one's own, in the running loop.
+
+    Raises:
+        OSError: the journal cannot be written.
+    """
+    slot = claim(journal_folder(config))
+    return Journal(slot, config.journal, asyncio.get_running_loop(), custody(config, policy))
+
+
+def custody(config: Config, policy: Policy) -> dict[str, Any]:
+    """What the journal says of the guard that writes it: the node, and what it was told to do, as hashes.
+
+    That of the configuration is keyed, because secrets are in it: the same on one installation for the same words.
+    """
+    key = load_salt(Path(config.state))
+    words = msgspec.json.encode(config, order="sorted")
+    digest = hmac.new(key, b"configuration\0" + words, hashlib.sha256).hexdigest()
+    return {"node": socket.gethostname(), "config": digest, "rules": policy.rules.hash, "policy": policy.version}
 
 
 def balancers(config: Config, policy: Policy) -> Networks | None:

@@ -173,9 +173,16 @@ class Rules(Section, frozen=True):
 
 
 class Journal(Section, frozen=True):
-    """Where the evidence goes; relative to `state`."""
+    """Where the evidence goes (relative to `state`), how safely, and what happens when it cannot."""
 
     dir: str = "journal"
+    durability: Literal["before_forward", "before_reply", "interval"] = "before_reply"
+    interval: Seconds = 0.1
+    on_failure: Literal["refuse", "shed_outputs", "pass"] = "refuse"
+    reserve_bytes: Size = 134_217_728
+    buffer_bytes: Size = 67_108_864
+    segment_bytes: Size = 134_217_728
+    segment_age: Seconds = 3_600.0
 
 
 class Config(Section, frozen=True):

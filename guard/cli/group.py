@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any
 
 import click
 
 import guard
 from guard.cli.errors import failed, tell
+from guard.cli.lazy import LazyGroup
 
 COMMANDS = ("serve", "check", "demo", "log", "key", "model", "completion")
 """Each is the object of this name in the module of this name."""
@@ -22,19 +22,8 @@ COMMANDS = ("serve", "check", "demo", "log", "key", "model", "completion")
 INTERRUPTED = 130
 
 
-class Guard(click.Group):
-    """Finds commands by their modules, and turns expected trouble into one plain line and an exit code."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        """The commands in the order in which one needs them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command with this name, or None."""
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = getattr(import_module(f"guard.cli.{cmd_name}"), cmd_name)
-        return command
+class Guard(LazyGroup):
+    """Turns expected trouble into one plain line and an exit code."""
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> Any:
         """Run, and end the process: 0 well, 1 with trouble, 2 with a wrong command line, 130 interrupted."""
@@ -62,7 +51,13 @@ class Guard(click.Group):
         sys.exit(result if isinstance(result, int) else 0)
 
 
-@click.group("guard", cls=Guard, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    "guard",
+    cls=Guard,
+    package="guard.cli",
+    names=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(guard.__version__, prog_name="guard", message="%(prog)s %(version)s")
 def main() -> None:
     """A gateway in front of AI model endpoints: it writes down everything that passes and can stop anything at once.

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from guard.proof.files import sync_folder as sync_folder
+
 PLAIN = ".jsonl"
 SEALED = ".jsonl.zst"
 MANIFEST = ".manifest"
@@ -83,16 +85,3 @@ def all_segments(journal: Path) -> Iterator[Segment]:
     """Every segment of every log."""
     for log in logs(journal):
         yield from segments(journal, log)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable.
-
-    Raises:
-        OSError: the folder cannot be synced.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -87,7 +87,7 @@ def follow(folder: Path, stop: Event, *, last: int = 0, note: Note = log) -> Ite
 
 def files(folder: Path) -> list[Path]:
     """The journal's files, the oldest first."""
-    return sorted(folder.glob("*.jsonl"))
+    return sorted(folder.glob("*/*.jsonl"))
 
 
 def _joined(lines: list[Line], note: Note) -> Iterator[dict[str, Any]]:

@@ -41,6 +41,7 @@ class Proxy:
         self.upstream: Upstream = config.upstream
         self.meters = Meters()
         self.admission = Admission(config.data.overload)
+        journal.on_full, journal.on_room = self.admission.hold, self._go_on
         self.reading_room = ThreadPoolExecutor(1, "inspect")
         self.relays: set[Intake] = set()
         self.connections: set[ServerConnection] = set()
@@ -113,6 +114,13 @@ class Proxy:
             await asyncio.sleep(SWEEP_SECONDS / 10)
         for connection in list(self.connections):
             connection.transport.abort()
+
+    def _go_on(self) -> None:
+        """The disk has caught up: begin what waits, and let models that were held speak on."""
+        self.admission.resume()
+        for relay in list(self.relays):
+            if isinstance(relay, Relay):
+                relay.release_model()
 
     def _sweep(self) -> None:
         # Asked for first: a fault below may cost this round, but not all deadlines to come.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from guard.exchange import Attempt, Exchange
+from guard.journal.batch import Action
 from guard.journal.record import outcome_line
-from guard.journal.writer import Action
 from guard.proxy.answers import Answer, open_answer
 from guard.proxy.heads import (
     broken_off,
@@ -15,7 +16,8 @@ from guard.proxy.heads import (
     internal_error,
     journal_unavailable,
     no_answer,
-    refusal_answer,
+    refusal_body,
+    refusal_head,
     shutting_down,
 )
 from guard.proxy.intake import Intake, logger
@@ -166,16 +168,24 @@ class Relay(Intake):
             self.batch.when_durable(action)
 
     def refuse(self, refusal: Refusal, *, end: str = "refused") -> None:
-        """Answer in the model's place. The answer waits until the record that it happened is on disk."""
-        exchange = self.exchange
+        """Answer in the model's place. The answer waits until the record that it happened is on disk, if it can be."""
+        exchange, journal = self.exchange, self.proxy.journal
         exchange.refusal = refusal
         self.stop_model()
         exchange.overhead = monotonic() - exchange.received_at - exchange.waited
         exchange.status = refusal.status
-        keep = self.keep_alive and exchange.complete and not refusal.close
-        head, exchange.answer = refusal_answer(exchange, refusal, keep=keep)
-        batch = self.proxy.journal.add(self._outcome(end), nothing_waits)
-        batch.when_durable(lambda _durable: self._send_refusal(head + exchange.answer, keep=keep))
+        body = refusal_body(exchange, refusal)
+        exchange.answer = b"" if exchange.method == "HEAD" else body
+        send = partial(self._send_refusal, refusal, len(body))
+        if journal.ready():
+            journal.add(self._outcome(end), nothing_waits).when_durable(send)
+            return
+        if self.forwarded:
+            journal.add_lazily(self._outcome(end))
+        else:
+            self._over(end)
+            journal.miss()
+        send(False)
 
     def finish(self, end: str, *, keep_alive: bool = False) -> None:
         """The exchange is over, in one of the ways that the journal knows."""
@@ -294,24 +304,34 @@ class Relay(Intake):
         attempt.ms = took * 1000
         exchange.waited += took
 
-    def _outcome(self, end: str) -> bytes:
-        exchange = self.exchange
-        exchange.end = end
+    def _over(self, end: str) -> None:
+        self.exchange.end = end
         self.finished = True
         self.answer = None
         self.deadline = self.give_up_at = NEVER
-        line = outcome_line(exchange, forwarded=self.forwarded)
         self._leave()
+
+    def _outcome(self, end: str) -> bytes:
+        exchange = self.exchange
+        exchange.end = end
+        line = outcome_line(exchange, forwarded=self.forwarded, shed=self.proxy.journal.shedding)
+        self._over(end)
         return line
 
     def _send_interim(self, head: bytes) -> None:
         if not self.finished and not self.exchange.first_byte_at:
             self.client.write(head)
 
-    def _send_refusal(self, answer: bytes, *, keep: bool) -> None:
-        if self.client.current is self.exchange:
-            self.client.write(answer)
-            self.client.finish(keep_alive=keep)
+    def _send_refusal(self, refusal: Refusal, size: int, recorded: bool) -> None:
+        """Answer; without its id if nothing that has it is on disk, for nobody could look it up."""
+        exchange = self.exchange
+        if self.client.current is not exchange:
+            return
+        if not recorded and (self.batch is None or not self.batch.durable):
+            exchange.id = ""
+        keep = self.keep_alive and exchange.complete and not refusal.close
+        self.client.write(refusal_head(exchange, refusal, size, keep=keep) + exchange.answer)
+        self.client.finish(keep_alive=keep)
 
 
 def nothing_waits(_written: bool) -> None:

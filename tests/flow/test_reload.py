@@ -14,6 +14,7 @@ from guard.demo.children import Child
 from guard.wire.tls import fingerprint
 from tests.support.certificates import Certificates
 from tests.support.guard import RULES
+from tests.support.journals import records
 from tests.support.model import answer_chat, chat_delta, model
 
 PHRASE = "a forbidden phrase"
@@ -231,9 +232,7 @@ async def test_every_worker_has_the_new_configuration(tmp_path):
 
         guard.write("broken: [")
         await guard.hang_up("changes nothing")
-        # A journal file is named after its worker's process.
-        journal = next((tmp_path / "var" / "journal").glob("*.jsonl"))
-        os.kill(int(journal.name.split("-w")[1].split("-")[0]), signal.SIGKILL)
+        os.kill(records(tmp_path / "var" / "journal")[0]["pid"], signal.SIGKILL)
         while await workers() == before:
             pass
         assert set(statuses) == {(403, "2")}

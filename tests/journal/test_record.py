@@ -45,8 +45,7 @@ def made(**changes):
 
 def read(line: bytes) -> Any:
     """One line of the journal."""
-    assert line.endswith(b"\n")
-    assert line.count(b"\n") == 1
+    assert b"\n" not in line
     return orjson.loads(line)
 
 

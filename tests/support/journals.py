@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from guard.journal.chain import BEGINNING, Position, link
+from guard.journal.chain import BEGINNING, Position, leaf, link, split
+from guard.journal.folder import PLAIN, segments
 
 
 def write_segment(
@@ -51,3 +53,26 @@ def exchange(id: str, at: float = 1_000.0, prompt: str = "Hello?", output: str =
             "end": "complete", "reason": None,
         },
     ]  # fmt: skip
+
+
+def records(journal: Path, log: str = "w1") -> list[dict[str, Any]]:
+    """All records of a log that count, its own included; each is held against the one before it."""
+    found: list[dict[str, Any]] = []
+    at = BEGINNING
+    places = segments(journal, log)
+    for place, after in zip_longest(places, places[1:]):
+        assert place.base == at.seq
+        for line in place.path(PLAIN).read_bytes().splitlines(keepends=True):
+            entry = split(line) if line.endswith(b"\n") else None
+            if entry is None or (after is not None and entry.seq >= after.base):
+                break
+            assert entry.seq == at.seq
+            assert entry.chain == leaf(at.chain, entry.data)
+            at = Position(entry.seq + 1, entry.chain)
+            found.append(orjson.loads(line))
+    return found
+
+
+def lines(journal: Path, log: str = "w1") -> list[Any]:
+    """What the records that a test wrote have as their ``line``."""
+    return [record["line"] for record in records(journal, log) if record["kind"] == "test"]

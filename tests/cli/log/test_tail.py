@@ -1,4 +1,4 @@
-"""`guard log`."""
+"""`guard log tail`, and what it has in common with `guard log show`."""
 
 import json
 import signal
@@ -56,20 +56,6 @@ def test_json_is_exact(path, tmp_path):
     lines = log(path, "tail", "--json").stdout.splitlines()
     assert len(lines) == 10
     assert json.loads(lines[-1]) == whole
-
-
-def test_unknown_id_is_trouble(path):
-    """An id that the journal does not have is told, with how to find one."""
-    result = log(path, "show", "id-99")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "guard: the journal has no exchange id-99; `guard log tail` lists the newest\n"
-
-
-def test_no_journal_is_trouble(tmp_path):
-    """Where no guard has run yet, the error says what begins a journal."""
-    result = log(configure(tmp_path), "tail")
-    assert result.exit_code == 1
-    assert result.stderr == f"guard: there is no journal at {tmp_path}/var/journal; `guard serve` begins one\n"
 
 
 def test_torn_line_is_told_on_stderr(path, tmp_path):

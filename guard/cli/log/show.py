@@ -1,0 +1,30 @@
+"""`guard log show ID`: one exchange, whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from guard.cli.errors import TroubleError, tell
+from guard.cli.log.folder import journal_folder
+from guard.cli.options import config_option, json_option
+from guard.cli.output import console, emit
+from guard.journal import reader
+
+
+@click.command()
+@click.argument("id")
+@config_option
+@json_option
+def show(id: str, config: Path | None, as_json: bool) -> None:
+    """Print all that the journal has of the exchange ID (the answer's x-guard-id header)."""
+    exchange = reader.find(journal_folder(config), id, tell)
+    if exchange is None:
+        raise TroubleError(f"the journal has no exchange {id}; `guard log tail` lists the newest")
+    if as_json:
+        emit(exchange)
+        return
+    from guard.cli.exchange import page
+
+    console().print(page(exchange))

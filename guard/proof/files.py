@@ -1,0 +1,65 @@
+"""Files that are there whole or not at all, also after a crash."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkstemp
+
+
+def make_once(path: Path, content: bytes, mode: int = 0o600) -> bytes:
+    """What the file holds; if there is none, it is made with this content. Of several that try, the first one's stays.
+
+    Raises:
+        OSError: it cannot be read or made.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = _draft(path, content, mode)
+        try:
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            os.unlink(draft)  # noqa: PTH108 -- as it was made
+        sync_folder(path.parent)
+    return path.read_bytes()
+
+
+def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
+    """Write a file in the place of the one that may be there; both are durable, and at any moment one is there whole.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    draft = _draft(path, content, mode)
+    try:
+        os.replace(draft, path)  # noqa: PTH105 -- as it was made
+    except OSError:
+        os.unlink(draft)  # noqa: PTH108 -- as it was made
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable.
+
+    Raises:
+        OSError: the folder cannot be synced.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _draft(path: Path, content: bytes, mode: int) -> str:
+    """A file with a passing name beside the one that is to be, on disk."""
+    descriptor, draft = mkstemp(dir=path.parent, prefix=f"{path.name}.")
+    with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, mode)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    return draft

@@ -1,0 +1,35 @@
+"""Files that are whole or not there."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from guard.proof.files import make_once, replace
+
+
+def test_the_first_of_many_stays(tmp_path):
+    """Whoever makes the file at the same time gets what the first one wrote, and nothing else is left."""
+    path = tmp_path / "state" / "file"
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda number: make_once(path, b"%d" % number), range(32)))
+    assert len(found) == 1
+    assert [entry.name for entry in path.parent.iterdir()] == ["file"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_replacing_leaves_nothing_else(tmp_path):
+    """A file takes another's place with the mode asked for."""
+    path = tmp_path / "file"
+    replace(path, b"one")
+    replace(path, b"two", 0o644)
+    assert path.read_bytes() == b"two"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_cannot_be_replaced_leaves_no_draft(tmp_path):
+    """A place that cannot be taken is an error and leaves nothing behind."""
+    (tmp_path / "file").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        replace(tmp_path / "file", b"one")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
