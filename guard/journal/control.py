@@ -12,9 +12,9 @@ import fcntl
 import logging
 import os
 import pwd
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Any, NamedTuple
@@ -23,12 +23,12 @@ import orjson
 
 import guard
 from guard.journal.chain import BEGINNING, Position, leaf, link, split
-from guard.journal.folder import CONTROL, PLAIN, SEALED, Segment, segments, sync_folder
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from guard.journal.damage import Damage
+from guard.journal.folder import CONTROL, PLAIN, SEALED, segments
+from guard.journal.folder import Segment as Place
+from guard.journal.opening import segment_lines
+from guard.journal.segment import Segment, write_all
+from guard.proof.note import NoteError
 
 SEGMENT_BYTES = 1_048_576
 LOCK_SECONDS = 10.0
@@ -154,7 +154,7 @@ def _add(folder: Path, record: dict[str, Any], end: _End, node: str) -> Position
     line, position = link(orjson.dumps(record), end.position)
     descriptor = os.open(end.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     try:
-        _write(descriptor, line)
+        write_all(descriptor, line)
         os.fdatasync(descriptor)
     except OSError as error:
         logger.error("%s cannot be written and is given up: %s", end.path, error)
@@ -176,29 +176,8 @@ def _begin(folder: Path, record: dict[str, Any], end: _End, node: str, after: st
         head["torn"] = end.torn
     first, position = link(orjson.dumps(head), end.position)
     second, position = link(orjson.dumps(record), position)
-    _create(Segment(CONTROL, end.position.seq, folder).path(PLAIN), first + second)
+    Segment(folder, end.position.seq, first + second).close()
     return position
-
-
-def _create(path: Path, content: bytes) -> None:
-    """Make a file that has its content from the moment it has its name."""
-    draft = path.with_suffix(".draft")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        _write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    os.link(draft, path)  # refuses to replace a file, as renaming would not
-    draft.unlink()
-    sync_folder(path.parent)
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    written = 0
-    while written < len(data):
-        written += os.write(descriptor, data[written:])
 
 
 def _sync(path: Path) -> None:
@@ -223,7 +202,7 @@ def _end(journal: Path) -> _End:
         sealed = list(_lines(last))
         return _End(_stated(sealed[-1], last), last.path(SEALED), SEGMENT_BYTES, 0)
     data = last.path(PLAIN).read_bytes()
-    lines = data.splitlines(keepends=True)
+    lines = BytesIO(data).readlines()
     torn = 0
     while lines:
         before = split(lines[-2]) if len(lines) > 1 else None
@@ -234,25 +213,20 @@ def _end(journal: Path) -> _End:
     raise ControlError(f"{last.path(PLAIN)}: there is no record in it; move it away, and keep it")
 
 
-def _stated(line: bytes, segment: Segment) -> Position:
+def _stated(line: bytes, segment: Place) -> Position:
     entry = split(line)
     if entry is None:
         raise ControlError(f"{segment.name}: its last record is damaged")
     return Position(entry.seq + 1, entry.chain)
 
 
-def _lines(segment: Segment) -> Iterator[bytes]:
-    if segment.plain:
-        with segment.path(PLAIN).open("rb") as file:
-            yield from file
-    elif segment.sealed:
-        try:
-            with zstd.open(segment.path(SEALED), "rb") as file:
-                yield from file
-        except (zstd.ZstdError, EOFError) as error:
-            raise ControlError(f"{segment.path(SEALED)}: it cannot be decompressed ({error})") from error
-    else:
-        raise ControlError(f"{segment.name}: its records are gone")
+def _lines(segment: Place) -> Iterator[bytes]:
+    try:
+        yield from segment_lines(segment)
+    except FileNotFoundError:
+        raise ControlError(f"{segment.name}: its records are gone") from None
+    except (Damage, NoteError) as error:
+        raise ControlError(f"{segment.name}: {error}") from error
 
 
 def _next(line: bytes, position: Position) -> bytes | None:
