@@ -172,10 +172,20 @@ class Rules(Section, frozen=True):
     hold_back: Annotated[int, Meta(ge=16, le=4096)] = 256
 
 
+class Refusals(Section, frozen=True):
+    """How many refusals a minute are written down one by one, in each worker, before they are only counted."""
+
+    each: Count = 100
+    matched: Count = 1_000
+    all: Count = 10_000
+    interval: Seconds = 10.0
+
+
 class Journal(Section, frozen=True):
     """Where the evidence goes; relative to `state`."""
 
     dir: str = "journal"
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 class Config(Section, frozen=True):

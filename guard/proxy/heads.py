@@ -46,10 +46,14 @@ def format_of(exchange: Exchange) -> Format:
 
 
 def answer_head(exchange: Exchange, status: int, lines: bytes, framing: bytes) -> bytes:
-    """The head of an answer: status line, `lines`, what the guard says of itself, and how the end will be told."""
+    """The head of an answer: status line, `lines`, what the guard says of itself, and how the end will be told.
+
+    An exchange without an id is in no journal, and says so by not having one.
+    """
     version = exchange.version
-    return b"%b%bx-guard-id: %b\r\nx-guard-policy: %b\r\n%bx-guard-overhead-us: %d\r\n%b\r\n" % (
-        STATUS_LINES[status], lines, exchange.id.encode(), exchange.policy.wire_version,
+    id_line = b"x-guard-id: %b\r\n" % exchange.id.encode() if exchange.id else b""
+    return b"%b%b%bx-guard-policy: %b\r\n%bx-guard-overhead-us: %d\r\n%b\r\n" % (
+        STATUS_LINES[status], lines, id_line, exchange.policy.wire_version,
         version.wire_line if version is not None else b"", exchange.overhead * 1e6, framing,
     )  # fmt: skip
 

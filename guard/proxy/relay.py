@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from guard.exchange import Attempt, Exchange
 from guard.journal.record import outcome_line
+from guard.journal.refusals import caller_of
 from guard.journal.writer import Action
 from guard.proxy.answers import Answer, open_answer
 from guard.proxy.heads import (
@@ -172,8 +173,15 @@ class Relay(Intake):
         self.stop_model()
         exchange.overhead = monotonic() - exchange.received_at - exchange.waited
         exchange.status = refusal.status
+        counted = self._is_counted(refusal.code, refusal.status)
+        if counted:
+            exchange.id = ""
         keep = self.keep_alive and exchange.complete and not refusal.close
         head, exchange.answer = refusal_answer(exchange, refusal, keep=keep)
+        if counted:
+            self._over(end)
+            self._send_refusal(head + exchange.answer, keep=keep)
+            return
         batch = self.proxy.journal.add(self._outcome(end), nothing_waits)
         batch.when_durable(lambda _durable: self._send_refusal(head + exchange.answer, keep=keep))
 
@@ -181,7 +189,10 @@ class Relay(Intake):
         """The exchange is over, in one of the ways that the journal knows."""
         if self.upstream is not None or self.answer is None:
             self.stop_model()
-        self.proxy.journal.add_lazily(self._outcome(end))
+        if end == "client_disconnected" and self._is_counted(_why_unanswered(self.exchange), 0):
+            self._over(end)
+        else:
+            self.proxy.journal.add_lazily(self._outcome(end))
         self.client.finish(keep_alive=keep_alive)
 
     def hold_model(self) -> None:
@@ -294,14 +305,25 @@ class Relay(Intake):
         attempt.ms = took * 1000
         exchange.waited += took
 
-    def _outcome(self, end: str) -> bytes:
+    def _is_counted(self, reason: str, status: int) -> bool:
+        """Whether the exchange, of which nothing is written yet, is one too many of its kind to be written down."""
+        if self.forwarded or self.batch is not None:
+            return False
         exchange = self.exchange
-        exchange.end = end
+        return self.proxy.refusals.counted(caller_of(exchange), reason, status, time(), len(exchange.body))
+
+    def _over(self, end: str) -> None:
+        self.exchange.end = end
         self.finished = True
         self.answer = None
         self.deadline = self.give_up_at = NEVER
-        line = outcome_line(exchange, forwarded=self.forwarded)
         self._leave()
+
+    def _outcome(self, end: str) -> bytes:
+        exchange = self.exchange
+        exchange.end = end
+        line = outcome_line(exchange, forwarded=self.forwarded)
+        self._over(end)
         return line
 
     def _send_interim(self, head: bytes) -> None:
@@ -312,6 +334,11 @@ class Relay(Intake):
         if self.client.current is self.exchange:
             self.client.write(answer)
             self.client.finish(keep_alive=keep)
+
+
+def _why_unanswered(exchange: Exchange) -> str:
+    """Under what it is counted that a client left before anything could be answered."""
+    return exchange.refusal.code if exchange.refusal is not None else "client_disconnected"
 
 
 def nothing_waits(_written: bool) -> None:
