@@ -22,18 +22,18 @@ STRANGER = {"x-forwarded-for": "203.0.113.9"}
 
 @pytest.fixture
 def gate(monkeypatch):
-    """Every sync waits until it is set."""
-    go = threading.Event()
+    """Two events: once the second is set, every sync waits for the first."""
+    go, slow = threading.Event(), threading.Event()
     sync = os.fdatasync
 
     def slow_sync(descriptor):
-        go.wait(10)
+        if slow.is_set():
+            go.wait(10)
         sync(descriptor)
 
     monkeypatch.setattr(writer, "SLOW_SECONDS", 0.01)
-    yield_to_start = threading.Event()
-    monkeypatch.setattr(os, "fdatasync", lambda fd: slow_sync(fd) if yield_to_start.is_set() else sync(fd))
-    yield go, yield_to_start
+    monkeypatch.setattr(os, "fdatasync", slow_sync)
+    yield go, slow
     go.set()
 
 
@@ -50,7 +50,7 @@ async def until(condition):
 
 
 async def test_a_slow_disk_slows_admission(tmp_path, gate):
-    """While too much waits for the disk a request is not begun; it waits, and is answered when the disk has caught up."""
+    """While too much waits for the disk a request is not begun; it waits, and is answered when there is room."""
     go, slow = gate
     more = "journal: {buffer_bytes: 3000}\ndata: {overload: {queue_timeout: 5}}"
     async with model() as served, guard(tmp_path, one_model(served.url, more=more)) as running:
