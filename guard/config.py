@@ -172,6 +172,15 @@ class Rules(Section, frozen=True):
     hold_back: Annotated[int, Meta(ge=16, le=4096)] = 256
 
 
+class Refusals(Section, frozen=True):
+    """How many refusals a minute are written down one by one, in each worker, before they are only counted."""
+
+    each: Count = 100
+    matched: Count = 1_000
+    all: Count = 10_000
+    interval: Seconds = 10.0
+
+
 class Journal(Section, frozen=True):
     """Where the evidence goes (relative to `state`), how safely, and what happens when it cannot."""
 
@@ -183,6 +192,7 @@ class Journal(Section, frozen=True):
     buffer_bytes: Size = 67_108_864
     segment_bytes: Size = 134_217_728
     segment_age: Seconds = 3_600.0
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 class Config(Section, frozen=True):

@@ -155,10 +155,6 @@ class Journal:
                 timer.cancel()
         self.slot.close()
 
-    def miss(self, records: int = 1) -> None:
-        """So many records were not made, because they could not be written."""
-        self.lost += records
-
     # At the end of a turn.
 
     def _flush(self) -> None:
