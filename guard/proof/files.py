@@ -16,8 +16,9 @@ def make_once(path: Path, content: bytes, mode: int = 0o600) -> bytes:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = _draft(path, content, mode)
+        descriptor, draft = mkstemp(dir=path.parent, prefix=f"{path.name}.")
         try:
+            _write(descriptor, content, mode)
             with suppress(FileExistsError):
                 os.link(draft, path)
         finally:
@@ -29,15 +30,14 @@ def make_once(path: Path, content: bytes, mode: int = 0o600) -> bytes:
 def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
     """Write a file in the place of the one that may be there; both are durable, and at any moment one is there whole.
 
+    One process at a time may do so. What a crash leaves behind is one draft, which the next call overwrites.
+
     Raises:
         OSError: it cannot be written.
     """
-    draft = _draft(path, content, mode)
-    try:
-        os.replace(draft, path)  # noqa: PTH105 -- as it was made
-    except OSError:
-        os.unlink(draft)  # noqa: PTH108 -- as it was made
-        raise
+    draft = path.with_name(f"{path.name}.draft")
+    _write(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode), content, mode)
+    draft.replace(path)
     sync_folder(path.parent)
 
 
@@ -54,12 +54,9 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _draft(path: Path, content: bytes, mode: int) -> str:
-    """A file with a passing name beside the one that is to be, on disk."""
-    descriptor, draft = mkstemp(dir=path.parent, prefix=f"{path.name}.")
+def _write(descriptor: int, content: bytes, mode: int) -> None:
     with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, mode)
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-    return draft

@@ -27,9 +27,17 @@ def test_replacing_leaves_nothing_else(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
-def test_what_cannot_be_replaced_leaves_no_draft(tmp_path):
-    """A place that cannot be taken is an error and leaves nothing behind."""
+def test_what_a_crash_left_is_overwritten(tmp_path):
+    """A draft that was not finished is none that a later file has anything of."""
+    (tmp_path / "file.draft").write_bytes(b"unfinished")
+    replace(tmp_path / "file", b"one")
+    assert (tmp_path / "file").read_bytes() == b"one"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_place_that_cannot_be_taken_is_an_error(tmp_path):
+    """What is there stays."""
     (tmp_path / "file").mkdir()
     with pytest.raises(OSError, match="directory"):
         replace(tmp_path / "file", b"one")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").is_dir()
