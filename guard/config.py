@@ -172,6 +172,15 @@ class Rules(Section, frozen=True):
     hold_back: Annotated[int, Meta(ge=16, le=4096)] = 256
 
 
+class Refusals(Section, frozen=True):
+    """How many refusals a minute are written down one by one, in each worker, before they are only counted."""
+
+    each: Count = 100
+    matched: Count = 1_000
+    all: Count = 10_000
+    interval: Seconds = 10.0
+
+
 class Retention(Section, frozen=True):
     """When sealed segments are deleted: at `age`, and the oldest beyond so many `bytes` altogether; None: never."""
 
@@ -212,6 +221,7 @@ class Journal(Section, frozen=True):
     buffer_bytes: Size = 67_108_864
     segment_bytes: Size = 134_217_728
     segment_age: Seconds = 3_600.0
+    refusals: Refusals = field(default_factory=Refusals)
     checkpoint_interval: Seconds = 10.0
     retention: Retention = field(default_factory=Retention)
     witnesses: tuple[Witness, ...] = ()

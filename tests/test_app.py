@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from guard.app import StartError, serve
-from guard.journal.reader import exchanges
+from guard.evidence.reader import exchanges
 from guard.ruleset.bundle import BundleError
 from tests.support.guard import configure, one_model, raw_request
 from tests.support.processes import journal_of, serving

@@ -99,6 +99,11 @@ def outcome_line(exchange: Exchange, *, forwarded: bool, shed: bool = False) -> 
     return orjson.dumps(record)
 
 
+def refusals_line(record: dict[str, Any]) -> bytes:
+    """Refusals that were counted, as `guard.journal.refusals` says it of them."""
+    return orjson.dumps(record)
+
+
 def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
     key_id, client, certificate = exchange.identity
     route = exchange.route or (exchange.routes[0] if exchange.routes else None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from guard.exchange import Attempt, Exchange
 from guard.journal.batch import Action
 from guard.journal.record import outcome_line
+from guard.journal.refusals import caller_of
 from guard.proxy.answers import Answer, open_answer
 from guard.proxy.heads import (
     broken_off,
@@ -168,7 +169,7 @@ class Relay(Intake):
             self.batch.when_durable(action)
 
     def refuse(self, refusal: Refusal, *, end: str = "refused") -> None:
-        """Answer in the model's place. The answer waits until the record that it happened is on disk, if it can be."""
+        """Answer in the model's place, when the record that it happened is on disk, if there is to be one."""
         exchange, journal = self.exchange, self.proxy.journal
         exchange.refusal = refusal
         self.stop_model()
@@ -177,21 +178,23 @@ class Relay(Intake):
         body = refusal_body(exchange, refusal)
         exchange.answer = b"" if exchange.method == "HEAD" else body
         send = partial(self._send_refusal, refusal, len(body))
-        if journal.ready():
-            journal.add(self._outcome(end), nothing_waits).when_durable(send)
-            return
-        if self.forwarded:
-            journal.add_lazily(self._outcome(end))
-        else:
+        if self._is_counted(refusal.code, refusal.status):
             self._over(end)
-            journal.miss()
-        send(False)
+            send(False)
+        elif journal.ready():
+            journal.add(self._outcome(end), nothing_waits).when_durable(send)
+        else:
+            journal.add_lazily(self._outcome(end))
+            send(False)
 
     def finish(self, end: str, *, keep_alive: bool = False) -> None:
         """The exchange is over, in one of the ways that the journal knows."""
         if self.upstream is not None or self.answer is None:
             self.stop_model()
-        self.proxy.journal.add_lazily(self._outcome(end))
+        if end == "client_disconnected" and self._is_counted(_why_unanswered(self.exchange), 0):
+            self._over(end)
+        else:
+            self.proxy.journal.add_lazily(self._outcome(end))
         self.client.finish(keep_alive=keep_alive)
 
     def hold_model(self) -> None:
@@ -304,6 +307,13 @@ class Relay(Intake):
         attempt.ms = took * 1000
         exchange.waited += took
 
+    def _is_counted(self, reason: str, status: int) -> bool:
+        """Whether the exchange, of which nothing is written yet, is one too many of its kind to be written down."""
+        if self.forwarded or self.batch is not None:
+            return False
+        exchange, room = self.exchange, self.proxy.journal.ready()
+        return self.proxy.refusals.counted(caller_of(exchange), reason, status, time(), len(exchange.body), room=room)
+
     def _over(self, end: str) -> None:
         self.exchange.end = end
         self.finished = True
@@ -332,6 +342,11 @@ class Relay(Intake):
         keep = self.keep_alive and exchange.complete and not refusal.close
         self.client.write(refusal_head(exchange, refusal, size, keep=keep) + exchange.answer)
         self.client.finish(keep_alive=keep)
+
+
+def _why_unanswered(exchange: Exchange) -> str:
+    """Under what it is counted that a client left before anything could be answered."""
+    return exchange.refusal.code if exchange.refusal is not None else "client_disconnected"
 
 
 def nothing_waits(_written: bool) -> None:

@@ -15,7 +15,7 @@ import yaml
 from websockets.exceptions import ConnectionClosed
 
 from guard.demo.children import Child
-from guard.journal.reader import exchanges
+from guard.evidence.reader import exchanges
 from tests.support.processes import RULES
 from tests.support.raw import PATIENCE
 from tests.support.websocket import Model, model

@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from guard.app import balancers, decide, journal_folder, open_journal, protocol
 from guard.config import Config
-from guard.journal.reader import exchanges
+from guard.evidence.reader import exchanges
 from guard.proxy.proxy import Proxy
 from guard.wire.preface import Entrance
 

@@ -35,6 +35,40 @@ def write_segment(
     return after
 
 
+class Log:
+    """A log that a test writes as it goes on; one that is there already, in one segment, is gone on with."""
+
+    def __init__(self, journal: Path, name: str = "w1") -> None:
+        self.journal = journal
+        self.name = name
+        self.path = journal / name / f"{0:016d}.jsonl"
+        self.positions = [BEGINNING]
+        for line in self.path.read_bytes().splitlines() if self.path.exists() else ():
+            entry = split(line)
+            assert entry is not None
+            self.positions.append(Position(entry.seq + 1, entry.chain))
+
+    def add(self, *records: Mapping[str, Any] | bytes) -> None:
+        """Append records, or lines as they are."""
+        if not self.path.exists():
+            self.positions.append(write_segment(self.journal, [], log=self.name))
+        with self.path.open("ab") as file:
+            for record in records:
+                if isinstance(record, bytes):
+                    file.write(record)
+                    continue
+                line, after = link(orjson.dumps(record), self.positions[-1])
+                self.positions.append(after)
+                file.write(line)
+
+    def rotate(self, *, back: int = 0, at: float = 1_000.0, why: str = "rotation") -> None:
+        """Begin the next segment, where the last `back` records are to be written again."""
+        del self.positions[len(self.positions) - back :]
+        after = self.positions[-1]
+        self.path = self.journal / self.name / f"{after.seq:016d}.jsonl"
+        self.positions.append(write_segment(self.journal, [], log=self.name, after=after, at=at, why=why))
+
+
 def exchange(id: str, at: float = 1_000.0, prompt: str = "Hello?", output: str = "Hello!") -> list[dict[str, Any]]:
     """The two records of an answered request, as a worker writes them."""
     client = {"address": "203.0.113.5", "key": None, "certificate": None, "account": None, "name": None}
