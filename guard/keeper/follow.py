@@ -55,6 +55,7 @@ class Follower:
         durable: the leaves of the records that are known to be on disk.
         place: where the record behind those begins.
         waiting: why it goes no further although there is more, or None.
+        trees: the leaves before each segment that was followed from its beginning, by its first record's number.
     """
 
     def __init__(self, journal: Path, log: str, summary: Summary, anchor: Anchor | None = None) -> None:
@@ -63,6 +64,7 @@ class Follower:
         self.durable = Range(0, 0)
         self.place = Place(0, 0)
         self.waiting: str | None = None
+        self.trees: dict[int, Range] = {0: self.durable}
         self._journal = journal
         self._listing = Listing(journal, log)
         self._summary = summary
@@ -155,6 +157,7 @@ class Follower:
         self._commit(following.base)
         del self._leaves[:], self._ends[:]  # what is left over was written again, in the next segment
         self.place = Place(following.base, 0)
+        self.trees[following.base] = self.durable
 
     @property
     def _next(self) -> int:

@@ -84,6 +84,7 @@ class Notary:
         if note is not None:
             self._publish(log, note)
         self._followers[log] = follower
+        self._standing.trees[log] = follower.trees
         self._standing.signed[log] = 0 if signed is None else signed.size
         return follower
 

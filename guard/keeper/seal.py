@@ -7,6 +7,7 @@ from pathlib import Path
 
 from guard.journal.damage import Damage
 from guard.journal.folder import PLAIN, Segment, logs
+from guard.journal.manifest import Manifest
 from guard.journal.sealing import seal_next
 from guard.keeper.faults import Faults, logger
 from guard.keeper.listing import Listing
@@ -14,6 +15,7 @@ from guard.keeper.orders import Orders
 from guard.keeper.standing import Standing
 from guard.proof.keys import signer
 from guard.proof.node import node_name
+from guard.proof.tree import merge
 
 
 class Sealer:
@@ -56,9 +58,20 @@ class Sealer:
             return
         self._listings.pop(log)
         if manifest is not None:
+            self._compare(segment, manifest)
             logger.info(
                 "sealed %s: %d records, %d bytes in %d", segment.name, manifest.count, manifest.plain, manifest.sealed
             )
+
+    def _compare(self, segment: Segment, manifest: Manifest) -> None:
+        """See whether what was sealed is what was signed for as it came.
+
+        Both are signed by now, and what tells them apart stays: `guard log verify` finds the same.
+        """
+        trees = self._standing.trees.get(segment.log, {})
+        before, signed = trees.pop(segment.base, None), trees.get(manifest.end)
+        if before is not None and signed is not None and merge(before, manifest.leaves) != signed:
+            logger.error("%s: its records are others than those that checkpoints were signed for", segment.name)
 
     def _stamp(self, segment: Segment) -> tuple[int, int]:
         stat = segment.path(PLAIN).stat()

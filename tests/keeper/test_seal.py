@@ -69,3 +69,20 @@ def test_a_damaged_segment_is_told_once_and_left(tmp_path, caplog):
     sealer.step()
     assert kinds(keeping) == [(0, "sm"), (6, "sm"), (12, "p")]
     assert log.position.seq == 13
+
+
+def test_records_that_were_replaced_meanwhile_are_told(tmp_path, caplog):
+    """A segment written anew, rightly chained, with other records than checkpoints were signed for is told of."""
+    keeping = Keeping(tmp_path)
+    log = finished(keeping, 0)
+    log.prompts(5, at=1_000.0)
+    log.mark()
+    keeping.notary.step()
+    log.path.unlink()
+    forged = finished(keeping, 0)
+    forged.prompts(5, at=999.0)
+    forged.mark()
+    log.begin()
+    keeping.seal()
+    assert "w1/0: its records are others than those that checkpoints were signed for" in caplog.text
+    assert keeping.checkpoint().size == 7
