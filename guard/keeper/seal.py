@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from time import time
 
 from guard.journal.damage import Damage
 from guard.journal.folder import PLAIN, Segment, logs
@@ -43,7 +44,8 @@ class Sealer:
         listing = self._listings.setdefault(log, Listing(self._orders.folder, log))
         for segment, following in pairwise(listing.segments()):
             if segment.plain:
-                return segment if following.base <= self._standing.signed.get(log, 0) else None
+                signed = following.base <= self._standing.signed.get(log, 0)
+                return segment if signed and self._age(segment) >= self._orders.journal.seal_after else None
         return None
 
     def _seal(self, log: str, segment: Segment) -> None:
@@ -72,6 +74,10 @@ class Sealer:
         before, signed = trees.pop(segment.base, None), trees.get(manifest.end)
         if before is not None and signed is not None and merge(before, manifest.leaves) != signed:
             logger.error("%s: its records are others than those that checkpoints were signed for", segment.name)
+
+    def _age(self, segment: Segment) -> float:
+        """Seconds since its last record was written."""
+        return time() - segment.path(PLAIN).stat().st_mtime
 
     def _stamp(self, segment: Segment) -> tuple[int, int]:
         stat = segment.path(PLAIN).stat()

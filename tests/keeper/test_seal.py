@@ -1,5 +1,8 @@
 """Sealing what is finished."""
 
+import os
+from time import time
+
 from guard.journal.folder import segments
 from guard.keeper.seal import Sealer
 from tests.support.growing import Growing
@@ -47,6 +50,19 @@ def test_nothing_is_sealed_before_it_is_signed_for(tmp_path):
     assert kinds(keeping) == [(0, "p"), (7, "p")]
     keeping.seal()
     assert kinds(keeping) == [(0, "sm"), (7, "p")]
+
+
+def test_a_segment_stays_plain_for_collectors(tmp_path):
+    """With `seal_after` a finished segment is sealed only so long after its last record."""
+    keeping = Keeping(tmp_path, seal_after=100.0)
+    log = finished(keeping, 1)
+    keeping.seal()
+    assert kinds(keeping) == [(0, "p"), (6, "p")]
+    path, then = keeping.journal / "w1" / f"{0:016d}.jsonl", time() - 101
+    os.utime(path, (then, then))
+    keeping.seal()
+    assert kinds(keeping) == [(0, "sm"), (6, "p")]
+    assert log.position.seq == 7
 
 
 def test_a_damaged_segment_is_told_once_and_left(tmp_path, caplog):
