@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
+import hmac
 import logging
+import multiprocessing
 import os
 import resource
 import signal
@@ -16,11 +19,15 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
+import msgspec
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from guard.config import Config
+from guard.journal.slot import claim
 from guard.journal.writer import Journal
+from guard.keeper.attendant import Attendant
+from guard.keeper.orders import orders
 from guard.policy.clients import load_salt
 from guard.policy.policy import Policy, build
 from guard.proxy.proxy import Proxy
@@ -90,6 +97,7 @@ class Worker:
         hung_up = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        _end_with_parent()
         reloading = asyncio.create_task(self._reload(hung_up, proxy, entrance))
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -117,7 +125,7 @@ class Worker:
 
     def _start(self) -> tuple[Proxy, Entrance]:
         policy, tls = self.decisions or decide(self.config, self.version)
-        journal = Journal(journal_folder(self.config), f"w{os.getpid()}", asyncio.get_running_loop())
+        journal = open_journal(self.config, policy)
         proxy = Proxy(self.config, policy, journal)
         proxy.start()
         # What is loaded now lives as long as the worker: keep the collector from going through it again and again. An
@@ -136,6 +144,7 @@ class Worker:
                 policy, entrance.tls = decisions
                 entrance.balancers = balancers(self.config, policy)
                 proxy.adopt(policy)
+                proxy.journal.describe(custody(self.config, policy))
                 logger.info("the configuration was read again: policy %d is in force", policy.version)
 
 
@@ -160,6 +169,27 @@ def make_policy(config: Config, version: int = 1) -> Policy:
     directory = Path(config.rules.dir) if config.rules.dir is not None else None
     rules = load_rules(directory, engine=config.rules.engine, hold_back=config.rules.hold_back)
     return build(config, rules, load_salt(Path(config.state)), version)
+
+
+def open_journal(config: Config, policy: Policy) -> Journal:
+    """Begin to write a log of one's own, in the running loop.
+
+    Raises:
+        OSError: the journal cannot be written.
+    """
+    slot = claim(journal_folder(config))
+    return Journal(slot, config.journal, asyncio.get_running_loop(), custody(config, policy))
+
+
+def custody(config: Config, policy: Policy) -> dict[str, Any]:
+    """What the journal says of the guard that writes it: the node, and what it was told to do, as hashes.
+
+    That of the configuration is keyed, because secrets are in it: the same on one installation for the same words.
+    """
+    key = load_salt(Path(config.state))
+    words = msgspec.json.encode(config, order="sorted")
+    digest = hmac.new(key, b"configuration\0" + words, hashlib.sha256).hexdigest()
+    return {"node": socket.gethostname(), "config": digest, "rules": policy.rules.hash, "policy": policy.version}
 
 
 def balancers(config: Config, policy: Policy) -> Networks | None:
@@ -216,12 +246,14 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
     # What it says before somebody listens to it waits; processes that are started begin so too.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     ready(_url(listener, "http" if decisions.tls is None else "https"))
-    if data.workers == 1:
-        server = _Server(server_config)
-        server.run(sockets=[listener])
-        return 0 if server.started else 1
-    _Workers(server_config, sockets=[listener]).run()
-    return 0
+    # Its end comes after that of the workers, so that it signs for their last records too.
+    with Attendant(orders(config)):
+        if data.workers == 1:
+            server = _Server(server_config)
+            server.run(sockets=[listener])
+            return 0 if server.started else 1
+        _Workers(server_config, sockets=[listener]).run()
+        return 0
 
 
 class _Server(uvicorn.Server):
@@ -230,6 +262,21 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
+
+
+def _end_with_parent() -> None:
+    """A worker of several that outlives its parent drains and ends, as the parent would have told it to."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    loop = asyncio.get_running_loop()
+
+    def left_alone() -> None:
+        loop.remove_reader(parent.sentinel)
+        logger.warning("the process that started this worker is gone; it ends too")
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(parent.sentinel, left_alone)
 
 
 def _allow_descriptors() -> None:

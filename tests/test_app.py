@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from guard.app import StartError, serve
-from guard.journal.reader import exchanges
+from guard.evidence.reader import exchanges
 from guard.ruleset.bundle import BundleError
 from tests.support.guard import configure, one_model, raw_request
 from tests.support.processes import journal_of, serving
@@ -136,12 +136,12 @@ def test_after_kill_9_every_id_that_a_client_saw_is_in_the_journal(tmp_path):
         running.guard.process.kill()
         for thread in threads:
             thread.join()
-        text = "".join(path.read_text() for path in running.journal.iterdir())
+        text = "".join(path.read_text() for path in running.journal.rglob("*.jsonl"))
     assert [id_ for id_ in seen if f'"kind":"prompt","id":"{id_}"' not in text] == []
 
 
 def test_several_workers_share_the_port(tmp_path):
-    """Two workers answer on one port, each with a journal file of its own."""
+    """Two workers answer on one port, each with a log of its own."""
     with serving(tmp_path, CONFIG, data="workers: 2") as running:
         workers = set()
         for _ in range(1_000):
@@ -151,7 +151,7 @@ def test_several_workers_share_the_port(tmp_path):
             if len(workers) == 2:
                 break
         assert len(workers) == 2
-        assert len(list(running.journal.glob("*.jsonl"))) == 2
+        assert len(list(running.journal.rglob("*.jsonl"))) == 2
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

@@ -12,7 +12,7 @@ import httpx
 from msgspec import Struct, structs
 
 from guard.demo.world import BLOCKED_ADDRESS, World
-from guard.journal import reader
+from guard.evidence import reader
 
 ANSWER_SECONDS = 30.0
 JOURNAL_SECONDS = 5.0

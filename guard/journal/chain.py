@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from binascii import Error, a2b_base64, b2a_base64
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -47,11 +48,24 @@ class Entry(NamedTuple):
 
 def link(record: bytes, after: Position) -> tuple[bytes, Position]:
     """Make a record (a JSON object with members, without a newline) the next line of a log; and where that is then."""
+    return bind((record,), after)
+
+
+def bind(records: Iterable[bytes], after: Position) -> tuple[bytes, Position]:
+    """`link` for several records at once, as one piece."""
     seq, chain = after
-    data = b'{"seq":%d,%b' % (seq, record[1:-1])
-    digest = sha256(b"\0" + chain + data).digest()
-    line = b'%b,"chain":"%b"}\n' % (data, b2a_base64(digest, newline=False))
-    return line, Position(seq + 1, digest)
+    pieces: list[bytes] = []
+    for record in records:
+        data = b'{"seq":%d,%b' % (seq, record[1:-1])
+        chain = sha256(b"\0" + chain + data).digest()
+        pieces += data, b',"chain":"', b2a_base64(chain, newline=False), b'"}\n'
+        seq += 1
+    return b"".join(pieces), Position(seq, chain)
+
+
+def unbind(data: bytes) -> list[bytes]:
+    """The records that `bind` was given."""
+    return [b"{%b}" % line[line.index(b",") + 1 : -TAIL_BYTES] for line in data.split(b"\n")[:-1]]
 
 
 def split(line: bytes) -> Entry | None:

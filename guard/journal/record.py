@@ -1,9 +1,9 @@
-"""The lines of the journal, made from an exchange.
+"""The records of the journal, made from an exchange.
 
 ``prompt`` is written before the request goes to a model, ``part`` while a long answer streams, ``frame`` for each
 message of a WebSocket, ``outcome`` at the end; they share the exchange's ``id``. An exchange that ends before it is
 forwarded has one line, an outcome that also says what a prompt would. Texts are as they came; a body that is not UTF-8
-stands as ``body_base64``.
+stands as ``body_base64``. Where what models say is shed to save room, ``shed`` stands for it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import orjson
 from guard.exchange import Attempt, Exchange, Finding
 from guard.wire.websocket import Message
 
-NEWLINE = orjson.OPT_APPEND_NEWLINE
 PARAMETER = re.compile(r"([?&;#])([^=?&;#]*)=([^&;#]*)")
 SECRET_NAME = re.compile(
     r".*(?:key|token|secret|passw(?:or)?d|pwd|credentials?|signature|authorization|bearer|jwt|session|session_?id)(?:\[\])?"
@@ -33,7 +32,7 @@ def prompt_line(exchange: Exchange) -> bytes:
     """What is known of an exchange before it is forwarded."""
     record = {"kind": "prompt", "id": exchange.id}
     _put_request(record, exchange)
-    return orjson.dumps(record, option=NEWLINE)
+    return orjson.dumps(record)
 
 
 def part_line(exchange: Exchange, body: bytes, output: list[tuple[str, str]]) -> bytes:
@@ -41,7 +40,7 @@ def part_line(exchange: Exchange, body: bytes, output: list[tuple[str, str]]) ->
     record: dict[str, Any] = {"kind": "part", "id": exchange.id}
     _put_body(record, body)
     record["output"] = output
-    return orjson.dumps(record, option=NEWLINE)
+    return orjson.dumps(record)
 
 
 def frame_line(
@@ -53,26 +52,30 @@ def frame_line(
     passed: bool,
     texts: list[str] | list[tuple[str, str]],
     findings: list[Finding],
+    shed: bool = False,
 ) -> bytes:
     """A message of a WebSocket: when it came from which side (``client`` or ``model``), and whether it was let through.
 
     `texts` are those that the prompt or the output is, the latter by channel.
     """
     record: dict[str, Any] = {"kind": "frame", "id": exchange.id, "at": at, "from": side, "passed": passed}
-    if message.text:
+    if shed:
+        record |= {"shed": True, "text": ""}
+        texts = []
+    elif message.text:
         record["text"] = message.content.decode()
     else:
         record["base64"] = b64encode(message.content).decode()
     record["prompt" if side == "client" else "output"] = texts
     record["findings"] = findings
-    return orjson.dumps(record, option=NEWLINE)
+    return orjson.dumps(record)
 
 
-def outcome_line(exchange: Exchange, *, forwarded: bool) -> bytes:
-    """How an exchange ended; `forwarded`: its prompt line is written already."""
+def outcome_line(exchange: Exchange, *, forwarded: bool, shed: bool = False) -> bytes:
+    """How an exchange ended; `forwarded`: its prompt line is written already; `shed`: without what was answered."""
     version = exchange.version
     response: dict[str, Any] = {"status": exchange.status or None}
-    _put_body(response, exchange.answer)
+    _put_body(response, b"" if shed else exchange.answer)
     record: dict[str, Any] = {"kind": "outcome", "id": exchange.id}
     if not forwarded:
         _put_request(record, exchange)
@@ -82,7 +85,9 @@ def outcome_line(exchange: Exchange, *, forwarded: bool) -> bytes:
     record["version"] = version.name if version is not None else None
     record["attempts"] = [_attempt(attempt) for attempt in exchange.attempts]
     record["response"] = response
-    record["output"] = exchange.output
+    record["output"] = [] if shed else exchange.output
+    if shed:
+        record["shed"] = True
     record["usage"] = exchange.usage
     record["confidence"] = exchange.confidence
     record["findings"] = findings
@@ -91,7 +96,12 @@ def outcome_line(exchange: Exchange, *, forwarded: bool) -> bytes:
         record["session"] = exchange.session
     record["end"] = exchange.end
     record["reason"] = exchange.refusal.code if exchange.refusal is not None else None
-    return orjson.dumps(record, option=NEWLINE)
+    return orjson.dumps(record)
+
+
+def refusals_line(record: dict[str, Any]) -> bytes:
+    """Refusals that were counted, as `guard.journal.refusals` says it of them."""
+    return orjson.dumps(record)
 
 
 def _put_request(record: dict[str, Any], exchange: Exchange) -> None:

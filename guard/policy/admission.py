@@ -61,16 +61,19 @@ class Admission:
         else:
             self._queue(applicant, now, known=known)
 
+    def hold(self) -> None:
+        """Give no more places: who comes waits, until `resume`."""
+        self.most = 0
+
+    def resume(self) -> None:
+        """Give places again."""
+        self.most = self.bounds.running
+        self._serve_waiting()
+
     def leave(self) -> None:
         """A place is free again: give it to who waits."""
         self.running -= 1
-        # Whoever is admitted may be done at once and leave in turn: no deeper than this, however many wait.
-        if not self._serving and (self.known or self.unknown):
-            self._serving = True
-            try:
-                self._serve()
-            finally:
-                self._serving = False
+        self._serve_waiting()
 
     def give_up(self, applicant: Applicant) -> None:
         """`applicant` does not wait any more."""
@@ -84,6 +87,15 @@ class Admission:
         for applicant in late:
             self.give_up(applicant)
             applicant.overloaded()
+
+    def _serve_waiting(self) -> None:
+        # Whoever is admitted may be done at once and leave in turn: no deeper than this, however many wait.
+        if not self._serving and (self.known or self.unknown):
+            self._serving = True
+            try:
+                self._serve()
+            finally:
+                self._serving = False
 
     def _sheds(self, now: float, behind: float, *, known: bool) -> bool:
         """Whether a request is refused because the worker does not keep up; being late once is no reason yet."""

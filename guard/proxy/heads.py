@@ -46,10 +46,14 @@ def format_of(exchange: Exchange) -> Format:
 
 
 def answer_head(exchange: Exchange, status: int, lines: bytes, framing: bytes) -> bytes:
-    """The head of an answer: status line, `lines`, what the guard says of itself, and how the end will be told."""
+    """The head of an answer: status line, `lines`, what the guard says of itself, and how the end will be told.
+
+    An exchange without an id is in no journal, and says so by not having one.
+    """
     version = exchange.version
-    return b"%b%bx-guard-id: %b\r\nx-guard-policy: %b\r\n%bx-guard-overhead-us: %d\r\n%b\r\n" % (
-        STATUS_LINES[status], lines, exchange.id.encode(), exchange.policy.wire_version,
+    id_line = b"x-guard-id: %b\r\n" % exchange.id.encode() if exchange.id else b""
+    return b"%b%b%bx-guard-policy: %b\r\n%bx-guard-overhead-us: %d\r\n%b\r\n" % (
+        STATUS_LINES[status], lines, id_line, exchange.policy.wire_version,
         version.wire_line if version is not None else b"", exchange.overhead * 1e6, framing,
     )  # fmt: skip
 
@@ -59,18 +63,19 @@ def interim_head(status: int, lines: bytes) -> bytes:
     return b"%b%b\r\n" % (STATUS_LINES[status], lines)
 
 
-def refusal_answer(exchange: Exchange, refusal: Refusal, *, keep: bool) -> tuple[bytes, bytes]:
-    """Head and body of an answer made by the guard, in the shape that the called API's clients expect.
+def refusal_body(exchange: Exchange, refusal: Refusal) -> bytes:
+    """The body of an answer made by the guard, in the shape that the called API's clients expect."""
+    return format_of(exchange).error(refusal.status, refusal.code, refusal.message)
 
-    `keep`: the connection goes on after it.
-    """
-    body = format_of(exchange).error(refusal.status, refusal.code, refusal.message)
+
+def refusal_head(exchange: Exchange, refusal: Refusal, size: int, *, keep: bool) -> bytes:
+    """The head before a body of that size; `keep`: the connection goes on after it."""
     lines = b"".join([b"%b: %b\r\n" % field for field in refusal.headers])
     framing = b"content-type: application/json\r\ncontent-length: %d\r\n%b" % (
-        len(body),
+        size,
         connection_line(exchange, keep=keep),
     )
-    return answer_head(exchange, refusal.status, lines, framing), b"" if exchange.method == "HEAD" else body
+    return answer_head(exchange, refusal.status, lines, framing)
 
 
 def connection_line(exchange: Exchange, *, keep: bool) -> bytes:

@@ -8,8 +8,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from guard.exchange import Exchange
+from guard.journal.batch import Batch
 from guard.journal.record import prompt_line
-from guard.journal.writer import Batch
 from guard.proxy.heads import internal_error, journal_unavailable
 from guard.refusal import Refusal
 from guard.stages import BODY, HEAD, Stage

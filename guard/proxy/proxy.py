@@ -7,9 +7,12 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from time import monotonic, time
+from typing import Any
 
 from guard.config import Config, Http, Upstream
 from guard.exchange import Exchange
+from guard.journal.record import refusals_line
+from guard.journal.refusals import Refusals
 from guard.journal.writer import Journal
 from guard.policy.admission import Admission
 from guard.policy.clients import ANONYMOUS
@@ -40,7 +43,9 @@ class Proxy:
         self.http: Http = config.data.http
         self.upstream: Upstream = config.upstream
         self.meters = Meters()
+        self.refusals = Refusals(config.journal.refusals)
         self.admission = Admission(config.data.overload)
+        journal.on_full, journal.on_room = self.admission.hold, self._go_on
         self.reading_room = ThreadPoolExecutor(1, "inspect")
         self.relays: set[Intake] = set()
         self.connections: set[ServerConnection] = set()
@@ -104,6 +109,7 @@ class Proxy:
         for pool in self._pools.values():
             pool.close()
         self.reading_room.shutdown(wait=False, cancel_futures=True)
+        self._write_down(self.refusals.rest())
         self.journal.close()
 
     async def emptied(self) -> None:
@@ -113,6 +119,13 @@ class Proxy:
             await asyncio.sleep(SWEEP_SECONDS / 10)
         for connection in list(self.connections):
             connection.transport.abort()
+
+    def _go_on(self) -> None:
+        """The disk has caught up: begin what waits, and let models that were held speak on."""
+        self.admission.resume()
+        for relay in list(self.relays):
+            if isinstance(relay, Relay):
+                relay.release_model()
 
     def _sweep(self) -> None:
         # Asked for first: a fault below may cost this round, but not all deadlines to come.
@@ -126,8 +139,14 @@ class Proxy:
             except Exception:
                 relay.fault()
         self.admission.sweep(now)
+        if self.journal.ready():
+            self._write_down(self.refusals.due(time()))
         for pool in self._pools.values():
             pool.sweep(now)
         if now >= self._forget_at:
             self._forget_at = now + FORGET_SECONDS
             self.meters.sweep(now)
+
+    def _write_down(self, refusals: list[dict[str, Any]]) -> None:
+        for record in refusals:
+            self.journal.add_lazily(refusals_line(record))

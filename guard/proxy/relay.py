@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from time import monotonic
+from functools import partial
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from guard.exchange import Attempt, Exchange
+from guard.journal.batch import Action
 from guard.journal.record import outcome_line
-from guard.journal.writer import Action
+from guard.journal.refusals import caller_of
 from guard.proxy.answers import Answer, open_answer
 from guard.proxy.heads import (
     broken_off,
@@ -15,7 +17,8 @@ from guard.proxy.heads import (
     internal_error,
     journal_unavailable,
     no_answer,
-    refusal_answer,
+    refusal_body,
+    refusal_head,
     shutting_down,
 )
 from guard.proxy.intake import Intake, logger
@@ -166,22 +169,32 @@ class Relay(Intake):
             self.batch.when_durable(action)
 
     def refuse(self, refusal: Refusal, *, end: str = "refused") -> None:
-        """Answer in the model's place. The answer waits until the record that it happened is on disk."""
-        exchange = self.exchange
+        """Answer in the model's place, when the record that it happened is on disk, if there is to be one."""
+        exchange, journal = self.exchange, self.proxy.journal
         exchange.refusal = refusal
         self.stop_model()
         exchange.overhead = monotonic() - exchange.received_at - exchange.waited
         exchange.status = refusal.status
-        keep = self.keep_alive and exchange.complete and not refusal.close
-        head, exchange.answer = refusal_answer(exchange, refusal, keep=keep)
-        batch = self.proxy.journal.add(self._outcome(end), nothing_waits)
-        batch.when_durable(lambda _durable: self._send_refusal(head + exchange.answer, keep=keep))
+        body = refusal_body(exchange, refusal)
+        exchange.answer = b"" if exchange.method == "HEAD" else body
+        send = partial(self._send_refusal, refusal, len(body))
+        if self._is_counted(refusal.code, refusal.status):
+            self._over(end)
+            send(False)
+        elif journal.ready():
+            journal.add(self._outcome(end), nothing_waits).when_durable(send)
+        else:
+            journal.add_lazily(self._outcome(end))
+            send(False)
 
     def finish(self, end: str, *, keep_alive: bool = False) -> None:
         """The exchange is over, in one of the ways that the journal knows."""
         if self.upstream is not None or self.answer is None:
             self.stop_model()
-        self.proxy.journal.add_lazily(self._outcome(end))
+        if end == "client_disconnected" and self._is_counted(_why_unanswered(self.exchange), 0):
+            self._over(end)
+        else:
+            self.proxy.journal.add_lazily(self._outcome(end))
         self.client.finish(keep_alive=keep_alive)
 
     def hold_model(self) -> None:
@@ -294,24 +307,46 @@ class Relay(Intake):
         attempt.ms = took * 1000
         exchange.waited += took
 
-    def _outcome(self, end: str) -> bytes:
-        exchange = self.exchange
-        exchange.end = end
+    def _is_counted(self, reason: str, status: int) -> bool:
+        """Whether the exchange, of which nothing is written yet, is one too many of its kind to be written down."""
+        if self.forwarded or self.batch is not None:
+            return False
+        exchange, room = self.exchange, self.proxy.journal.ready()
+        return self.proxy.refusals.counted(caller_of(exchange), reason, status, time(), len(exchange.body), room=room)
+
+    def _over(self, end: str) -> None:
+        self.exchange.end = end
         self.finished = True
         self.answer = None
         self.deadline = self.give_up_at = NEVER
-        line = outcome_line(exchange, forwarded=self.forwarded)
         self._leave()
+
+    def _outcome(self, end: str) -> bytes:
+        exchange = self.exchange
+        exchange.end = end
+        line = outcome_line(exchange, forwarded=self.forwarded, shed=self.proxy.journal.shedding)
+        self._over(end)
         return line
 
     def _send_interim(self, head: bytes) -> None:
         if not self.finished and not self.exchange.first_byte_at:
             self.client.write(head)
 
-    def _send_refusal(self, answer: bytes, *, keep: bool) -> None:
-        if self.client.current is self.exchange:
-            self.client.write(answer)
-            self.client.finish(keep_alive=keep)
+    def _send_refusal(self, refusal: Refusal, size: int, recorded: bool) -> None:
+        """Answer; without its id if nothing that has it is on disk, for nobody could look it up."""
+        exchange = self.exchange
+        if self.client.current is not exchange:
+            return
+        if not recorded and (self.batch is None or not self.batch.durable):
+            exchange.id = ""
+        keep = self.keep_alive and exchange.complete and not refusal.close
+        self.client.write(refusal_head(exchange, refusal, size, keep=keep) + exchange.answer)
+        self.client.finish(keep_alive=keep)
+
+
+def _why_unanswered(exchange: Exchange) -> str:
+    """Under what it is counted that a client left before anything could be answered."""
+    return exchange.refusal.code if exchange.refusal is not None else "client_disconnected"
 
 
 def nothing_waits(_written: bool) -> None:

@@ -94,6 +94,7 @@ class Speech:
     def _write_down(self, *, passed: bool) -> None:
         said = self._held.popleft()
         line = frame_line(
-            self._exchange, "model", said.message, at=said.at, passed=passed, texts=said.output, findings=said.findings
-        )
+            self._exchange, "model", said.message, at=said.at, passed=passed, texts=said.output, findings=said.findings,
+            shed=self._journal.shedding,
+        )  # fmt: skip
         self._journal.add_lazily(line)

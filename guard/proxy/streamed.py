@@ -178,7 +178,11 @@ class Streamed:
 
     def _write_part(self) -> None:
         body, output = self._take()
-        self.relay.proxy.journal.add_lazily(part_line(self.relay.exchange, body, output))
+        journal = self.relay.proxy.journal
+        if not journal.shedding:
+            journal.add_lazily(part_line(self.relay.exchange, body, output))
+        if journal.full:
+            self.relay.hold_model()
 
     def _keep_rest(self) -> None:
         exchange = self.relay.exchange

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.journals import Log
+
 RULE = """\
 - id: inj-0001
   title: Asks to drop earlier instructions
@@ -73,11 +75,8 @@ def configure(folder: Path, text: str = CONFIG, rule: str = RULE) -> str:
 
 
 def record(folder: Path, *lines: dict[str, Any]) -> None:
-    """Append lines to the journal of the configuration in a folder."""
-    journal = folder / "var" / "journal"
-    journal.mkdir(parents=True, exist_ok=True)
-    with (journal / "1.jsonl").open("a") as file:
-        file.writelines(json.dumps(line) + "\n" for line in lines)
+    """Append lines to the one log of the configuration in a folder."""
+    Log(folder / "var" / "journal").add(*lines)
 
 
 def exchange(id_: str, at: float = 1.0, **more: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from guard.cli.exchange import line, page
-from guard.journal.joining import join
+from guard.evidence.joining import join
 from tests.cli.running import exchange
 
 START, END = exchange("x", 1_700_000_000.25)

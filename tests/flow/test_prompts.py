@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from guard.journal.reader import exchanges
+from guard.evidence.reader import exchanges
 from tests.support.processes import serving
 
 CONFIG = """

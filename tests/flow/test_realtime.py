@@ -15,7 +15,7 @@ import yaml
 from websockets.exceptions import ConnectionClosed
 
 from guard.demo.children import Child
-from guard.journal.reader import exchanges
+from guard.evidence.reader import exchanges
 from tests.support.processes import RULES
 from tests.support.raw import PATIENCE
 from tests.support.websocket import Model, model
@@ -142,7 +142,7 @@ async def test_conversations(tmp_path):
     assert (whole["end"], whole["session"]["closed_by"]) == ("complete", "client")
     assert whole["request"]["path"] == "/v1/realtime?model=gpt-realtime"
     assert [one["reason"] for one in refused] == ["content_policy_violation"] * 2
-    assert not any(b"canary" in path.read_bytes() for path in (running.folder / "journal").iterdir())
+    assert not any(b"canary" in path.read_bytes() for path in (running.folder / "journal").rglob("*.jsonl"))
 
 
 async def test_the_guards_end_is_told_to_both_sides(tmp_path):

@@ -14,6 +14,7 @@ from guard.demo.children import Child
 from guard.wire.tls import fingerprint
 from tests.support.certificates import Certificates
 from tests.support.guard import RULES
+from tests.support.journals import records
 from tests.support.model import answer_chat, chat_delta, model
 
 PHRASE = "a forbidden phrase"
@@ -57,6 +58,7 @@ data: {{listen: "127.0.0.1:0", {data}}}
 models: {{chat: {{versions: {{v1: {{url: "{url}"}}}}, active: v1}}}}
 routes: [{{path: /v1/, format: openai, model: chat}}]
 clients: {{app: {{key: app-key}}}}
+journal: {{refusals: {{each: 100000, all: 100000}}}}
 {more}
 """
 
@@ -231,9 +233,7 @@ async def test_every_worker_has_the_new_configuration(tmp_path):
 
         guard.write("broken: [")
         await guard.hang_up("changes nothing")
-        # A journal file is named after its worker's process.
-        journal = next((tmp_path / "var" / "journal").glob("*.jsonl"))
-        os.kill(int(journal.name.split("-w")[1].split("-")[0]), signal.SIGKILL)
+        os.kill(records(tmp_path / "var" / "journal")[0]["pid"], signal.SIGKILL)
         while await workers() == before:
             pass
         assert set(statuses) == {(403, "2")}

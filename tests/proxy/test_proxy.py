@@ -89,7 +89,7 @@ async def test_without_a_journal_nothing_is_served_and_service_resumes(tmp_path,
         async with asyncio.timeout(5):
             while (await running.chat()).status_code != 200:
                 await asyncio.sleep(0.05)
-        assert len(list((tmp_path / "state" / "journal").iterdir())) >= 2
+        assert len(list((tmp_path / "state" / "journal").rglob("*.jsonl"))) >= 2
 
 
 async def test_what_is_open_at_the_end_is_told_so(tmp_path):

@@ -138,7 +138,7 @@ async def test_a_refused_connection_leaves_no_trace_of_the_key(tmp_path):
         await running.chat(headers={"authorization": "Bearer sk-canary-123456"})
         await running.chat("a forbidden phrase", headers={"x-api-key": "sk-canary-123456"})
         first, second = await running.journal(2)
-        text = "".join(path.read_text() for path in (tmp_path / "state" / "journal").iterdir())
+        text = "".join(path.read_text() for path in (tmp_path / "state" / "journal").rglob("*.jsonl"))
     assert "canary" not in text
     assert first["client"]["key"] == second["client"]["key"] != ""
 

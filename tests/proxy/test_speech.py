@@ -10,13 +10,16 @@ from typing import Any
 import orjson
 import pytest
 
+from guard import config
 from guard.formats import format_for
+from guard.journal.slot import claim
 from guard.journal.writer import Journal
 from guard.proxy.speech import HOLD_SECONDS, Speech
 from guard.refusal import Refusal
 from guard.stages.scan import HeldTooMuch
 from guard.wire.websocket import Message
 from tests.support.guard import RULES
+from tests.support.journals import records
 from tests.support.values import exchange, policy
 
 
@@ -39,7 +42,7 @@ class Heard:
     def written(self) -> list[tuple[bool, list[Any], list[Any]]]:
         """The messages in the journal: whether each passed, its texts and its findings."""
         self.journal.close()
-        lines = [orjson.loads(line) for path in self.folder.iterdir() for line in path.read_bytes().splitlines()]
+        lines = [record for record in records(self.folder) if record["kind"] == "frame"]
         return [(line["passed"], line["output"], line["findings"]) for line in lines]
 
 
@@ -48,7 +51,7 @@ async def speaking(folder: Any, *, format: str = "openai", limit: int = 10_000):
     """A speech under the rules that the tests of the whole guard use."""
     (folder / "rules").mkdir()
     (folder / "rules" / "10-test.yaml").write_text(RULES)
-    journal = Journal(folder / "journal", "w0", asyncio.get_running_loop())
+    journal = Journal(claim(folder / "journal"), config.Journal(), asyncio.get_running_loop(), {})
     one = exchange(policy(folder / "rules"), "/v1/realtime")
     yield Heard(Speech(one, format_for(format).session("/v1/realtime"), journal, limit), folder / "journal", journal)
     journal.close()

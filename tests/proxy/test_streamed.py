@@ -182,7 +182,7 @@ async def test_a_long_stream_is_journaled_in_parts(tmp_path):
     async with model(stream_of(*texts)) as served, guard(tmp_path, one_model(served.url)) as running:
         answer = await running.chat(stream=True)
         [exchange] = await running.journal()
-        lines = "".join(path.read_text() for path in (tmp_path / "state" / "journal").iterdir()).splitlines()
+        lines = "".join(path.read_text() for path in (tmp_path / "state" / "journal").rglob("*.jsonl")).splitlines()
     assert sum('"kind":"part"' in line for line in lines) >= 2
     assert exchange["output"] == ["".join(texts)]
     assert exchange["response"]["body"] == answer.text

@@ -218,7 +218,7 @@ async def test_a_key_among_the_subprotocols_is_a_secret(tmp_path):
         [exchange] = await running.journal()
     assert header(got[0], b"sec-websocket-protocol") == f"realtime, {KEY_NAME}sk-canary, v1".encode()
     assert exchange["client"]["key"] is not None
-    files = list((tmp_path / "state" / "journal").iterdir())
+    files = list((tmp_path / "state" / "journal").rglob("*.jsonl"))
     assert files
     assert not any(b"canary" in path.read_bytes() for path in files)
 

@@ -13,10 +13,9 @@ import orjson
 import yaml
 from uvicorn.server import ServerState
 
-from guard.app import balancers, decide, journal_folder, protocol
+from guard.app import balancers, decide, journal_folder, open_journal, protocol
 from guard.config import Config
-from guard.journal.reader import exchanges
-from guard.journal.writer import Journal
+from guard.evidence.reader import exchanges
 from guard.proxy.proxy import Proxy
 from guard.wire.preface import Entrance
 
@@ -127,9 +126,8 @@ async def guard(folder: Path, text: str, *, rules: str = RULES, host: str = "127
     """Run a guard for the time of a test."""
     config = configure(folder, text, rules=rules)
     loop = asyncio.get_running_loop()
-    journal = Journal(journal_folder(config), "w0", loop)
     policy, tls = decide(config)
-    proxy = Proxy(config, policy, journal)
+    proxy = Proxy(config, policy, open_journal(config, policy))
     proxy.start()
     state = ServerState()
     parts = {"service": proxy, "entrance": Entrance(tls, balancers(config, policy))}

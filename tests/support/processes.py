@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from guard.demo.children import Child
-from guard.journal.reader import exchanges
+from guard.evidence.reader import exchanges
 
 RULES = Path(__file__).parent.parent.parent / "rules"
 

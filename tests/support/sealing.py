@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from guard.journal.chain import BEGINNING, Position, split
 from guard.journal.folder import CHECKPOINT, MANIFEST, PLAIN, SEALED, TOMBSTONE, Segment, segments
+from guard.journal.lines import BLOCK_BYTES
 from guard.journal.manifest import Manifest, manifest_of
 from guard.journal.sealed import Sealed
 from guard.journal.sealing import seal_next
@@ -43,10 +44,10 @@ def write_log(
     return after
 
 
-def seal_all(journal: Path, log: str = "w1") -> list[Manifest]:
+def seal_all(journal: Path, log: str = "w1", frame_bytes: int = BLOCK_BYTES) -> list[Manifest]:
     """Seal all of a log's finished segments."""
     found = []
-    while manifest := seal_next(journal, log, signer(log)):
+    while manifest := seal_next(journal, log, signer(log), frame_bytes=frame_bytes):
         found.append(manifest)
     return found
 

@@ -12,6 +12,9 @@ COMMANDS = (
     "verify",
     "checkpoint",
     "key",
+    "hold",
+    "release",
+    "holds",
 )
 
 

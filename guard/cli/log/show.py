@@ -10,7 +10,7 @@ from guard.cli.errors import TroubleError, tell
 from guard.cli.log.folder import journal_folder
 from guard.cli.options import config_option, json_option
 from guard.cli.output import console, emit
-from guard.journal import reader
+from guard.evidence import reader
 
 
 @click.command()

@@ -12,7 +12,7 @@ from guard.cli.errors import tell
 from guard.cli.log.folder import journal_folder
 from guard.cli.options import config_option, json_option
 from guard.cli.output import console, emit
-from guard.journal import reader
+from guard.evidence import following, reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +28,7 @@ def tail(config: Path | None, count: int, follow: bool, as_json: bool) -> None:
     """Print the exchanges that started last, one a line."""
     folder = journal_folder(config)
     found: Iterable[dict[str, Any]] = (
-        reader.follow(folder, Event(), last=count, note=tell) if follow else reader.tail(folder, count, tell)
+        following.follow(folder, Event(), last=count, note=tell) if follow else reader.tail(folder, count, tell)
     )
     if as_json:
         for exchange in found:

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from guard.cli import main
-from guard.journal.reader import find
+from guard.evidence.reader import find
 from tests.cli.running import configure, exchange, first_line, record, started
 
 
@@ -60,11 +60,11 @@ def test_json_is_exact(path, tmp_path):
 
 def test_torn_line_is_told_on_stderr(path, tmp_path):
     """A torn last line is told beside the result, which has everything else."""
-    with (tmp_path / "var" / "journal" / "1.jsonl").open("a") as file:
+    with (tmp_path / "var" / "journal" / "w1" / f"{0:016d}.jsonl").open("a") as file:
         file.write('{"kind":')
     result = log(path, "tail", "--json")
     assert len(result.stdout.splitlines()) == 10
-    assert "guard: 1.jsonl: its last line is unfinished" in result.stderr
+    assert "guard: w1/0: its last line is unfinished" in result.stderr
 
 
 def test_following_goes_on(path, tmp_path):

@@ -6,15 +6,12 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from guard.evidence.record import starts
+
 Line = dict[str, Any]
 
 REPEAT = "="
 """A channel whose name begins so says again what the channels before it said (a stream's closing summary)."""
-
-
-def starts(line: Line) -> bool:
-    """Whether the line says what was asked: a prompt, or the outcome of what was refused before it was forwarded."""
-    return line["kind"] == "prompt" or "request" in line
 
 
 def join(lines: Sequence[Line]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.journal.joining import join
+from guard.evidence.joining import join
 
 FIELDS = [
     "id",

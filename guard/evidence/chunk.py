@@ -1,0 +1,176 @@
+"""A piece of a log, scanned by itself: what is whole in it is judged at once; of the rest it is told where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from guard.evidence.filters import Matcher
+from guard.evidence.joining import Line, join
+from guard.evidence.note import Note
+from guard.evidence.record import KINDS, began_as, head, may_start, parsed, starts, time_of
+from guard.evidence.shape import check
+from guard.evidence.source import Content, Source, lines
+
+UNFINISHED = "its last line is unfinished and left out"
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Gather(Protocol[T_co]):
+    """Takes wanted exchanges, and gives out what it makes of them."""
+
+    def add(self, exchange: dict[str, Any]) -> None:
+        """Take one."""
+
+    def take(self) -> T_co:
+        """What came of those taken."""
+
+
+class Task(NamedTuple):
+    """The lines of a segment that begin between two places."""
+
+    source: Source
+    start: int
+    stop: int
+
+
+class Place(NamedTuple):
+    """Where a line is: in the `number`-th segment of its log, from `start` on, `size` bytes."""
+
+    number: int
+    start: int
+    size: int
+
+
+class Fragment(NamedTuple):
+    """Lines of an exchange that is not whole in what was looked at; `hit`: one of them is a reason to look at it."""
+
+    id: str
+    places: list[Place]
+    hit: bool
+    start: bool
+    outcome: bool
+
+
+class Scanned(NamedTuple, Generic[T]):
+    """What came of a task. No exchange that is told of before it in the log began after `before` (None: unknown)."""
+
+    task: Task
+    made: T
+    fragments: list[Fragment]
+    before: float | None
+    notes: list[str]
+
+
+class _Pending:
+    """The lines of an exchange as they come."""
+
+    __slots__ = ("hit", "lines", "places", "start")
+
+    def __init__(self, *, hit: bool) -> None:
+        self.lines: list[bytes] = []
+        self.places: list[Place] = []
+        self.hit = hit
+        self.start = False
+
+
+class Chunk(Generic[T]):
+    """One task, while it is worked on."""
+
+    def __init__(self, task: Task, matcher: Matcher, gather: Gather[T]) -> None:
+        self._task = task
+        self._matcher = matcher
+        self._gather = gather
+        self._pending: dict[str, _Pending] = {}
+        self._fragments: list[Fragment] = []
+        self._times: list[float] = []
+        self._latest = ""
+        self._notes: list[str] = []
+
+    def scan(self, content: Content) -> Scanned[T]:
+        """Read it and judge what is in it."""
+        task = self._task
+        place, found, torn = lines(content, task.start, task.stop)
+        if torn and task.source.end is None:
+            self._note(UNFINISHED)
+        for line in found:
+            self._take(place, line)
+            place += len(line) + 1
+        for id_, pending in self._pending.items():
+            self._leave(id_, pending, outcome=False)
+        # A mark is written every second; where there is none, the newest id's time is as near as one can tell.
+        before = min(self._times, default=began_as(self._latest))
+        return Scanned(task, self._gather.take(), self._fragments, before, self._notes)
+
+    def _take(self, place: int, line: bytes) -> None:
+        record = head(line)
+        if record is None:
+            self._note("a line is not a record and left out")
+            return
+        seq, kind, id_ = record
+        if not self._task.source.counts(seq):
+            return
+        if kind not in KINDS:
+            self._time(line)
+            return
+        pending = self._pending.get(id_)
+        if pending is None:
+            pending = self._pending[id_] = _Pending(hit=self._matcher.probe is None)
+        self._latest = max(self._latest, id_)
+        pending.lines.append(line)
+        pending.places.append(Place(self._task.source.number, place, len(line)))
+        pending.hit = pending.hit or (self._matcher.probe is not None and self._matcher.probe(line, kind))
+        pending.start = pending.start or may_start(line, kind)
+        if kind == "outcome":
+            self._end(id_, self._pending.pop(id_))
+
+    def _end(self, id_: str, pending: _Pending) -> None:
+        if not pending.start:
+            self._leave(id_, pending, outcome=True)
+        elif pending.hit:
+            records = records_of(pending.lines, self._note)
+            if any(map(starts, records)) or not records:
+                judge(records, self._matcher, self._gather, self._note)
+            else:  # the word `request` was somewhere else
+                pending.start = False
+                self._leave(id_, pending, outcome=True)
+
+    def _leave(self, id_: str, pending: _Pending, *, outcome: bool) -> None:
+        self._fragments.append(Fragment(id_, pending.places, pending.hit, pending.start, outcome))
+
+    def _time(self, line: bytes) -> None:
+        """Keep when a record was written that says so: all that stands before it in the log began before."""
+        at = time_of(parsed(line) or {})
+        if at is not None:
+            self._times.append(at)
+
+    def _note(self, sentence: str) -> None:
+        self._notes.append(f"{self._task.source.name}: {sentence}")
+
+
+def records_of(lines: Sequence[bytes], note: Note) -> list[Line]:
+    """The lines of an exchange as objects, without those that are none."""
+    records = []
+    for line in lines:
+        record = parsed(line)
+        if record is None:
+            note("a line is not a record and left out")
+        else:
+            records.append(record)
+    return records
+
+
+def judge(records: list[Line], matcher: Callable[[dict[str, Any]], bool], gather: Gather[T], note: Note) -> None:
+    """Put an exchange together, and give it on if it is wanted."""
+    if not records:
+        return
+    try:
+        exchange = join(records)
+        check(exchange)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        note(f"the exchange {records[0].get('id')} is left out: its lines are not what the guard writes")
+        return
+    if matcher(exchange):
+        gather.add(exchange)
