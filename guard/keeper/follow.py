@@ -95,6 +95,10 @@ class Follower:
             if following is not None:
                 self._turn(segment, following)
                 turned = True
+        if self._anchor is not None and self._next < self._anchor.size:
+            raise FollowError(
+                f"its checkpoint was signed for {self._anchor.size} records, and it has only {self._next}"
+            )
         return turned
 
     def _read(self, segment: Segment, following: Segment | None) -> None:
@@ -112,6 +116,8 @@ class Follower:
 
     def _lines(self, file: BinaryIO, segment: Segment, limit: int | None) -> None:
         offset = self._ends[-1] if self._ends else self.place.offset
+        if (size := os.fstat(file.fileno()).st_size) < offset:
+            raise FollowError(f"{segment.path(PLAIN)}: it had {offset} bytes, and has only {size}")
         file.seek(offset)
         self.waiting = None
         for line in iter(partial(file.readline, LINE_BYTES), b""):

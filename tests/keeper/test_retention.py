@@ -116,6 +116,19 @@ def test_a_control_log_that_was_altered_stops_all_deletion(tmp_path):
     assert left(keeping) == [0, 5]
 
 
+def test_a_control_log_that_was_cut_back_stops_all_deletion(tmp_path):
+    """Where changes that were signed for are missing, a hold may be among them: nothing is deleted."""
+    keeping = sealed(tmp_path, [1_000.0], retention=Rules(age=1.0))
+    append(keeping.journal, {"type": "export"}, reason="r")
+    append(keeping.journal, {"type": "hold"}, reason="r", incident="I")
+    keeping.notary.step()
+    (path,) = (keeping.journal / "control").glob("*.jsonl")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    with pytest.raises(ControlError, match="signed for 3 records, and it has only 2"):
+        retain(keeping)
+    assert left(keeping) == [0, 5]
+
+
 def test_what_was_not_shipped_stays(tmp_path):
     """With a sink configured, records go only once it has them."""
     ship = Ship(redis=RedisSink(url="redis://nowhere"))

@@ -96,7 +96,7 @@ def test_records_that_were_replaced_meanwhile_are_told(tmp_path, caplog):
     keeping.notary.step()
     log.path.unlink()
     forged = finished(keeping, 0)
-    forged.prompts(5, at=999.0)
+    forged.prompts(5, at=2_000.0)
     forged.mark()
     log.begin()
     keeping.seal()
