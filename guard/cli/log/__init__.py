@@ -9,6 +9,8 @@ from guard.cli.lazy import LazyGroup
 COMMANDS = (
     "tail",
     "show",
+    "search",
+    "stats",
 )
 
 
