@@ -9,6 +9,9 @@
 #   make fuzz [ARGS=--help]    ten minutes of inputs that nobody thought of, guided by coverage
 #   make mixed [ARGS=--help]   10,000 tagged requests, none of which may get another's answer
 #   make attacks [ARGS=--help] one attack after the other, and what each costs the guard
+#   make kills [ARGS=--help]   500 times kill -9 under load: every id that anybody saw is in the journal
+#   make faults [ARGS=--help]  the journal's disk full, broken and slow, under load
+#   make cost [ARGS=--help]    what the journal costs
 #   make floods [ARGS=--help]  200,000 refused requests, and what the journal has of them
 #   make overload [ARGS=--help] five times the load that a model can take
 #   make load [ARGS=--help]    the guard beside Envoy, nginx and a prototype
@@ -29,7 +32,7 @@ WHEELS := --only-binary :all:
 .DEFAULT_GOAL := check
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types check format fuzz mixed attacks floods overload load users wheel install clean
+.PHONY: demo test lint types check format fuzz mixed attacks kills faults cost floods overload load users wheel install clean
 
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
@@ -61,6 +64,15 @@ mixed: .venv/.test
 
 attacks: .venv/.test
 	@$(BIN)/python -m loadtests.attacks $(ARGS)
+
+kills: .venv/.test
+	@$(BIN)/python -m loadtests.kills $(ARGS)
+
+faults: .venv/.test
+	@$(BIN)/python -m loadtests.faults $(ARGS)
+
+cost: .venv/.load
+	@$(BIN)/python -m loadtests.cost $(ARGS)
 
 floods: .venv/.test
 	@$(BIN)/python -m loadtests.floods $(ARGS)

@@ -7,6 +7,7 @@ import gc
 import hashlib
 import hmac
 import logging
+import multiprocessing
 import os
 import resource
 import signal
@@ -25,6 +26,8 @@ from uvicorn.supervisors import Multiprocess
 from guard.config import Config
 from guard.journal.slot import claim
 from guard.journal.writer import Journal
+from guard.keeper.attendant import Attendant
+from guard.keeper.orders import orders
 from guard.policy.clients import load_salt
 from guard.policy.policy import Policy, build
 from guard.proxy.proxy import Proxy
@@ -94,6 +97,7 @@ class Worker:
         hung_up = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        _end_with_parent()
         reloading = asyncio.create_task(self._reload(hung_up, proxy, entrance))
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -242,12 +246,14 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
     # What it says before somebody listens to it waits; processes that are started begin so too.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     ready(_url(listener, "http" if decisions.tls is None else "https"))
-    if data.workers == 1:
-        server = _Server(server_config)
-        server.run(sockets=[listener])
-        return 0 if server.started else 1
-    _Workers(server_config, sockets=[listener]).run()
-    return 0
+    # Its end comes after that of the workers, so that it signs for their last records too.
+    with Attendant(orders(config)):
+        if data.workers == 1:
+            server = _Server(server_config)
+            server.run(sockets=[listener])
+            return 0 if server.started else 1
+        _Workers(server_config, sockets=[listener]).run()
+        return 0
 
 
 class _Server(uvicorn.Server):
@@ -256,6 +262,21 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
+
+
+def _end_with_parent() -> None:
+    """A worker of several that outlives its parent drains and ends, as the parent would have told it to."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    loop = asyncio.get_running_loop()
+
+    def left_alone() -> None:
+        loop.remove_reader(parent.sentinel)
+        logger.warning("the process that started this worker is gone; it ends too")
+        signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(parent.sentinel, left_alone)
 
 
 def _allow_descriptors() -> None:

@@ -181,6 +181,35 @@ class Refusals(Section, frozen=True):
     interval: Seconds = 10.0
 
 
+class Retention(Section, frozen=True):
+    """When sealed segments are deleted: at `age`, and the oldest beyond so many `bytes` altogether; None: never."""
+
+    age: Seconds | None = None
+    bytes: Size | None = None
+
+
+class Witness(Section, frozen=True):
+    """Who gets each checkpoint; exactly one of `file` and `url` says where. `key` is a bearer token for the URL."""
+
+    file: str | None = None
+    url: str | None = None
+    key: str | None = None
+
+
+class RedisSink(Section, frozen=True):
+    """A stream that gets every record; without `url` there is none. It keeps about the newest `max_entries`."""
+
+    url: str | None = None
+    stream: str = "guard:journal"
+    max_entries: Count = 100_000
+
+
+class Ship(Section, frozen=True):
+    """Where else the records go."""
+
+    redis: RedisSink = field(default_factory=RedisSink)
+
+
 class Journal(Section, frozen=True):
     """Where the evidence goes (relative to `state`), how safely, and what happens when it cannot."""
 
@@ -193,6 +222,10 @@ class Journal(Section, frozen=True):
     segment_bytes: Size = 134_217_728
     segment_age: Seconds = 3_600.0
     refusals: Refusals = field(default_factory=Refusals)
+    checkpoint_interval: Seconds = 10.0
+    retention: Retention = field(default_factory=Retention)
+    witnesses: tuple[Witness, ...] = ()
+    ship: Ship = field(default_factory=Ship)
 
 
 class Config(Section, frozen=True):

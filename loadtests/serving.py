@@ -43,10 +43,15 @@ class Guard(NamedTuple):
 
 
 @contextmanager
-def serving(folder: Path, model: int, *, http: dict[str, Any], upstream: dict[str, Any]) -> Iterator[Guard]:
-    """Run a guard before the model at port `model`, for the time of the block; it forbids one phrase in prompts."""
+def serving(
+    folder: Path, model: int, *, http: dict[str, Any], upstream: dict[str, Any], **more: dict[str, Any]
+) -> Iterator[Guard]:
+    """Run a guard before the model at port `model`, for the time of the block; it forbids one phrase in prompts.
+
+    `more` are further sections of its configuration.
+    """
     rules = folder / "rules"
-    rules.mkdir()
+    rules.mkdir(exist_ok=True)
     (rules / "10-load.yaml").write_text(RULE)
     config = {
         "data": {"listen": "127.0.0.1:0", "workers": 1, "drain_timeout": 1, "http": http},
@@ -55,6 +60,7 @@ def serving(folder: Path, model: int, *, http: dict[str, Any], upstream: dict[st
         "models": {"chat": {"versions": {"v1": {"url": f"http://127.0.0.1:{model}"}}, "active": "v1"}},
         "routes": [{"path": "/v1/", "format": "openai", "model": "chat"}],
         "upstream": upstream,
+        **more,
     }
     path = folder / "guard.yaml"
     path.write_bytes(orjson.dumps(config))

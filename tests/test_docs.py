@@ -131,7 +131,7 @@ def test_shipped_file_loads_with_everything_on(tmp_path):
     """Each setting that is off in config/guard.yaml is right too."""
     path = tmp_path / "guard.yaml"
     path.write_text(shipped())
-    config = load(path, {"MODEL_KEY": "a", "ACME_KEY": "b", "STOLEN_KEY": "c"})
+    config = load(path, {"MODEL_KEY": "a", "ACME_KEY": "b", "STOLEN_KEY": "c", "WITNESS_KEY": "d"})
     assert config.models["chat"].versions["v2"].key == "a"
     assert len(config.blocks) == 4
 

@@ -18,6 +18,8 @@ config_option = click.option(
     help="The configuration file.  [env: GUARD_CONFIG; default: config/guard.yaml, else guard.yaml]",
 )
 
+actor_option = click.option("--actor", help="Who does this.  [default: the user, and who became it with sudo]")
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 

@@ -16,19 +16,25 @@ class Batch:
     """Records on their way to the disk.
 
     Attributes:
-        records: as they were made, until they are on disk: if they do not get there they are written again.
-        size: how many bytes they are.
-        data: the lines that they are in the log, once they have a place in it; empty again when written.
+        records: as they were made, until they have a place in the log.
+        data: the lines that they are then, until they are on disk: if they do not get there they are written again.
+        size: how many bytes those are.
         end: where the log is behind them.
+        count: how many records they are, marks left aside.
+        unwritten: the thread has to write them.
         durable, failed: what those who wait were told, or would be: at most one is true.
     """
 
-    __slots__ = ("after_sync", "after_write", "data", "durable", "end", "failed", "records", "size")
+    __slots__ = (
+        "after_sync", "after_write", "count", "data", "durable", "end", "failed", "records", "size", "unwritten",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.records: list[bytes] = []
-        self.size = 0
         self.data = b""
+        self.size = 0
+        self.count = 0
+        self.unwritten = False
         self.end: Position = BEGINNING
         self.after_write: list[Action] = []
         self.after_sync: list[Action] = []

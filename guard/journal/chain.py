@@ -63,6 +63,11 @@ def bind(records: Iterable[bytes], after: Position) -> tuple[bytes, Position]:
     return b"".join(pieces), Position(seq, chain)
 
 
+def unbind(data: bytes) -> list[bytes]:
+    """The records that `bind` was given."""
+    return [b"{%b}" % line[line.index(b",") + 1 : -TAIL_BYTES] for line in data.split(b"\n")[:-1]]
+
+
 def split(line: bytes) -> Entry | None:
     """Take a line (with or without its newline) apart; None if it is no record. What it states is not checked."""
     line = line.removesuffix(b"\n")

@@ -114,11 +114,10 @@ class Disk:
         if not batches or self._failed or segment is None:
             return
         try:
-            unwritten = tuple(batch for batch in batches if batch.data)
+            unwritten = tuple(batch for batch in batches if batch.unwritten)
+            for batch in unwritten:
+                segment.write(batch.data)
             if unwritten:
-                segment.write(b"".join([batch.data for batch in unwritten]))
-                for batch in unwritten:
-                    batch.data = b""
                 self._report(Report(self._life, written=unwritten))
             self.syncing_since = monotonic()
             segment.sync()

@@ -21,7 +21,6 @@ class Segment:
             OSError: it cannot be made, or there is one of that name.
         """
         self.path = Place(folder.name, base, folder).path(PLAIN)
-        self.size = len(head)
         draft = folder / DRAFT
         # One that a crash left may be another name of the segment that it became: it is never opened again.
         draft.unlink(missing_ok=True)
@@ -43,7 +42,6 @@ class Segment:
             OSError: not all of them could be written.
         """
         write_all(self.fd, data)
-        self.size += len(data)
 
     def sync(self) -> None:
         """Return when all that was written is on disk.

@@ -24,7 +24,7 @@ import orjson
 
 from guard import __version__, config
 from guard.journal.batch import Action, Batch
-from guard.journal.chain import Position, bind, link
+from guard.journal.chain import Position, bind, link, unbind
 from guard.journal.disk import Disk, Opening, Report, free_bytes
 from guard.journal.segment import Segment
 from guard.journal.slot import Slot
@@ -85,7 +85,8 @@ class Journal:
         self._kept = Batch()
         self._life = 0
         self._closed = False
-        self._unmarked = 0
+        self._unmarked = 0  # records on disk since the last mark
+        self._marks = 0  # in the batch to come
         self._early = settings.durability == "interval"
         self._late = settings.durability == "before_forward"
 
@@ -178,14 +179,15 @@ class Journal:
 
     def _write(self, batch: Batch) -> None:
         """Give a batch its place in the log, and have it written: here, if that will not take long."""
-        data, self._position = bind(batch.records, self._position)
-        batch.end = self._position
+        batch.count, self._marks = len(batch.records) - self._marks, 0
+        batch.data, batch.end = data, self._position = bind(batch.records, self._position)
         batch.size = len(data)
+        batch.records = []
         self._bytes += len(data)
         self._pending.append(batch)
         self._pending_bytes += len(data)
         if self._is_slow(len(data)):
-            batch.data = data
+            batch.unwritten = True
             self._deferred += 1
             self._disk.put(batch)
             self._fill()
@@ -250,8 +252,8 @@ class Journal:
         self._pending.popleft()
         self._pending_bytes -= batch.size
         self._durable = batch.end
-        self._unmarked += len(batch.records)
-        batch.records = []
+        self._unmarked += batch.count
+        batch.data = b""
         batch.settle(durable=True)
 
     def _mark_soon(self) -> None:
@@ -260,7 +262,8 @@ class Journal:
 
     def _mark(self) -> None:
         self._marking = None
-        self._unmarked = -1  # the mark itself will count as one more
+        self._unmarked = 0
+        self._marks = 1
         self.add_lazily(self._mark_record(self._durable))
 
     # Segments.
@@ -305,13 +308,14 @@ class Journal:
     def _turn_away(self, batch: Batch) -> None:
         """Keep what cannot be written now for later, as far as there is room for it."""
         kept = self._kept
-        for record in batch.records:
+        for record in batch.records or unbind(batch.data):
             if kept.size + len(record) <= self.settings.buffer_bytes:
                 kept.records.append(record)
                 kept.size += len(record)
             else:
                 self.lost += 1
         batch.records = []
+        batch.data = b""
         batch.settle(durable=self._passes)
 
     def _write_kept(self) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from itertools import combinations
+from urllib.parse import urlsplit
 
 from guard.config import Block, Config, Model, Route
 from guard.settings.problem import Path, Report, shown
@@ -259,6 +260,42 @@ def limits(config: Config, report: Report) -> None:
         report.check(not lonely, (*path, "burst"), "there is no rate that it could exceed", "requests beside it")
 
 
+def witnesses(config: Config, report: Report) -> None:
+    """A witness is a file or a URL, and only a URL has a key."""
+    for index, witness in enumerate(config.journal.witnesses):
+        path: Path = ("journal", "witnesses", index)
+        if not all(report.sound((*path, field)) for field in witness.__struct_fields__):
+            continue
+        one = (witness.file is None) != (witness.url is None)
+        report.check(one, path, "it is nowhere, or in two places", "exactly one of file and url")
+        report.check(witness.file != "", (*path, "file"), "it is empty", "the path of a file")
+        usable = witness.url is None or is_webhook(witness.url)
+        report.check(usable, (*path, "url"), "it cannot be used", "https://host[:port]/path, or http://")
+        lonely = witness.key is not None and witness.url is None
+        report.check(not lonely, (*path, "key"), "there is no url that it could be for", "url beside it")
+
+
+def is_webhook(url: str) -> bool:
+    """Whether something can be posted there: http or https, a host, and no user or fragment."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = parts.username is None and not parts.fragment and not re.search(r"[\s\\]", url)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and plain and port != 0
+
+
+def sinks(config: Config, report: Report) -> None:
+    """What ships has somewhere to ship to."""
+    sink = config.journal.ship.redis
+    path: Path = ("journal", "ship", "redis")
+    usable = sink.url is None or sink.url.startswith(("redis://", "rediss://", "unix://"))
+    report.check(usable, (*path, "url"), "it cannot be used", "redis://, rediss:// or unix://")
+    report.check(sink.stream != "", (*path, "stream"), "it is empty", "the name of a stream")
+
+
 CHECKS: tuple[Callable[[Config, Report], None], ...] = (
     models, paths, listeners, tls, balancers, networks, blocks, clients, routes, websockets, limits,
+    witnesses, sinks,
 )  # fmt: skip

@@ -22,10 +22,10 @@ def load(path: Path, environ: Mapping[str, str] | None = os.environ) -> Config:
     """Read a configuration file; `${NAME}` is taken from `environ` where a key may stand. Without an `environ` it stays
     as it is: for who needs no keys.
 
-    The relative paths in it (`state`, `rules.dir`, `ca`, the files of `data.tls`) come back absolute: they count from
-    the file's own folder, so that a configuration means the same wherever the guard is started. Only where there are no
-    rules, the current directory is looked in too, for a configuration that lies elsewhere and uses the rules of a
-    checkout.
+    The relative paths in it (`state`, `rules.dir`, `ca`, the files of `data.tls` and of witnesses) come back absolute:
+    they count from the file's own folder, so that a configuration means the same wherever the guard is started. Only
+    where there are no rules, the current directory is looked in too, for a configuration that lies elsewhere and uses
+    the rules of a checkout.
 
     Raises:
         SettingsError: with every error in the file, in the order of its lines.
@@ -79,7 +79,16 @@ def _settled(config: Config, folder: Path) -> Config:
     }
     rules = replace(config.rules, dir=_rules_folder(config.rules.dir, folder)) if config.rules.dir else config.rules
     data = replace(config.data, tls=replace(tls, **files))
-    return replace(config, data=data, models=models, clients=clients, rules=rules, state=absolute(config.state))
+    journal = replace(
+        config.journal,
+        witnesses=tuple(
+            replace(witness, file=absolute(witness.file)) if witness.file else witness
+            for witness in config.journal.witnesses
+        ),
+    )
+    return replace(
+        config, data=data, models=models, clients=clients, rules=rules, journal=journal, state=absolute(config.state)
+    )
 
 
 def _rules_folder(place: str, folder: Path) -> str:

@@ -26,6 +26,8 @@ _PATTERNS = {
     "^/": "a path that begins with /",
 }
 
+_AROUND_SECRETS = {("clients",), ("blocks",), ("journal", "witnesses"), ("journal", "ship")}
+
 
 class Reader:
     """Reads values into structs; what cannot be read is reported and stands in them as its default."""
@@ -117,9 +119,12 @@ class Reader:
 
 
 def is_secret(path: Path) -> bool:
-    """Whether an API key stands there: it may come from the environment, and it is never printed."""
+    """Whether a key, or an address that is one, stands there: it may come from the environment, and is not printed."""
     match path:
         case ("clients", _, "key") | ("blocks", int(), "key") | ("models", _, "versions", _, "key"):
+            return True
+        # Whoever knows a webhook's address may use it, and a store's has its password in it.
+        case ("journal", "witnesses", int(), "url" | "key") | ("journal", "ship", "redis", "url"):
             return True
     return False
 
@@ -183,7 +188,8 @@ def _wrong(value: Any, path: Path) -> str:
 
 def _may_show_a_secret(path: Path) -> bool:
     """Whether what stands there is one, or stands where what holds one should: `clients: {a: sk-123}`."""
-    return is_secret(path) or is_secret((*path, "key")) or path in {("clients",), ("blocks",)} or "key_hash" in path
+    around = any(is_secret((*path, name)) for name in ("key", "url")) or path in _AROUND_SECRETS
+    return is_secret(path) or around or "key_hash" in path
 
 
 def _hint(kind: inspect.Type, value: Any) -> str:

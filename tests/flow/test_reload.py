@@ -58,6 +58,7 @@ data: {{listen: "127.0.0.1:0", {data}}}
 models: {{chat: {{versions: {{v1: {{url: "{url}"}}}}, active: v1}}}}
 routes: [{{path: /v1/, format: openai, model: chat}}]
 clients: {{app: {{key: app-key}}}}
+journal: {{refusals: {{each: 100000, all: 100000}}}}
 {more}
 """
 

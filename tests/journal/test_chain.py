@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.journal.chain import BEGINNING, Entry, Position, leaf, link, split
+from guard.journal.chain import BEGINNING, Entry, Position, bind, leaf, link, split, unbind
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(codec="utf-8")),
@@ -32,6 +32,13 @@ def test_lines_come_apart_as_they_were_put_together(records):
         assert at == Position(number + 1, entry.chain)
         assert leaf(before.chain, entry.data) == entry.chain
         assert next(iter(orjson.loads(entry.data + b"}"))) == "seq"
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["kind", "id", "chain", "seq"]), JSON, min_size=1), max_size=5))
+def test_records_come_back_from_their_lines(records):
+    """What was bound can be bound again, in another place."""
+    made = list(map(orjson.dumps, records))
+    assert unbind(bind(made, Position(123, bytes(32)))[0]) == made
 
 
 def test_the_chain_is_the_leaf_hash_of_rfc_6962():

@@ -11,6 +11,9 @@ COMMANDS = (
     "show",
     "search",
     "stats",
+    "hold",
+    "release",
+    "holds",
 )
 
 

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from time import time
 from typing import Any
 
 import click
 
 from guard.cli.errors import TroubleError
+from guard.cli.times import WHEN
 from guard.evidence.filters import FilterError, Filters, Matcher
-from guard.evidence.moments import moment
 
 Command = Callable[..., Any]
-
-
-class Moment(click.ParamType[float]):
-    """A point in time."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds since the epoch."""
-        try:
-            return value if isinstance(value, float) else moment(value, time())
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 def _several(name: str, help: str) -> Callable[[Command], Command]:
@@ -47,8 +33,8 @@ OPTIONS = (
     _several("end", "How it ended: complete, refused, client_disconnected, truncated, upstream_error, open."),
     _several("reason", "The code of the refusal or failure, e.g. content_policy_violation."),
     _several("id", "The exchange's id."),
-    click.option("--since", type=Moment(), help="Began then or later: 30m, 2h, 7d (ago), or ISO 8601 (UTC)."),
-    click.option("--until", type=Moment(), help="Began then or before, likewise."),
+    click.option("--since", type=WHEN, help="Began then or later: 30m, 2h, 7d (ago), or ISO 8601 (UTC)."),
+    click.option("--until", type=WHEN, help="Began then or before, likewise."),
     _several("log", "The log: w1, w2, …"),
 )
 

@@ -1,0 +1,49 @@
+"""`guard log hold`: keep a part of the journal from being deleted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from guard.cli.errors import TroubleError
+from guard.cli.log.change import change, incident_option, reason_option
+from guard.cli.log.folder import journal_folder
+from guard.cli.options import actor_option, config_option, json_option
+from guard.cli.output import emit
+from guard.cli.times import WHEN, shown
+from guard.journal.folder import logs
+from guard.journal.holds import HOLD
+
+
+@click.command()
+@incident_option
+@reason_option
+@click.option("--since", type=WHEN, help="Records from then on: 2h, 7d, 2026-03-01T12:00Z.  [default: all]")
+@click.option("--until", type=WHEN, help="Records up to then.  [default: all, also those to come]")
+@click.option("--log", "name", help="The log (w1, w2, …).  [default: all]")
+@actor_option
+@config_option
+@json_option
+def hold(
+    incident: str,
+    reason: str,
+    since: float | None,
+    until: float | None,
+    name: str | None,
+    actor: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Keep records from being deleted, for an incident, until it is released."""
+    folder = journal_folder(config)
+    if name is not None and name not in logs(folder):
+        raise TroubleError(f"there is no log {name} in {folder}; there are {', '.join(logs(folder)) or 'none'}")
+    if since is not None and until is not None and since > until:
+        raise TroubleError(f"nothing is between {shown(since)} and {shown(until)}: --since is the later one")
+    what = {"type": HOLD, "log": name, "since": since, "until": until}
+    record = change(config, what, actor=actor, reason=reason, incident=incident)
+    if as_json:
+        emit(record)
+    else:
+        click.echo(f"held for {incident}: nothing of it is deleted until `guard log release --incident {incident}`")

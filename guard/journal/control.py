@@ -1,0 +1,247 @@
+"""The control log: what people, and the guard itself, did with the journal. Appended by one process at a time.
+
+A change is on disk before `append` returns. The log goes on where it ended; only where its last file ends in bytes
+that are no record (whoever wrote it was killed, or the disk was full) a new segment begins, whose first record says how
+many bytes were left behind. A new segment gets its name when its first records are on disk, so that there is none
+without a first record.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import pwd
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from time import monotonic, sleep, time
+from typing import Any, NamedTuple
+
+import orjson
+
+import guard
+from guard.journal.chain import BEGINNING, Position, leaf, link, split
+from guard.journal.damage import Damage
+from guard.journal.folder import CONTROL, PLAIN, SEALED, segments
+from guard.journal.folder import Segment as Place
+from guard.journal.opening import segment_lines
+from guard.journal.segment import Segment, write_all
+from guard.proof.note import NoteError
+
+SEGMENT_BYTES = 1_048_576
+LOCK_SECONDS = 10.0
+STEP_SECONDS = 0.01
+
+logger = logging.getLogger("guard.journal")
+
+
+class ControlError(Exception):
+    """The control log cannot be appended to, or what it says cannot be relied on; the message says where and why."""
+
+
+class _End(NamedTuple):
+    """Where the log ends: what comes next, the file it ends in (None: none yet), its size, bytes behind the records."""
+
+    position: Position
+    path: Path | None
+    size: int
+    torn: int
+
+
+def append(
+    journal: Path,
+    change: Mapping[str, Any],
+    *,
+    reason: str,
+    actor: str | None = None,
+    incident: str | None = None,
+    node: str = "",
+    segment_bytes: int = SEGMENT_BYTES,
+) -> dict[str, Any]:
+    """Write a change down: `change` with its ``type``, by whom (None: whoever runs this), and why.
+
+    Returns the record, on disk then, with its `seq`.
+
+    Raises:
+        ControlError: somebody else holds the log for too long, or it is damaged.
+        OSError: it cannot be written.
+    """
+    record = {"kind": "change", "at": time(), "actor": actor or whoever(), "reason": reason, "change": dict(change)}
+    if incident is not None:
+        record["incident"] = incident
+    folder = journal / CONTROL
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locked(journal):
+        end = _end(journal)
+        if end.path is None or end.torn or end.size >= segment_bytes:
+            after = "crash" if end.torn else "rotation" if end.path else "start"
+            position = _begin(folder, record, end, node, after)
+        else:
+            position = _add(folder, record, end, node)
+    return {"seq": position.seq - 1, **record}
+
+
+def whoever() -> str:
+    """The name of the user who runs this process, and of the one who became that user with sudo."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = f"uid {os.getuid()}"
+    before = os.environ.get("SUDO_USER")
+    return f"{before} (as {name})" if before and before != name else name
+
+
+def changes(journal: Path) -> Iterator[dict[str, Any]]:
+    """Every change, in order. Each record is held against its chain: what this gives out, nobody has altered.
+
+    Raises:
+        ControlError: a record is damaged, or one is missing; what comes behind it cannot be relied on.
+    """
+    position = BEGINNING
+    found = segments(journal, CONTROL)
+    for number, segment in enumerate(found):
+        end = found[number + 1].base if number + 1 < len(found) else None
+        if segment.base != position.seq:
+            raise ControlError(f"{segment.name}: records {position.seq} to {segment.base - 1} are missing before it")
+        for line in _lines(segment):
+            if position.seq == end:
+                break
+            entry = _next(line, position)
+            if entry is None and end is None and not line.endswith(b"\n"):
+                break  # torn, or just being written
+            if entry is None:
+                raise ControlError(f"{segment.name}: record {position.seq} is damaged, or is not there")
+            position = Position(position.seq + 1, entry)
+            record = _parsed(line)
+            if record.get("kind") == "change":
+                yield record
+
+
+@contextmanager
+def locked(journal: Path) -> Iterator[None]:
+    """Be the only one that writes to the control log.
+
+    Raises:
+        ControlError: somebody else is, for too long.
+        OSError: the lock file cannot be opened.
+    """
+    path = journal / f"{CONTROL}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        until = monotonic() + LOCK_SECONDS
+        while not _try_lock(descriptor):
+            if monotonic() > until:
+                raise ControlError(f"{path}: another process holds it for more than {LOCK_SECONDS:g} seconds")
+            sleep(STEP_SECONDS)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _add(folder: Path, record: dict[str, Any], end: _End, node: str) -> Position:
+    """Append to the file that there is; if that fails the file is given up, and the record begins the next one."""
+    assert end.path is not None
+    line, position = link(orjson.dumps(record), end.position)
+    descriptor = os.open(end.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        write_all(descriptor, line)
+        os.fdatasync(descriptor)
+    except OSError as error:
+        logger.error("%s cannot be written and is given up: %s", end.path, error)
+        return _begin(folder, record, end, node, "failure")
+    finally:
+        os.close(descriptor)
+    return position
+
+
+def _begin(folder: Path, record: dict[str, Any], end: _End, node: str, after: str) -> Position:
+    """Begin a segment with its first record and this one."""
+    if end.path is not None and after != "failure":
+        _sync(end.path)  # a first record says that all before it is on disk
+    head: dict[str, Any] = {
+        "kind": "segment", "at": record["at"], "log": CONTROL, "node": node, "pid": os.getpid(),
+        "software": guard.__version__, "after": after,
+    }  # fmt: skip
+    if end.torn:
+        head["torn"] = end.torn
+    first, position = link(orjson.dumps(head), end.position)
+    second, position = link(orjson.dumps(record), position)
+    Segment(folder, end.position.seq, first + second).close()
+    return position
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _end(journal: Path) -> _End:
+    """Find the last record that is whole and has the chain that it states.
+
+    Raises:
+        ControlError: the last file has none.
+    """
+    found = segments(journal, CONTROL)
+    if not found:
+        return _End(BEGINNING, None, 0, 0)
+    last = found[-1]
+    if not last.plain:
+        sealed = list(_lines(last))
+        return _End(_stated(sealed[-1], last), last.path(SEALED), SEGMENT_BYTES, 0)
+    data = last.path(PLAIN).read_bytes()
+    lines = BytesIO(data).readlines()
+    torn = 0
+    while lines:
+        before = split(lines[-2]) if len(lines) > 1 else None
+        entry = split(lines[-1]) if lines[-1].endswith(b"\n") else None
+        if entry is not None and (before is None or leaf(before.chain, entry.data) == entry.chain):
+            return _End(Position(entry.seq + 1, entry.chain), last.path(PLAIN), len(data), torn)
+        torn += len(lines.pop())
+    raise ControlError(f"{last.path(PLAIN)}: there is no record in it; move it away, and keep it")
+
+
+def _stated(line: bytes, segment: Place) -> Position:
+    entry = split(line)
+    if entry is None:
+        raise ControlError(f"{segment.name}: its last record is damaged")
+    return Position(entry.seq + 1, entry.chain)
+
+
+def _lines(segment: Place) -> Iterator[bytes]:
+    try:
+        yield from segment_lines(segment)
+    except FileNotFoundError:
+        raise ControlError(f"{segment.name}: its records are gone") from None
+    except (Damage, NoteError) as error:
+        raise ControlError(f"{segment.name}: {error}") from error
+
+
+def _next(line: bytes, position: Position) -> bytes | None:
+    """The chain of a line that is the record to come there, else None."""
+    entry = split(line) if line.endswith(b"\n") else None
+    if entry is None or entry.seq != position.seq or leaf(position.chain, entry.data) != entry.chain:
+        return None
+    return entry.chain
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    """Its members; a record that somebody signed for may still be no JSON."""
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise ControlError(f"control: a record is no JSON ({error})") from error
+    assert isinstance(record, dict)
+    return record

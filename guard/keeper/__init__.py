@@ -1,0 +1,1 @@
+"""What keeps the journal beside the path of requests: it signs, seals, deletes and ships, in its own process."""

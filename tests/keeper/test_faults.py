@@ -1,0 +1,25 @@
+"""Telling of faults once."""
+
+from guard.keeper.faults import Faults
+
+
+def test_a_fault_is_told_when_it_begins_changes_and_ends(caplog):
+    """What goes on in the same way is not said again."""
+    caplog.set_level("INFO", "guard.keeper")
+    faults = Faults()
+    for what in ("full", "full", "gone", "gone"):
+        faults.tell("a disk", what)
+    faults.over("a disk")
+    faults.over("a disk")
+    faults.tell("a disk", "gone")
+    assert [record.message for record in caplog.records] == [
+        "a disk: full", "a disk: gone", "a disk: it goes on", "a disk: gone",
+    ]  # fmt: skip
+
+
+def test_each_has_faults_of_its_own(caplog):
+    """The same fault in two places is told twice."""
+    faults = Faults()
+    faults.tell("one", "x")
+    faults.tell("other", "x")
+    assert len(caplog.records) == 2
