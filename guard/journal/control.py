@@ -126,20 +126,21 @@ def changes(journal: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def locked(journal: Path) -> Iterator[None]:
+def locked(journal: Path, patience: float | None = None) -> Iterator[None]:
     """Be the only one that writes to the control log.
 
     Raises:
-        ControlError: somebody else is, for too long.
+        ControlError: somebody else is, for so many seconds (`LOCK_SECONDS`).
         OSError: the lock file cannot be opened.
     """
     path = journal / f"{CONTROL}.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        until = monotonic() + LOCK_SECONDS
+        patience = LOCK_SECONDS if patience is None else patience
+        until = monotonic() + patience
         while not _try_lock(descriptor):
             if monotonic() > until:
-                raise ControlError(f"{path}: another process holds it for more than {LOCK_SECONDS:g} seconds")
+                raise ControlError(f"{path}: another process holds it for more than {patience:g} seconds")
             sleep(STEP_SECONDS)
         yield
     finally:

@@ -25,6 +25,8 @@ from guard.proof.tree import Range, merge
 
 MARK = b'"kind":"mark"'
 HEAD_BYTES = 64
+PATIENCE = 1.0
+"""Seconds: other logs wait meanwhile."""
 
 Summary = Callable[[Segment], Range]
 """Tells the leaves of a segment that is sealed, from its manifest."""
@@ -107,7 +109,7 @@ class Follower:
             self._summarised(segment)
             return
         # Whoever holds the control log's lock writes to it: without that lock, what is there may not be on disk yet.
-        held = locked(self._journal) if self.log == CONTROL else nullcontext()
+        held = locked(self._journal, PATIENCE) if self.log == CONTROL else nullcontext()
         with held, segment.path(PLAIN).open("rb") as file:
             self._lines(file, segment, limit)
             if self.log == CONTROL:

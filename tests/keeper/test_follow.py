@@ -177,7 +177,7 @@ def test_control_counts_as_soon_as_it_is_written(tmp_path):
 
 def test_control_is_not_read_while_it_is_written(tmp_path, monkeypatch):
     """While somebody writes, it is tried again later."""
-    monkeypatch.setattr("guard.journal.control.LOCK_SECONDS", 0.01)
+    monkeypatch.setattr("guard.keeper.follow.PATIENCE", 0.01)
     append(tmp_path, {"type": "hold"}, reason="r")
     follow = follower(tmp_path, "control")
     with locked(tmp_path), pytest.raises(Exception, match="another process"):

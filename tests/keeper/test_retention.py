@@ -9,11 +9,12 @@ import pytest
 
 from guard.config import RedisSink, Ship
 from guard.config import Retention as Rules
+from guard.evidence.verify import verify
 from guard.journal.control import ControlError, append, changes
 from guard.journal.folder import segments
 from guard.journal.tombstone import opened
 from guard.keeper.retention import Retention
-from guard.proof.keys import signer
+from guard.proof.keys import known_keys, signer
 from guard.proof.node import node_name
 from tests.support.growing import Growing
 from tests.support.keeping import Keeping
@@ -66,6 +67,17 @@ def test_what_is_old_goes_and_leaves_a_tombstone(tmp_path):
     first, second = told(keeping)
     assert first == {"type": "delete", "log": "w1", "base": 0, "count": 5, "from": 1_000.0, "to": 1_000.0}
     assert second["base"] == 5
+
+
+def test_what_is_left_still_verifies(tmp_path):
+    """A journal whose oldest segments were deleted is sound, control log and checkpoints included."""
+    keeping = sealed(tmp_path, [1_000.0, 2_000.0, 9_000.0], retention=Rules(age=5_000.0))
+    retain(keeping)
+    keeping.notary.step(finish=True)
+    found = verify(keeping.journal, known_keys(tmp_path))
+    assert (found.sound, found.problems) == (True, ())
+    (keeping.journal / "w1" / f"{0:016d}.tombstone").unlink()
+    assert not verify(keeping.journal, known_keys(tmp_path)).sound
 
 
 def test_what_is_too_much_goes_the_oldest_first(tmp_path):
