@@ -138,10 +138,14 @@ class Retention:
 
     def _size(self) -> int:
         """Bytes of all records, sealed or not."""
-        segments = [segment for log in logs(self._orders.folder) for segment in self._segments(log)]
-        suffixes = ((segment.path(PLAIN), segment.plain) for segment in segments)
-        sealed = ((segment.path(SEALED), segment.sealed) for segment in segments)
-        return sum(path.stat().st_size for path, there in (*suffixes, *sealed) if there)
+        return sum(self._bytes(segment) for log in logs(self._orders.folder) for segment in self._segments(log))
+
+    def _bytes(self, segment: Segment) -> int:
+        known = self._manifests.get((segment.log, segment.base))
+        if known is not None and not segment.plain:
+            return known.sealed
+        there = [suffix for suffix, one in ((PLAIN, segment.plain), (SEALED, segment.sealed)) if one]
+        return sum(segment.path(suffix).stat().st_size for suffix in there)
 
     def _delete(self, one: _Sealed, reason: str) -> None:
         """Delete a segment, unless it is held."""
