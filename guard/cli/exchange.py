@@ -19,7 +19,7 @@ def line(exchange: dict[str, Any]) -> Text:
     response, timings = exchange["response"], exchange["timings"]
     took = f"{timings['total_us'] / 1000:.0f}ms" if "total_us" in timings else "-"
     texts = exchange["prompt"] or [(exchange["request"] or {}).get("body") or ""]
-    fields = (_time(exchange), exchange["id"], _client(exchange), _where(exchange), response.get("status"))
+    fields = (time_of(exchange["at"]), exchange["id"], _client(exchange), _where(exchange), response.get("status"))
     text = Text("  ".join(visible(str(field if field is not None else "-")) for field in fields))
     text.append("  " + visible(_end(exchange)), COLOURS.get(exchange["end"], "red"))
     return text.append(f"  {took}  {visible(_short(texts[-1]))}")
@@ -31,7 +31,7 @@ def page(exchange: dict[str, Any]) -> Text:
     text = Text()
     for name, value in (
         ("id", exchange["id"]),
-        ("at", _time(exchange)),
+        ("at", time_of(exchange["at"])),
         ("client", _client(exchange, whole=True)),
         ("route", f"{exchange['route']} -> {_where(exchange)}, policy {exchange['policy']}"),
         ("request", f"{request.get('method')} {request.get('path')}"),
@@ -67,7 +67,7 @@ def _texts(text: Text, title: str, texts: list[str | None]) -> None:
 def _frames(text: Text, frames: list[dict[str, Any]]) -> None:
     """The messages of a WebSocket in the order they were written down; what was not let through says so."""
     for frame in frames:
-        text.append(f"\n--- {_time(frame)} {visible(frame['from'])}", "bold")
+        text.append(f"\n--- {time_of(frame['at'])} {visible(frame['from'])}", "bold")
         text.append("\n" if frame["passed"] else " (held back)\n", "yellow")
         content = frame.get("text")
         text.append(visible(content if content is not None else f"base64: {frame['base64']}", lines=True) + "\n")
@@ -81,9 +81,11 @@ def _session(session: dict[str, Any] | None) -> str:
     return f"{closed}; {counts['client']} messages of the client, {counts['model']} of the model"
 
 
-def _time(exchange: dict[str, Any]) -> str:
-    at = exchange["at"]
-    return datetime.fromtimestamp(at, UTC).isoformat(" ", "milliseconds").replace("+00:00", "Z") if at else "-"
+def time_of(at: float | None) -> str:
+    """A time for people, in UTC."""
+    return (
+        datetime.fromtimestamp(at, UTC).isoformat(" ", "milliseconds").replace("+00:00", "Z") if at is not None else "-"
+    )
 
 
 def _client(exchange: dict[str, Any], *, whole: bool = False) -> str:

@@ -37,8 +37,8 @@ def configuration_path(given: Path | None) -> Path:
     return found
 
 
-def configuration(given: Path | None) -> Config:
-    """Read the configuration.
+def configuration(given: Path | None, *, keys: bool = True) -> Config:
+    """Read the configuration; without `keys`, those that the environment holds are left out of account.
 
     Raises:
         TroubleError: it has errors; all of them are in the message, a line each.
@@ -46,6 +46,7 @@ def configuration(given: Path | None) -> Config:
     from guard.settings import SettingsError, load
 
     try:
-        return load(configuration_path(given))
+        path = configuration_path(given)
+        return load(path) if keys else load(path, None)
     except SettingsError as error:
         raise TroubleError(f"{error}") from None

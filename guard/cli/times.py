@@ -8,14 +8,16 @@ from time import time
 
 import click
 
-_AGO = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|min|h|d|w)")
-_UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_AGO = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|min|h|d|w)")
+_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SECONDS = re.compile(r"[0-9]{9,11}(?:\.[0-9]+)?")
-EXPECTED = "30s, 15min, 2h, 7d or 1w ago, or a time such as 2026-03-01 or 2026-03-01T12:00:00Z"
+EXPECTED = "30s, 15m, 2h, 7d or 1w ago, or a time such as 2026-03-01 or 2026-03-01T12:00:00Z"
 
 
 class When(click.ParamType[float]):
-    """A time in seconds since the epoch: how long ago (``2h``), ISO 8601 (local without a zone), or seconds."""
+    """A time in seconds since the epoch: how long ago (``2h``), ISO 8601, or seconds. Without a zone a time is in
+    UTC, as are all that the guard prints.
+    """
 
     name = "time"
 
@@ -36,7 +38,8 @@ def parse(text: str) -> float | None:
     if _SECONDS.fullmatch(text):
         return float(text)
     try:
-        return datetime.fromisoformat(text).timestamp()
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, OSError):
         return None
 

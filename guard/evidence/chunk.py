@@ -54,10 +54,17 @@ class Fragment(NamedTuple):
     outcome: bool
 
 
+class Joined(NamedTuple):
+    """Exchanges that are whole, but not in one piece: where their lines are, in which segments."""
+
+    sources: dict[int, Source]
+    fragments: list[Fragment]
+
+
 class Scanned(NamedTuple, Generic[T]):
     """What came of a task. No exchange that is told of before it in the log began after `before` (None: unknown)."""
 
-    task: Task
+    task: Task | Joined
     made: T
     fragments: list[Fragment]
     before: float | None
@@ -67,13 +74,14 @@ class Scanned(NamedTuple, Generic[T]):
 class _Pending:
     """The lines of an exchange as they come."""
 
-    __slots__ = ("hit", "lines", "places", "start")
+    __slots__ = ("hit", "lines", "other_time", "places", "start")
 
     def __init__(self, *, hit: bool) -> None:
         self.lines: list[bytes] = []
         self.places: list[Place] = []
         self.hit = hit
         self.start = False
+        self.other_time = False
 
 
 class Chunk(Generic[T]):
@@ -92,7 +100,8 @@ class Chunk(Generic[T]):
     def scan(self, content: Content) -> Scanned[T]:
         """Read it and judge what is in it."""
         task = self._task
-        place, found, torn = lines(content, task.start, task.stop)
+        found, torn = lines(content, task.start, task.stop)
+        place = task.start
         if torn and task.source.end is None:
             self._note(UNFINISHED)
         for line in found:
@@ -122,14 +131,16 @@ class Chunk(Generic[T]):
         pending.lines.append(line)
         pending.places.append(Place(self._task.source.number, place, len(line)))
         pending.hit = pending.hit or (self._matcher.probe is not None and self._matcher.probe(line, kind))
-        pending.start = pending.start or may_start(line, kind)
+        if may_start(line, kind):
+            pending.start = True
+            pending.other_time = self._matcher.too_early_or_late(line)
         if kind == "outcome":
             self._end(id_, self._pending.pop(id_))
 
     def _end(self, id_: str, pending: _Pending) -> None:
         if not pending.start:
             self._leave(id_, pending, outcome=True)
-        elif pending.hit:
+        elif pending.hit and not pending.other_time:
             records = records_of(pending.lines, self._note)
             if any(map(starts, records)) or not records:
                 judge(records, self._matcher, self._gather, self._note)
@@ -138,7 +149,8 @@ class Chunk(Generic[T]):
                 self._leave(id_, pending, outcome=True)
 
     def _leave(self, id_: str, pending: _Pending, *, outcome: bool) -> None:
-        self._fragments.append(Fragment(id_, pending.places, pending.hit, pending.start, outcome))
+        hit = pending.hit and not pending.other_time
+        self._fragments.append(Fragment(id_, pending.places, hit, pending.start, outcome))
 
     def _time(self, line: bytes) -> None:
         """Keep when a record was written that says so: all that stands before it in the log began before."""

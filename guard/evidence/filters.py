@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any, NamedTuple
 
+from guard.evidence.record import raw_time
 from guard.evidence.texts import (
     EXPRESSION_SECONDS,
     Probe,
@@ -70,7 +71,14 @@ class Matcher:
             FilterError: one of them means nothing.
         """
         self.probe = _probe(filters)
+        self._timed = filters.since is not None or filters.until is not None
+        self._in_time = _in_time(filters.since, filters.until)
         self._tests = list(_tests(filters))
+
+    def too_early_or_late(self, line: bytes) -> bool:
+        """Whether the raw line that says what was asked shows already that it was not in the wanted time."""
+        at = raw_time(line) if self._timed else None
+        return at is not None and not self._in_time(at)
 
     def __call__(self, exchange: dict[str, Any]) -> bool:
         """Whether the exchange is wanted.
@@ -81,11 +89,17 @@ class Matcher:
         return all(test(exchange) for test in self._tests)
 
 
+def _in_time(since: float | None, until: float | None) -> Callable[[float], bool]:
+    first, last = since if since is not None else float("-inf"), until if until is not None else float("inf")
+    return lambda at: first <= at <= last
+
+
 def _tests(filters: Filters) -> list[Test]:
     """The cheap ones first."""
     tests: list[Test] = []
     if filters.since is not None or filters.until is not None:
-        tests.append(_time(filters.since, filters.until))
+        in_time = _in_time(filters.since, filters.until)
+        tests.append(lambda exchange: exchange["at"] is not None and in_time(exchange["at"]))
     names = ("id", "route", "model", "version", "reason")
     tests += [_value(name, frozenset(wanted)) for name in names if (wanted := getattr(filters, name))]
     if filters.end:
@@ -113,11 +127,6 @@ def _value(name: str, wanted: frozenset[str]) -> Test:
 
 def _client(names: tuple[str, ...], wanted: frozenset[str]) -> Test:
     return lambda exchange: any((exchange["client"] or {}).get(name) in wanted for name in names)
-
-
-def _time(since: float | None, until: float | None) -> Test:
-    first, last = since if since is not None else float("-inf"), until if until is not None else float("inf")
-    return lambda exchange: exchange["at"] is not None and first <= exchange["at"] <= last
 
 
 def _address(wanted: tuple[str, ...]) -> Test:

@@ -11,7 +11,7 @@ from guard.evidence.chunk import judge, records_of
 from guard.evidence.note import Note, log
 from guard.evidence.reader import Objects, find, tail
 from guard.evidence.record import KINDS, head, may_start, parsed
-from guard.evidence.source import Content, Source, lines, readable_logs, sources
+from guard.evidence.source import UNREADABLE, Content, Source, lines, readable_logs, sources, unreadable
 
 POLL_SECONDS = 0.1
 BLOCK_BYTES = 1_048_576
@@ -94,18 +94,18 @@ class FollowedLog:
         self._place = 0
         try:
             self._content = source.content()
-        except FileNotFoundError:  # deleted since it was listed
+        except UNREADABLE as error:
             self._content = None
+            self._note(unreadable(source, error))
 
     def _grown(self) -> Iterator[Ended]:
         assert self._content is not None
         while True:
-            place, found, _ = lines(self._content, self._place, self._place + BLOCK_BYTES)
+            found = lines(self._content, self._place, self._place + BLOCK_BYTES).lines
             if not found:
                 return
             for line in found:
-                place += len(line) + 1
-                self._place = place
+                self._place += len(line) + 1
                 yield from self._take(line)
 
     def _take(self, line: bytes) -> Iterator[Ended]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from heapq import merge
-from itertools import pairwise
+from itertools import accumulate, pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from guard.evidence.chunk import Task
 from guard.evidence.filters import Filters
 from guard.evidence.note import Note
 from guard.evidence.record import began_as
-from guard.evidence.source import Source, began, readable_logs, sources
+from guard.evidence.source import UNREADABLE, Source, began, manifest, readable_logs, sources, unreadable
 
 ARRIVAL_SECONDS = 3_600.0
 """How long a request may have taken to arrive, from when it began to when it was first written down."""
@@ -21,13 +21,24 @@ CLOCK_SECONDS = 60.0
 """How far a machine's clock may have been set back while it wrote."""
 
 
+class Span(NamedTuple):
+    """The times between which everything in a segment began, as far as one can tell without reading it."""
+
+    first: float
+    last: float
+
+    def overlaps(self, since: float | None, until: float | None) -> bool:
+        """Whether something in it may have begun then."""
+        return (since is None or self.last >= since) and (until is None or self.first <= until)
+
+
 class Course(NamedTuple):
-    """A log's segments to look at; `later` may have the ends of what began in them. `began`: when each was begun."""
+    """A log's segments to look at, with their times; `later` may have the ends of what began in them."""
 
     log: str
     sources: list[Source]
+    spans: list[Span]
     later: list[Source]
-    began: list[float | None]
 
 
 def window(filters: Filters, *, trust_ids: bool) -> tuple[float | None, float | None]:
@@ -59,7 +70,7 @@ def in_time(planned: list[tuple[Course, list[Task]]], *, newest_first: bool) -> 
     """All pieces by the time of their segments, those of one log in its order (or the reverse)."""
     runs = []
     for course, pieces in planned:
-        times = dict(zip(course.sources, _rising(course.began), strict=True))
+        times = dict(zip(course.sources, _rising(course.spans), strict=True))
         ordered = [(times[piece.source], piece.source.log, piece) for piece in pieces]
         runs.append(ordered[::-1] if newest_first else ordered)
     for _, _, piece in merge(*runs, key=lambda item: item[:2], reverse=newest_first):
@@ -67,37 +78,36 @@ def in_time(planned: list[tuple[Course, list[Task]]], *, newest_first: bool) -> 
 
 
 def _course(log: str, found: list[Source], since: float | None, until: float | None) -> Course:
-    times = [began(source) for source in found]
-    first, last = 0, len(found)
-    if since is not None:
-        while first + 1 < last and _before(times[first + 1], since - CLOCK_SECONDS):
-            first += 1
-    if until is not None:
-        while last > first + 1 and _before(until + ARRIVAL_SECONDS, times[last - 1]):
-            last -= 1
-        if last == first + 1 and _before(until + ARRIVAL_SECONDS, times[first]):
-            last = first
-    return Course(log, found[first:last], found[last:], times[first:last])
+    spans = [_span(source, after) for source, after in zip_longest(found, found[1:])]
+    wanted = [number for number, span in enumerate(spans) if span.overlaps(since, until)]
+    if not wanted:
+        return Course(log, [], [], [])
+    first, last = wanted[0], wanted[-1] + 1
+    return Course(log, found[first:last], spans[first:last], found[last:])
 
 
-def _before(one: float | None, other: float | None) -> bool:
-    return one is not None and other is not None and one < other
+def _span(source: Source, after: Source | None) -> Span:
+    """A manifest says it exactly. Else it is taken from when this segment and the next one were begun."""
+    sealed = manifest(source)
+    if sealed is not None and sealed.since is not None and sealed.to is not None:
+        return Span(sealed.since, sealed.to)
+    first, last = began(source), began(after) if after is not None else None
+    return Span(
+        first - ARRIVAL_SECONDS if first is not None else float("-inf"),
+        last + CLOCK_SECONDS if last is not None else float("inf"),
+    )
 
 
-def _rising(times: list[float | None]) -> list[float]:
-    """The times, each at least the one before it; where it is not known, that."""
-    rising: list[float] = []
-    for time in times:
-        last = rising[-1] if rising else 0.0
-        rising.append(max(time if time is not None else last, last))
-    return rising
+def _rising(spans: list[Span]) -> list[float]:
+    """When each may have begun, but not before the one before it."""
+    return list(accumulate((span.first for span in spans), max))
 
 
 def _cut(source: Source, size: int, note: Note) -> list[Task]:
     try:
         with source.open() as content:
             cuts = content.cuts(size)
-    except OSError as error:
-        note(f"{source.name}: it cannot be read ({(error.strerror or str(error)).lower()})")
+    except UNREADABLE as error:
+        note(unreadable(source, error))
         return []
     return [Task(source, start, stop) for start, stop in pairwise(cuts)]

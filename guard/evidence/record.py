@@ -11,6 +11,7 @@ KINDS = frozenset(("prompt", "part", "frame", "outcome"))
 """The records that make an exchange; all others are not for who reads exchanges."""
 
 _HEAD = re.compile(rb'\{"seq":([0-9]{1,18}),"kind":"([a-z]{1,32})"(?:,"id":"([ !#-\[\]-~]{1,256})")?')
+_AT = re.compile(rb'\{"seq":[0-9]+,"kind":"[a-z]+","id":"[^"\\]*","at":([0-9]{1,12}(?:\.[0-9]{1,9})?),')
 _ID = re.compile(r"([0-9a-f]{9,12})-[0-9a-f]+-[0-9a-f]+")
 
 
@@ -62,6 +63,12 @@ def began_as(id_: str) -> float | None:
     """When an exchange began, as its id says; None: it is not one that the guard gave."""
     found = _ID.fullmatch(id_)
     return int(found[1], 16) / 1000 if found else None
+
+
+def raw_time(line: bytes) -> float | None:
+    """When an exchange began, from the raw line that says what was asked; None: only parsing it tells."""
+    found = _AT.match(line)
+    return float(found[1]) if found else None
 
 
 def _slowly(line: bytes) -> Head | None:

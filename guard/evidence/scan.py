@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from guard.evidence.chunk import Fragment, Gather, Place, Task, judge, records_of
+from guard.evidence.chunk import Fragment, Gather, Joined, Place, Task
 from guard.evidence.filters import Filters
 from guard.evidence.note import Note, log, once
 from guard.evidence.plan import Course, courses, in_time, tasks, window
 from guard.evidence.record import KINDS, head, parsed, time_of
-from guard.evidence.source import Source, lines
+from guard.evidence.source import UNREADABLE, Source, lines, unreadable
 from guard.evidence.work import Worker, done, processes_for
 
 T = TypeVar("T")
 
-CHUNK_BYTES = 4_194_304
+CHUNK_BYTES = 3_145_728
+"""Less than a frame of a sealed segment, so that each of those is a piece of its own."""
 
 Progress = Callable[[int, int], None]
 """Takes how many bytes are scanned, and of how many."""
@@ -51,9 +52,10 @@ class Joints:
         self.open[fragment.id] = fragment
         return None
 
-    def source(self, place: Place) -> Source:
-        """The segment that a place is in."""
-        return self._sources[place.number]
+    def joined(self, fragments: list[Fragment]) -> Joined:
+        """These exchanges with the segments that they are in."""
+        numbers = {place.number for fragment in fragments for place in fragment.places}
+        return Joined({number: self._sources[number] for number in numbers}, fragments)
 
 
 def merged(one: Fragment, other: Fragment) -> Fragment:
@@ -99,6 +101,7 @@ class Scan(Generic[T]):
         found = courses(journal, filters, trust_ids=trust_ids)
         self._planned = [(course, tasks(course, chunk, self._note)) for course in found]
         self._joints = {course.log: Joints(course, newest_first=newest_first) for course, _ in self._planned}
+        self._ready: list[Joined] = []
         self._size = sum(task.stop - task.start for _, pieces in self._planned for task in pieces)
 
     def run(self) -> Iterator[T]:
@@ -115,33 +118,47 @@ class Scan(Generic[T]):
                 for note in scanned.notes:
                     self._note(note)
                 yield scanned.made
+                if isinstance(scanned.task, Joined):
+                    continue
+                self._join(scanned.task.source.log, scanned.fragments)
+                if processes == 1 or self._newest_first:  # else others do it, with their next task
+                    yield from self._whole(worker)
                 joints = self._joints[scanned.task.source.log]
-                whole = [one for fragment in scanned.fragments if (one := joints.add(fragment)) and one.hit]
-                if whole:
-                    yield self._made(worker, joints, whole)
                 joints.done = bool(self._enough and scanned.before is not None and self._enough(scanned.before))
                 read += scanned.task.stop - scanned.task.start
                 if self._progress:
                     self._progress(read, self._size)
+            yield from self._whole(worker)
             for joints in self._joints.values():
                 yield self._rest(worker, joints)
         finally:
             worker.contents.close()
 
-    def _wanted(self) -> Iterator[Task]:
+    def _wanted(self) -> Iterator[Task | Joined]:
         """The tasks, without those of logs that there is enough of."""
         for task in in_time(self._planned, newest_first=self._newest_first):
+            while self._ready:
+                yield self._ready.pop(0)
             if not self._joints[task.source.log].done:
                 yield task
+
+    def _join(self, log: str, fragments: list[Fragment]) -> None:
+        joints = self._joints[log]
+        whole = [one for fragment in fragments if (one := joints.add(fragment)) and one.hit]
+        if whole:
+            self._ready.append(joints.joined(whole))
+
+    def _whole(self, worker: Worker[T]) -> Iterator[T]:
+        while self._ready:
+            yield worker.judge(self._ready.pop(0), self._note)
 
     def _rest(self, worker: Worker[T], joints: Joints) -> T:
         """What has no end, or no beginning; the ends may be in segments that were not looked at."""
         if joints.course.later:
             self._follow(worker, joints)
         # Where there was enough before the log's beginning, what has no beginning has one that was not looked for.
-        return self._made(
-            worker, joints, [one for one in joints.open.values() if one.hit and (one.start or not joints.done)]
-        )
+        rest = [one for one in joints.open.values() if one.hit and (one.start or not joints.done)]
+        return worker.judge(joints.joined(rest), self._note)
 
     def _follow(self, worker: Worker[T], joints: Joints) -> None:
         """Find the ends of what began in the wanted time, in the segments behind it."""
@@ -149,13 +166,17 @@ class Scan(Generic[T]):
         for source in joints.course.later:
             if not wanted:
                 return
-            content = worker.contents.of(source)
-            cuts = content.cuts(CHUNK_BYTES)
-            for start, stop in pairwise(cuts):
-                place, found, _ = lines(content, start, stop)
-                for line in found:
-                    self._continue(worker, joints, wanted, source, place, line)
-                    place += len(line) + 1
+            try:
+                self._follow_in(worker, joints, wanted, source)
+            except UNREADABLE as error:
+                self._note(unreadable(source, error))
+
+    def _follow_in(self, worker: Worker[T], joints: Joints, wanted: set[str], source: Source) -> None:
+        content = worker.contents.of(source)
+        for start, stop in pairwise(content.cuts(CHUNK_BYTES)):
+            for line in lines(content, start, stop).lines:
+                self._continue(worker, joints, wanted, source, start, line)
+                start += len(line) + 1
 
     def _continue(
         self, worker: Worker[T], joints: Joints, wanted: set[str], source: Source, start: int, line: bytes
@@ -177,22 +198,6 @@ class Scan(Generic[T]):
 
     def _in_time(self, worker: Worker[T], joints: Joints, fragment: Fragment) -> bool:
         since, until = self._window
-        records = self._records(worker, joints, Fragment(fragment.id, fragment.places[:1], *fragment[2:]))
+        records = worker.records(joints.joined([fragment]), fragment.places[:1], self._note)
         at = time_of(records[0]) if records else None
         return at is not None and (since is None or at >= since) and (until is None or at <= until)
-
-    def _made(self, worker: Worker[T], joints: Joints, fragments: list[Fragment]) -> T:
-        gather = self._make()
-        for fragment in fragments:
-            judge(self._records(worker, joints, fragment), worker.matcher, gather, self._note)
-        return gather.take()
-
-    def _records(self, worker: Worker[T], joints: Joints, fragment: Fragment) -> list[dict[str, Any]]:
-        found = []
-        for place in fragment.places:
-            source = joints.source(place)
-            try:
-                found.append(worker.contents.of(source).read(place.start, place.start + place.size))
-            except OSError as error:
-                self._note(f"{source.name}: it cannot be read ({(error.strerror or str(error)).lower()})")
-        return records_of(found, self._note)

@@ -12,10 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from guard.evidence.record import parsed, time_of
+from guard.evidence.record import time_of
+from guard.journal.damage import Damage
 from guard.journal.folder import CONTROL, PLAIN, Segment, logs, segments
+from guard.journal.head import head_of
+from guard.journal.manifest import Manifest, manifest_of
+from guard.journal.sealed import Sealed
+from guard.proof.note import NoteError
 
 BLOCK_BYTES = 65_536
+UNREADABLE = (OSError, NoteError, Damage)
+"""What reading a segment can meet."""
 
 
 class Content(Protocol):
@@ -27,7 +34,7 @@ class Content(Protocol):
         """The bytes from `start` on, up to `stop` or as far as there are any."""
 
     def cuts(self, size: int) -> list[int]:
-        """Places about `size` bytes apart, the first 0 and the last the end, where reading well begins."""
+        """Places about `size` bytes apart where lines begin; the first is 0, the last the end."""
 
     def close(self) -> None:
         """Let the file go."""
@@ -68,7 +75,7 @@ class Source(NamedTuple):
 
         Raises:
             FileNotFoundError: they are gone since it was listed.
-            OSError: they cannot be read.
+            OSError, NoteError, Damage: they cannot be read.
         """
         content = self.content()
         try:
@@ -77,8 +84,11 @@ class Source(NamedTuple):
             content.close()
 
     def content(self) -> Content:
-        """Likewise, for who closes it himself."""
-        return PlainContent(self.segment.path(PLAIN))
+        """Likewise, for who closes it himself. While the plain file is there, the sealed one may be unfinished."""
+        try:
+            return PlainContent(self.segment.path(PLAIN))
+        except FileNotFoundError:
+            return Sealed(self.segment)
 
 
 class PlainContent:
@@ -97,8 +107,20 @@ class PlainContent:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def cuts(self, size: int) -> list[int]:
-        """Anywhere: a line belongs to where it begins."""
-        return [*range(0, self.size, size), self.size]
+        """Where lines begin, about `size` bytes apart."""
+        found = [0]
+        while (place := self._line_from(found[-1] + size)) < self.size:
+            found.append(place)
+        return [*found, self.size]
+
+    def _line_from(self, place: int) -> int:
+        """Where the first line begins there or behind it; the end, if none does."""
+        place -= 1
+        while place < self.size and (block := self.read(place, place + BLOCK_BYTES)):
+            if cut := block.find(b"\n") + 1:
+                return min(place + cut, self.size)
+            place += len(block)
+        return self.size
 
     def close(self) -> None:
         """Close the file."""
@@ -106,24 +128,19 @@ class PlainContent:
 
 
 class Lines(NamedTuple):
-    """Whole lines without their newlines; where the first begins; whether an unfinished one follows."""
+    """Whole lines without their newlines, and whether an unfinished one follows."""
 
-    start: int
     lines: list[bytes]
     torn: bool
 
 
 def lines(content: Content, start: int, stop: int) -> Lines:
-    """The lines that begin between `start` and `stop`."""
-    first = max(start - 1, 0)
-    data = content.read(first, stop)
-    begin = data.find(b"\n") + 1 if start else 0
-    if (start and not begin) or first + begin >= stop:
-        return Lines(stop, [], torn=False)
-    if not data.endswith(b"\n"):
-        data += _rest(content, first + len(data))
-    found = data[begin:].split(b"\n")
-    return Lines(first + begin, found, torn=bool(found.pop()))
+    """The lines that begin between `start`, where one begins, and `stop`."""
+    data = content.read(start, stop)
+    if data and not data.endswith(b"\n"):
+        data += _rest(content, start + len(data))
+    found = data.split(b"\n")
+    return Lines(found, torn=bool(found.pop()))
 
 
 def _rest(content: Content, start: int) -> bytes:
@@ -157,9 +174,21 @@ def readable_logs(journal: Path) -> list[str]:
 def began(source: Source) -> float | None:
     """When a segment was begun, seconds since the epoch, as its first record says; None: it does not."""
     try:
-        with source.open() as content:
-            found = lines(content, 0, 1).lines
-    except OSError:  # who reads it will say so
+        found = head_of(source.segment) or {}
+    except UNREADABLE:  # who reads it will say so
         return None
-    record = (parsed(found[0]) if found else None) or {}
-    return time_of(record) if record.get("kind") == "segment" else None
+    return time_of(found)
+
+
+def manifest(source: Source) -> Manifest | None:
+    """What a sealed segment's manifest says, if there is one that can be read."""
+    try:
+        return manifest_of(source.segment) if source.segment.manifest else None
+    except UNREADABLE:
+        return None
+
+
+def unreadable(source: Source, error: Exception) -> str:
+    """Why a segment cannot be read, in a sentence."""
+    reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+    return f"{source.name}: it cannot be read ({reason})"

@@ -10,16 +10,18 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Generic, TypeVar, cast
 
-from guard.evidence.chunk import Chunk, Gather, Scanned, Task
+from guard.evidence.chunk import Chunk, Gather, Joined, Place, Scanned, Task, judge, records_of
 from guard.evidence.filters import Filters, Matcher
-from guard.evidence.source import Content, Source
+from guard.evidence.joining import Line
+from guard.evidence.note import Note
+from guard.evidence.source import UNREADABLE, Content, Source, unreadable
 
 T = TypeVar("T")
 
 SMALL_BYTES = 33_554_432
 """Less than this is scanned before other processes would have started."""
 
-OPEN_FILES = 4
+OPEN_FILES = 2
 
 
 class Contents:
@@ -32,7 +34,7 @@ class Contents:
         """A segment's content.
 
         Raises:
-            OSError: it cannot be read.
+            OSError, NoteError, Damage: it cannot be read.
         """
         content = self._open.get(source)
         if content is None:
@@ -56,14 +58,34 @@ class Worker(Generic[T]):
         self.make = make
         self.contents = Contents()
 
-    def scan(self, task: Task) -> Scanned[T]:
+    def scan(self, task: Task | Joined) -> Scanned[T]:
         """Do one; what cannot be read is told in its notes."""
+        if isinstance(task, Joined):
+            notes: list[str] = []
+            return Scanned(task, self.judge(task, notes.append), [], None, notes)
         gather = self.make()
         try:
             return Chunk(task, self.matcher, gather).scan(self.contents.of(task.source))
-        except OSError as error:
-            note = f"{task.source.name}: it cannot be read ({(error.strerror or str(error)).lower()})"
-            return Scanned(task, gather.take(), [], None, [note])
+        except UNREADABLE as error:
+            return Scanned(task, gather.take(), [], None, [unreadable(task.source, error)])
+
+    def judge(self, joined: Joined, note: Note) -> T:
+        """Read the lines of whole exchanges where they are, and gather those that are wanted."""
+        gather = self.make()
+        for fragment in joined.fragments:
+            judge(self.records(joined, fragment.places, note), self.matcher, gather, note)
+        return gather.take()
+
+    def records(self, joined: Joined, places: Iterable[Place], note: Note) -> list[Line]:
+        """The records that are there."""
+        found = []
+        for place in places:
+            source = joined.sources[place.number]
+            try:
+                found.append(self.contents.of(source).read(place.start, place.start + place.size))
+            except UNREADABLE as error:
+                note(unreadable(source, error))
+        return records_of(found, note)
 
 
 def processes_for(size: int) -> int:
@@ -73,7 +95,7 @@ def processes_for(size: int) -> int:
 
 
 def done(
-    tasks: Iterable[Task], filters: Filters, make: Callable[[], Gather[T]], processes: int
+    tasks: Iterable[Task | Joined], filters: Filters, make: Callable[[], Gather[T]], processes: int
 ) -> Iterator[Scanned[T]]:
     """What came of each task, in their order.
 
@@ -92,7 +114,7 @@ def done(
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _begin, (filters, make)) as pool:
         waiting: deque[Future[Scanned[T]]] = deque()
-        scan = cast("Callable[[Task], Scanned[T]]", _scan)
+        scan = cast("Callable[[Task | Joined], Scanned[T]]", _scan)
         try:
             for task in tasks:
                 waiting.append(pool.submit(scan, task))
@@ -113,5 +135,5 @@ def _begin(filters: Filters, make: Callable[[], Gather[object]]) -> None:
     _worker = Worker(filters, make)
 
 
-def _scan(task: Task) -> Scanned[object]:
+def _scan(task: Task | Joined) -> Scanned[object]:
     return _worker.scan(task)

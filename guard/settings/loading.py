@@ -18,8 +18,9 @@ TLS_FILES = ("certificate", "key", "client_ca")
 HASHES = ("key_hash", "certificate")
 
 
-def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
-    """Read a configuration file; `${NAME}` is taken from `environ` where a key may stand.
+def load(path: Path, environ: Mapping[str, str] | None = os.environ) -> Config:
+    """Read a configuration file; `${NAME}` is taken from `environ` where a key may stand. Without an `environ` it stays
+    as it is: for who needs no keys.
 
     The relative paths in it (`state`, `rules.dir`, `ca`, the files of `data.tls` and of witnesses) come back absolute:
     they count from the file's own folder, so that a configuration means the same wherever the guard is started. Only

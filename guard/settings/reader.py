@@ -32,7 +32,7 @@ _AROUND_SECRETS = {("clients",), ("blocks",), ("journal", "witnesses"), ("journa
 class Reader:
     """Reads values into structs; what cannot be read is reported and stands in them as its default."""
 
-    def __init__(self, report: Report, environ: Mapping[str, str]) -> None:
+    def __init__(self, report: Report, environ: Mapping[str, str] | None) -> None:
         self._report = report
         self._environ = environ
 
@@ -105,11 +105,13 @@ class Reader:
                 )
             elif name is None:
                 self._report.add(path, "`${` is only part of it", "`${NAME}` and nothing else")
+            elif self._environ is None:
+                return value
             elif name[1] not in self._environ:
                 self._report.add(path, f"the environment variable {name[1]} is not set", "it to hold the key")
         if not is_secret(path) or not self._report.sound(path):
             return value
-        secret = self._environ[name[1]] if name else value
+        secret = self._environ[name[1]] if name and self._environ is not None else value
         if not (secret.isascii() and secret.isprintable() and secret.strip() == secret != ""):
             what = f"what the environment variable {name[1]} holds" if name else "it"
             self._report.add(path, f"{what} cannot be a key", "printable ASCII without space around it")

@@ -10,6 +10,7 @@ import pytest
 from guard.evidence.following import follow
 from tests.evidence.made import ids, mark, outcome, part, prompt, refused
 from tests.support.journals import Log
+from tests.support.sealing import seal_all
 
 
 class Following:
@@ -86,6 +87,20 @@ def test_rotation_loses_and_repeats_nothing(tmp_path, log):
         log.add(outcome("b"), refused("d", 4))
         assert following.wait_for(4) == ["a", "c", "b", "d"]
     assert following.told[2]["output"] == ["x", "b"]
+
+
+def test_sealing_loses_and_repeats_nothing(tmp_path, log):
+    """A segment that is sealed and removed while it is read, or before it was, gives what it would have given."""
+    with Following(tmp_path, last=1) as following:
+        following.wait_for(1)
+        log.add(prompt("b", 2), refused("c", 3))
+        log.rotate()
+        log.add(refused("d", 4))
+        log.rotate()
+        assert len(seal_all(tmp_path)) == 2
+        log.add(outcome("b"))
+        assert following.wait_for(4) == ["a", "c", "d", "b"]
+    assert ids(following.told) == ["a", "c", "d", "b"]
 
 
 def test_what_is_written_again_is_not_told_again(tmp_path, log):

@@ -1,5 +1,6 @@
 """Scanning whole journals."""
 
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from guard.evidence.reader import Objects
 from guard.evidence.scan import Scan
 from tests.evidence.made import ids, mark, outcome, part, prompt, refused
 from tests.support.journals import Log
+from tests.support.sealing import seal_all
 
 
 def scanned(journal: Path, filters: Filters | None = None, **options: Any) -> list[dict[str, Any]]:
@@ -47,6 +49,29 @@ def test_cuts_change_nothing(journal, chunk, newest_first):
         assert one["end"] == ("refused" if number == 30 else "complete" if number % 5 else None)
         pieces = "" if number == 30 else "".join(f"<{piece}>" for piece in range(number % 3))
         assert (one["response"]["body"] or "") == pieces
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_sealing_changes_nothing(journal, newest_first):
+    """Sealed segments give the same exchanges as plain ones, in the same order."""
+    before = scanned(journal, chunk=1_000, newest_first=newest_first)
+    assert len([*seal_all(journal, "w1"), *seal_all(journal, "w2")]) == 8
+    found = scanned(journal, chunk=1_000, newest_first=newest_first)
+    assert sorted(found, key=itemgetter("id")) == sorted(before, key=itemgetter("id"))
+
+
+def test_damaged_seal_is_told(journal):
+    """A sealed segment that is damaged is told with what is wrong, and the rest is read."""
+    first, *_ = seal_all(journal, "w1")
+    path = journal / "w1" / f"{0:016d}.jsonl.zst"
+    path.write_bytes(path.read_bytes()[: first.sealed // 2])
+    (journal / "w1" / f"{first.end:016d}.manifest").write_bytes(b"?")
+    notes: list[str] = []
+    assert "w1-30" in ids(scanned(journal, note=notes.append))
+    assert sorted(note.split(" (")[0] for note in notes) == [
+        "w1/0: it cannot be read",
+        f"w1/{first.end}: it cannot be read",
+    ]
 
 
 def test_processes_find_the_same(journal):

@@ -12,6 +12,8 @@ COMMANDS = (
     "verify",
     "checkpoint",
     "key",
+    "search",
+    "stats",
     "hold",
     "release",
     "holds",

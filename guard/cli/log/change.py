@@ -28,7 +28,7 @@ def change(
     """
     folder = journal_folder(config)
     try:
-        node = node_name(Path(configuration(config).state))
+        node = node_name(Path(configuration(config, keys=False).state))
         return control.append(folder, what, actor=actor, reason=reason, incident=incident, node=node)
     except (control.ControlError, ValueError) as error:
         raise TroubleError(str(error)) from None

@@ -9,27 +9,27 @@ from typing import Any
 import click
 
 from guard.cli.errors import TroubleError
-from guard.cli.log.folder import journal_folder
-from guard.cli.options import config_option, json_option
+from guard.cli.log.folder import journal_folder, journal_options
+from guard.cli.options import json_option
 from guard.cli.output import emit
 
 
 @click.command()
 @click.argument("log", required=False)
-@config_option
+@journal_options
 @json_option
-def checkpoint(log: str | None, config: Path | None, as_json: bool) -> None:
+def checkpoint(log: str | None, config: Path | None, journal: Path | None, as_json: bool) -> None:
     """Print the newest signed checkpoint of LOG, or of each log, to keep where nobody who can change the journal is.
 
     `guard log verify --checkpoint FILE` holds the journal against what was kept.
     """
     from guard.journal.folder import logs
 
-    journal = journal_folder(config)
-    names = logs(journal)
+    folder = journal_folder(config, journal)
+    names = logs(folder)
     if log is not None and log not in names:
         raise TroubleError(f"there is no log {log}; there are: {', '.join(names) or 'none'}")
-    found = {name: note for name in ([log] if log else names) if (note := _note(journal / name)) is not None}
+    found = {name: note for name in ([log] if log else names) if (note := _note(folder / name)) is not None}
     if not found:
         raise TroubleError("there is no checkpoint yet; one is signed soon after `guard serve` has written records")
     if as_json:

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
+
+import click
 
 from guard.cli.errors import TroubleError
-from guard.cli.options import configuration
+from guard.cli.options import config_option, configuration
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_journal_option = click.option(
+    "--journal",
+    type=click.Path(path_type=Path),
+    help="The journal's folder, e.g. a copy; no configuration is needed then.",
+)
 
 
-def journal_folder(config: Path | None) -> Path:
-    """The folder the configured journal is in.
+def journal_options(command: Command) -> Command:
+    """The options that say where the journal is: `config` and `journal`."""
+    return config_option(_journal_option(command))
+
+
+def journal_folder(config: Path | None, journal: Path | None = None) -> Path:
+    """The journal's folder: the one given, else the configured one, for which no keys are needed.
 
     Raises:
         TroubleError: there is none.
     """
-    settings = configuration(config)
+    if journal is not None:
+        if not journal.is_dir():
+            raise TroubleError(f"there is no journal at {journal}; expected a folder with folders w1, w2, … in it")
+        return journal
+    settings = configuration(config, keys=False)
     folder = Path(settings.state) / settings.journal.dir
     if not folder.is_dir():
         raise TroubleError(f"there is no journal at {folder}; `guard serve` begins one")

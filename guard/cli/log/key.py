@@ -19,7 +19,7 @@ def key(config: Path | None, as_json: bool) -> None:
     from guard.journal.folder import CONTROL, logs
     from guard.proof.keys import for_log, known_keys
 
-    settings = configuration(config)
+    settings = configuration(config, keys=False)
     state = Path(settings.state)
     try:
         known = known_keys(state)

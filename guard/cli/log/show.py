@@ -7,19 +7,21 @@ from pathlib import Path
 import click
 
 from guard.cli.errors import TroubleError, tell
-from guard.cli.log.folder import journal_folder
-from guard.cli.options import config_option, json_option
+from guard.cli.log.folder import journal_folder, journal_options
+from guard.cli.log.progress import progress
+from guard.cli.options import json_option
 from guard.cli.output import console, emit
 from guard.evidence import reader
 
 
 @click.command()
 @click.argument("id")
-@config_option
+@journal_options
 @json_option
-def show(id: str, config: Path | None, as_json: bool) -> None:
+def show(id: str, config: Path | None, journal: Path | None, as_json: bool) -> None:
     """Print all that the journal has of the exchange ID (the answer's x-guard-id header)."""
-    exchange = reader.find(journal_folder(config), id, tell)
+    with progress() as told:
+        exchange = reader.find(journal_folder(config, journal), id, tell, told)
     if exchange is None:
         raise TroubleError(f"the journal has no exchange {id}; `guard log tail` lists the newest")
     if as_json:

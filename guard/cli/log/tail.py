@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from guard.cli.errors import tell
-from guard.cli.log.folder import journal_folder
-from guard.cli.options import config_option, json_option
+from guard.cli.log.folder import journal_folder, journal_options
+from guard.cli.options import json_option
 from guard.cli.output import console, emit
 from guard.evidence import following, reader
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@config_option
+@journal_options
 @click.option("-n", "--number", "count", type=click.IntRange(0), default=10, show_default=True, help="How many.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with each exchange as it ends, until Ctrl-C.")
 @json_option
-def tail(config: Path | None, count: int, follow: bool, as_json: bool) -> None:
+def tail(config: Path | None, journal: Path | None, count: int, follow: bool, as_json: bool) -> None:
     """Print the exchanges that started last, one a line."""
-    folder = journal_folder(config)
+    folder = journal_folder(config, journal)
     found: Iterable[dict[str, Any]] = (
         following.follow(folder, Event(), last=count, note=tell) if follow else reader.tail(folder, count, tell)
     )

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from guard.cli.errors import TroubleError, failed, tell
-from guard.cli.log.folder import journal_folder
+from guard.cli.log.folder import journal_folder, journal_options
 from guard.cli.log.progress import progress
-from guard.cli.options import config_option, configuration, json_option
+from guard.cli.options import configuration, json_option
 from guard.cli.output import console, emit
 from guard.cli.visible import visible
 
@@ -22,28 +22,27 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--checkpoint", "kept", multiple=True, type=click.Path(path_type=Path), help="A file of checkpoints kept elsewhere."
 )
 @click.option("--key", "named", multiple=True, help="A verifier key to trust, or a file of them, and no other.")
-@config_option
+@journal_options
 @json_option
 def verify(
-    folder: Path | None, kept: tuple[Path, ...], named: tuple[str, ...], config: Path | None, as_json: bool
+    kept: tuple[Path, ...], named: tuple[str, ...], config: Path | None, journal: Path | None, as_json: bool
 ) -> None:
     """Verify every record, manifest, tombstone and checkpoint, and name the first that is not what was written.
 
-    FOLDER is a journal that is somewhere else, e.g. a copy: no configuration is needed then, but --key.
+    With --journal, name the --key to trust: there is no configuration then to say whose the journal is.
     """
     from guard.evidence.verify import verify as verified
 
-    keys = _named_keys(named) if named else [] if folder else _own_keys(config)
-    journal = folder or journal_folder(config)
+    keys = _named_keys(named) if named else [] if journal else _own_keys(config)
+    folder = journal_folder(config, journal)
     outside = _outside(kept)
     try:
-        with progress("verifying") as advance:
-            report = verified(journal, keys, outside, advance)
+        with progress() as told:
+            report = verified(folder, keys, outside, told)
     except BrokenProcessPool:
         raise TroubleError("a process that was verifying was killed, perhaps for want of memory") from None
     if as_json:
@@ -59,7 +58,7 @@ def _own_keys(config: Path | None) -> list[Verifier]:
     from guard.proof.keys import known_keys
 
     try:
-        return known_keys(Path(configuration(config).state))
+        return known_keys(Path(configuration(config, keys=False).state))
     except ValueError as error:
         raise TroubleError(str(error)) from None
 

@@ -41,7 +41,7 @@ def verify(
     journal: Path,
     keys: Sequence[Verifier],
     kept: Sequence[Outside] = (),
-    progress: Progress = lambda done, total: None,  # noqa: ARG005  nobody wants to know
+    progress: Progress | None = None,
     processes: int | None = None,
 ) -> Report:
     """Verify a journal by these keys, and hold it against checkpoints that were kept elsewhere.
@@ -119,14 +119,15 @@ def _unsigned(one: LogCheck, others: list[LogCheck]) -> list[Problem]:
     return [Problem(one.log, "the log has no checkpoint, although the journal is one that is signed", file=one.log)]
 
 
-def _done(tasks: list[Task], progress: Progress, processes: int | None) -> Iterator[tuple[Task, Result]]:
+def _done(tasks: list[Task], progress: Progress | None, processes: int | None) -> Iterator[tuple[Task, Result]]:
     """What came of each task, as it comes; the largest are begun first."""
     sizes = {task: _size(task) for task in tasks}
     total, done = sum(sizes.values()), 0
     cores = processes or _cores(total)
     for task, result in _parallel(sorted(tasks, key=lambda task: -sizes[task]), cores):
         done += sizes[task]
-        progress(done, total)
+        if progress is not None:
+            progress(done, total)
         yield task, result
 
 

@@ -1,8 +1,8 @@
-"""The bar on stderr."""
+"""The bar that says how far a scan is."""
 
 import io
-import sys
 
+from guard.cli.log import progress as module
 from guard.cli.log.progress import progress
 
 
@@ -11,17 +11,27 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_terminal_gets_a_bar(monkeypatch):
-    """It says what is done."""
-    monkeypatch.setattr(sys, "stderr", stderr := Terminal())
-    with progress("verifying") as advance:
-        advance(1, 2)
-    assert "verifying" in stderr.getvalue()
+def test_nobody_who_looks_gets_no_bar():
+    """Where stderr is no terminal there is nothing to tell."""
+    with progress(io.StringIO()) as told:
+        assert told is None
 
 
-def test_anything_else_gets_nothing(monkeypatch):
-    """Programs that read stderr find trouble there, and nothing else."""
-    monkeypatch.setattr(sys, "stderr", stderr := io.StringIO())
-    with progress("verifying") as advance:
-        advance(1, 2)
-    assert stderr.getvalue() == ""
+def test_short_scans_show_nothing():
+    """What is over at once draws nothing."""
+    screen = Terminal()
+    with progress(screen) as told:
+        assert told is not None
+        told(10, 10)
+    assert screen.getvalue().strip() == ""
+
+
+def test_long_scans_show_a_bar(monkeypatch):
+    """A scan that takes long shows how far it is, and leaves nothing behind."""
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", -1)
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Terminal()
+    with progress(screen) as told:
+        assert told is not None
+        told(5_000_000, 10_000_000)
+    assert "5.0/10.0 MB" in screen.getvalue()
