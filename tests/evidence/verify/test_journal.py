@@ -201,3 +201,11 @@ def test_whatever_is_in_the_files_is_told_and_raises_nothing(journal, data):
         assert made == kept or told(journal) or path.suffix == ".jsonl"
     finally:
         path.write_bytes(kept)
+
+
+def test_files_of_an_earlier_guard_are_noted(journal):
+    """Nothing proves them; that is said, and is no problem of the logs."""
+    (journal / "20250101T000000Z-1.jsonl").write_text("{}\n")
+    report = verify(journal, KEYS)
+    assert report.sound
+    assert report.notes == (f"1 files in {journal} are of an earlier guard, and nothing shows whether they are whole",)
