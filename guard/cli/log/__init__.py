@@ -11,6 +11,8 @@ COMMANDS = (
     "show",
     "search",
     "stats",
+    "export",
+    "sql",
     "hold",
     "release",
     "holds",
