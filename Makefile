@@ -13,6 +13,7 @@
 #   make faults [ARGS=--help]  the journal's disk full, broken and slow, under load
 #   make cost [ARGS=--help]    what the journal costs
 #   make floods [ARGS=--help]  200,000 refused requests, and what the journal has of them
+#   make tampering [ARGS=--help] 1,000 tamperings with a journal, each of which must be found
 #   make overload [ARGS=--help] five times the load that a model can take
 #   make load [ARGS=--help]    the guard beside Envoy, nginx and a prototype
 #   make users HOST=http://…   realistic users against a running guard
@@ -32,7 +33,7 @@ WHEELS := --only-binary :all:
 .DEFAULT_GOAL := check
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types check format fuzz mixed attacks kills faults cost floods overload load users wheel install clean
+.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost floods overload load users wheel install clean
 
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
@@ -76,6 +77,9 @@ cost: .venv/.load
 
 floods: .venv/.test
 	@$(BIN)/python -m loadtests.floods $(ARGS)
+
+tampering: .venv/.test
+	@$(BIN)/python -m loadtests.tampering $(ARGS)
 
 overload: .venv/.test
 	@$(BIN)/python -m loadtests.overload $(ARGS)

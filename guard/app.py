@@ -30,6 +30,7 @@ from guard.keeper.attendant import Attendant
 from guard.keeper.orders import orders
 from guard.policy.clients import load_salt
 from guard.policy.policy import Policy, build
+from guard.proof.node import node_name
 from guard.proxy.proxy import Proxy
 from guard.ruleset.bundle import BundleError
 from guard.ruleset.bundle import load as load_rules
@@ -175,7 +176,7 @@ def open_journal(config: Config, policy: Policy) -> Journal:
     """Begin to write a log of one's own, in the running loop.
 
     Raises:
-        OSError: the journal cannot be written.
+        OSError, ValueError: the journal or the state folder cannot be used.
     """
     slot = claim(journal_folder(config))
     return Journal(slot, config.journal, asyncio.get_running_loop(), custody(config, policy))
@@ -186,10 +187,11 @@ def custody(config: Config, policy: Policy) -> dict[str, Any]:
 
     That of the configuration is keyed, because secrets are in it: the same on one installation for the same words.
     """
-    key = load_salt(Path(config.state))
+    state = Path(config.state)
+    key = load_salt(state)
     words = msgspec.json.encode(config, order="sorted")
     digest = hmac.new(key, b"configuration\0" + words, hashlib.sha256).hexdigest()
-    return {"node": socket.gethostname(), "config": digest, "rules": policy.rules.hash, "policy": policy.version}
+    return {"node": node_name(state), "config": digest, "rules": policy.rules.hash, "policy": policy.version}
 
 
 def balancers(config: Config, policy: Policy) -> Networks | None:

@@ -29,7 +29,7 @@ import orjson
 from loadtests.kills import verified
 from loadtests.ledger import Ledger, client, model, prompt
 from loadtests.program import ProgramError
-from loadtests.serving import Guard, serving
+from loadtests.serving import Guard, await_keeper, serving
 
 CLIENTS = 16
 SLOW = 12
@@ -213,6 +213,7 @@ async def run(name: str, folder: Path) -> dict[str, Any]:
         "slowest_probe": round(max(world.probes), 3),
         "memory_grew": max(world.memory) - before,
     }
+    await_keeper(folder / "state")
     report["wrong"] = [*world.wrong, *_wrong(report)]
     if not verified(world.guard.journal):
         report["wrong"].append("`guard log verify` finds the journal not sound")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import orjson
 
+from guard.evidence.source import lines, readable_logs, sources
+
+CHUNK_BYTES = 4_194_304
 ID = re.compile(rb"x-guard-id: ([0-9a-f-]+)")
 LENGTH = re.compile(rb"content-length: (\d+)")
 ANSWER = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."}}]}'
@@ -30,28 +35,30 @@ class Ledger:
         self.statuses: dict[int, int] = {}
 
     def missing(self, journal: Path) -> set[str]:
-        """The ids of which no record is in the journal's plain or sealed segments."""
-        missing = self.model | self.clients
-        for id_ in ids(journal):
-            missing.discard(id_)
-        return missing
+        """The ids of which no record is in the journal."""
+        return (self.model | self.clients) - ids(journal)
 
     def forget(self) -> None:
         """Begin anew."""
         self.__init__()  # type: ignore[misc]
 
 
+def records(journal: Path) -> Iterator[dict[str, Any]]:
+    """What every log of the workers has, of its plain and its sealed segments; what does not count is left out."""
+    for source in (one for log in readable_logs(journal) for one in sources(journal, log)):
+        with source.open() as content:
+            places = content.cuts(CHUNK_BYTES)
+            found = [line for start, stop in pairwise(places) for line in lines(content, start, stop).lines]
+        for line in found:
+            with suppress(orjson.JSONDecodeError):
+                record = orjson.loads(line)
+                if source.counts(record["seq"]):
+                    yield record
+
+
 def ids(journal: Path) -> set[str]:
-    """Every id in a journal's plain segments."""
-    found = set()
-    for path in sorted(journal.glob("w*/*.jsonl")):
-        with path.open("rb") as file:
-            for line in file:
-                with suppress(orjson.JSONDecodeError):
-                    record = orjson.loads(line)
-                    if "id" in record:
-                        found.add(record["id"])
-    return found
+    """Every id that a record in a journal has."""
+    return {record["id"] for record in records(journal) if "id" in record}
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,12 @@ def serving(
         _wait(url)
         port = int(url.rpartition(":")[2])
         yield Guard(port, child.process.pid, folder / "state" / "journal")
+
+
+def await_keeper(state: Path) -> None:
+    """Return when no keeper works in a state folder any more; one finishes by itself when its guard is gone."""
+    with (state / "keeper.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def _wait(url: str) -> None:

@@ -6,6 +6,7 @@
     journal/w1/0000000000000512.jsonl.zst      sealed: compressed, with its manifest beside it
     journal/w1/0000000000000512.manifest       stays when the segment's records are deleted, and then has beside it
     journal/w1/0000000000000512.tombstone      who deleted them, when and why
+    journal/w1/checkpoint                      what the log was when it was last signed for
     journal/control/0000000000000000.jsonl     what operators did with the journal
 
 A log is written by one process at a time: `w1`, `w2`, … by data workers, `control` by whoever acts on the journal.
@@ -26,6 +27,8 @@ SEALED = ".jsonl.zst"
 MANIFEST = ".manifest"
 TOMBSTONE = ".tombstone"
 CONTROL = "control"
+CHECKPOINT = "checkpoint"
+"""What the file in a log's folder is called that has its newest signed checkpoint."""
 
 _LOG = re.compile(r"w[1-9][0-9]{0,5}|control")
 _SEGMENT = re.compile(r"([0-9]{16})(\.jsonl|\.jsonl\.zst|\.manifest|\.tombstone)")

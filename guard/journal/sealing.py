@@ -31,10 +31,13 @@ from guard.proof.note import NoteError, Signer, Verifier
 DRAFT = "sealing"
 
 
-def seal_next(journal: Path, log: str, signer: Signer, keys: Iterable[Verifier] = ()) -> Manifest | None:
+def seal_next(
+    journal: Path, log: str, signer: Signer, keys: Iterable[Verifier] = (), frame_bytes: int = BLOCK_BYTES
+) -> Manifest | None:
     """Seal the first segment of a log that is finished and not sealed; None: there is none.
 
-    `keys` are those that earlier manifests may be signed by, besides the signer's own.
+    `keys` are those that earlier manifests may be signed by, besides the signer's own; a frame holds about
+    `frame_bytes`, and always whole lines.
 
     Raises:
         Damage: the segment, or the manifest of the one before it, is not whole; nothing was changed.
@@ -44,7 +47,8 @@ def seal_next(journal: Path, log: str, signer: Signer, keys: Iterable[Verifier] 
     earlier = None
     for segment, following in pairwise(segments(journal, log)):
         if segment.plain:
-            return _seal(segment, following, _before(segment, earlier, trusted), signer, trusted)
+            sealing = _Sealing(segment, following, _before(segment, earlier, trusted), frame_bytes)
+            return _seal(segment, sealing, signer, trusted)
         earlier = segment
     return None
 
@@ -72,11 +76,11 @@ def _manifest(segment: Segment, keys: list[Verifier]) -> Manifest:
     return found
 
 
-def _seal(segment: Segment, following: Segment, before: bytes, signer: Signer, trusted: list[Verifier]) -> Manifest:
+def _seal(segment: Segment, sealing: _Sealing, signer: Signer, trusted: list[Verifier]) -> Manifest:
     draft = segment.folder / DRAFT
     with segment.path(PLAIN).open("rb") as plain, draft.open("wb") as file:
         os.fchmod(file.fileno(), 0o600)
-        manifest = _Sealing(segment, following, before).run(plain, file)
+        manifest = sealing.run(plain, file)
         file.flush()
         os.fsync(file.fileno())
     if segment.manifest:
@@ -99,10 +103,11 @@ def _same(segment: Segment, manifest: Manifest, earlier: Manifest) -> None:
 class _Sealing:
     """One segment on its way through."""
 
-    def __init__(self, segment: Segment, following: Segment, before: bytes) -> None:
+    def __init__(self, segment: Segment, following: Segment, before: bytes, frame_bytes: int) -> None:
         self.segment = segment
         self.following = following
         self.before = before
+        self.frame_bytes = frame_bytes
         self.name = f"{segment.log}/{segment.path(PLAIN).name}"
         self.walk = Walk(segment, self.name, before, following.base)
         self.frames: list[Frame] = []
@@ -112,7 +117,7 @@ class _Sealing:
 
     def run(self, plain: BinaryIO, file: BinaryIO) -> Manifest:
         """Write the sealed file, and tell what is in it."""
-        for block in blocks(plain, BLOCK_BYTES):
+        for block in blocks(plain, self.frame_bytes):
             if not self._frame(block, file):
                 break
         if problem := self.walk.missing():

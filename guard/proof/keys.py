@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from guard.proof.files import make_once
+from guard.proof.node import FILE as NODE_FILE
+from guard.proof.node import node_name
 from guard.proof.note import NoteError, Signer, Verifier, parse_key
 
 if TYPE_CHECKING:
@@ -73,3 +75,16 @@ def read_keys(text: str) -> list[Verifier]:
     if not keys:
         raise NoteError("there is no verifier key in it: expected name+id+key, one a line")
     return keys
+
+
+def known_keys(state: Path) -> list[Verifier]:
+    """The public key of the state folder, under its node's name, for whoever only verifies; nothing is made.
+
+    Raises:
+        OSError: a file is there, and cannot be read.
+        ValueError: it holds no key, or no name.
+    """
+    if not (state / FILE).exists() or not (state / NODE_FILE).exists():
+        return []
+    public = signing_key(state).public_key().public_bytes_raw()
+    return [Verifier(node_name(state), public)]

@@ -5,7 +5,6 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from guard.journal import sealing
 from guard.journal.compression import compress, zstd
 from guard.journal.damage import Damage
 from guard.journal.folder import PLAIN, SEALED, segments
@@ -14,12 +13,11 @@ from tests.support.sealing import seal_all, write_log
 
 
 @pytest.fixture
-def case(tmp_path, monkeypatch):
+def case(tmp_path):
     """A sealed segment of several frames, and the plain bytes that it was."""
-    monkeypatch.setattr(sealing, "BLOCK_BYTES", 512)
     write_log(tmp_path, [40, 1])
     plain = segments(tmp_path, "w1")[0].path(PLAIN).read_bytes()
-    seal_all(tmp_path)
+    seal_all(tmp_path, frame_bytes=512)
     return segments(tmp_path, "w1")[0], plain
 
 

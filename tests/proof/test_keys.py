@@ -3,7 +3,8 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from guard.proof.keys import for_log, read_keys, signer, signing_key
+from guard.proof.keys import for_log, known_keys, read_keys, signer, signing_key
+from guard.proof.node import node_name
 from guard.proof.note import NoteError, Signer, verified
 
 SIGNER = Signer("node-1/w1", Ed25519PrivateKey.from_private_bytes(bytes(32)))
@@ -52,3 +53,13 @@ def test_keys_are_read_a_line_each():
         read_keys("# none\n")
     with pytest.raises(NoteError, match="expected name"):
         read_keys("nonsense\n")
+
+
+def test_whoever_verifies_makes_nothing(tmp_path):
+    """Without a key there is none, and none is made; with one, its public half stands for the node's logs."""
+    assert known_keys(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
+    node = node_name(tmp_path)
+    assert known_keys(tmp_path) == []
+    note = signer(tmp_path, node, "w1").sign("a\n")
+    assert verified(note, for_log(known_keys(tmp_path), "w1"))[0] == "a\n"

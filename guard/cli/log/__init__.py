@@ -9,6 +9,9 @@ from guard.cli.lazy import LazyGroup
 COMMANDS = (
     "tail",
     "show",
+    "verify",
+    "checkpoint",
+    "key",
     "search",
     "stats",
     "export",
