@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from guard.evidence.filters import Matcher
 from guard.evidence.joining import Line, join
@@ -26,6 +26,14 @@ class Gather(Protocol[T_co]):
 
     def take(self) -> T_co:
         """What came of those taken."""
+
+
+@runtime_checkable
+class CountsRefusals(Protocol):
+    """A `Gather` that also wants refusals that were counted instead of written down one by one."""
+
+    def refusals(self, exchange: dict[str, Any], count: int) -> None:
+        """Take so many that were like this exchange, of which no more is known."""
 
 
 class Task(NamedTuple):
@@ -122,7 +130,7 @@ class Chunk(Generic[T]):
         if not self._task.source.counts(seq):
             return
         if kind not in KINDS:
-            self._time(line)
+            self._other(kind, line)
             return
         pending = self._pending.get(id_)
         if pending is None:
@@ -152,11 +160,23 @@ class Chunk(Generic[T]):
         hit = pending.hit and not pending.other_time
         self._fragments.append(Fragment(id_, pending.places, hit, pending.start, outcome))
 
-    def _time(self, line: bytes) -> None:
+    def _other(self, kind: str, line: bytes) -> None:
         """Keep when a record was written that says so: all that stands before it in the log began before."""
-        at = time_of(parsed(line) or {})
+        record = parsed(line) or {}
+        at = time_of(record)
         if at is not None:
             self._times.append(at)
+        if kind == "refusals" and isinstance(self._gather, CountsRefusals):
+            self._count(record, self._gather)
+
+    def _count(self, record: Line, gather: CountsRefusals) -> None:
+        try:
+            exchange, count = refused(record)
+        except (KeyError, TypeError, ValueError):
+            self._note("refusals that are left out: their record is not what the guard writes")
+            return
+        if self._matcher(exchange):
+            gather.refusals(exchange, count)
 
     def _note(self, sentence: str) -> None:
         self._notes.append(f"{self._task.source.name}: {sentence}")
@@ -172,6 +192,22 @@ def records_of(lines: Sequence[bytes], note: Note) -> list[Line]:
         else:
             records.append(record)
     return records
+
+
+def refused(record: Line) -> tuple[dict[str, Any], int]:
+    """What is known of refusals that were counted, as of one exchange, and how many there were.
+
+    Raises:
+        KeyError, TypeError, ValueError: the record is not what the guard writes.
+    """
+    response = {"status": record["status"], "body": None}
+    outcome = {"kind": "outcome", "id": "", "response": response, "end": "refused", "reason": record["reason"]}
+    start = {"kind": "prompt", "id": "", "at": record["to"], "client": record["client"]}
+    exchange = join([start, outcome])
+    check(exchange)
+    if type(record["count"]) is not int or record["count"] < 0:
+        raise ValueError("count")
+    return exchange, record["count"]
 
 
 def judge(records: list[Line], matcher: Callable[[dict[str, Any]], bool], gather: Gather[T], note: Note) -> None:
