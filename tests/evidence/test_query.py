@@ -1,6 +1,8 @@
 """SQL over journals."""
 
 import builtins
+import re
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,9 @@ from guard.evidence.query import QueryError, ask
 from guard.evidence.table import NAMES, MissingExtraError
 from tests.support.journals import Log, exchange
 from tests.support.sealing import seal_all
+
+
+OPERATING = (Path(__file__).parent.parent.parent / "docs" / "operating.md").read_text()
 
 
 @pytest.fixture
@@ -59,6 +64,12 @@ def test_every_column_has_a_plain_name(journal, name):
 def test_star_has_the_columns_of_an_export(journal):
     """All columns, in their order."""
     assert ask(journal, "select * from exchanges", Filters(), note=print).columns == list(NAMES)
+
+
+@pytest.mark.parametrize("query", re.findall(r'guard log sql "(.*?)"', OPERATING, re.DOTALL))
+def test_documented_questions(journal, query):
+    """Each query in docs/operating.md can be asked."""
+    assert isinstance(answer(journal, query), list)
 
 
 def test_time_and_log_bound_it(journal):

@@ -1,6 +1,8 @@
 """Exchanges as rows."""
 
 import builtins
+import re
+from pathlib import Path
 
 import orjson
 import pytest
@@ -51,7 +53,7 @@ def test_only_wanted_columns_are_made():
 
 
 def test_schema_is_what_was_promised():
-    """Names and types of columns do not change; the documents list them."""
+    """Names and types of columns do not change."""
     types = {field.name: str(field.type) for field in schema()}
     assert list(types) == list(NAMES)
     assert types["began"] == "timestamp[us, tz=UTC]"
@@ -71,3 +73,10 @@ def test_missing_library_is_told(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtraError, match=r"pip install 'guard-gateway\[analysis\]'"):
         table.arrow()
+
+
+def test_columns_are_documented():
+    """docs/evidence.md lists every column, and no other."""
+    text = (Path(__file__).parent.parent.parent / "docs" / "evidence.md").read_text()
+    rows = re.findall(r"^\| (`.*?) \|", text.partition("## The table")[2].partition("\n## ")[0], re.MULTILINE)
+    assert re.findall(r"`(\w+)`", " ".join(rows)) == list(NAMES)
