@@ -13,7 +13,6 @@ from guard.evidence.table import NAMES, MissingExtraError
 from tests.support.journals import Log, exchange
 from tests.support.sealing import seal_all
 
-
 OPERATING = (Path(__file__).parent.parent.parent / "docs" / "operating.md").read_text()
 
 
