@@ -82,11 +82,11 @@ class Scanned(NamedTuple, Generic[T]):
 class _Pending:
     """The lines of an exchange as they come."""
 
-    __slots__ = ("hit", "lines", "other_time", "places", "start")
+    __slots__ = ("begins", "hit", "lines", "other_time", "start")
 
     def __init__(self, *, hit: bool) -> None:
         self.lines: list[bytes] = []
-        self.places: list[Place] = []
+        self.begins: list[int] = []
         self.hit = hit
         self.start = False
         self.other_time = False
@@ -137,7 +137,7 @@ class Chunk(Generic[T]):
             pending = self._pending[id_] = _Pending(hit=self._matcher.probe is None)
         self._latest = max(self._latest, id_)
         pending.lines.append(line)
-        pending.places.append(Place(self._task.source.number, place, len(line)))
+        pending.begins.append(place)
         pending.hit = pending.hit or (self._matcher.probe is not None and self._matcher.probe(line, kind))
         if may_start(line, kind):
             pending.start = True
@@ -158,7 +158,10 @@ class Chunk(Generic[T]):
 
     def _leave(self, id_: str, pending: _Pending, *, outcome: bool) -> None:
         hit = pending.hit and not pending.other_time
-        self._fragments.append(Fragment(id_, pending.places, hit, pending.start, outcome))
+        number = self._task.source.number
+        found = zip(pending.begins, pending.lines, strict=True)
+        places = [Place(number, begin, len(line)) for begin, line in found]
+        self._fragments.append(Fragment(id_, places, hit, pending.start, outcome))
 
     def _other(self, kind: str, line: bytes) -> None:
         """Keep when a record was written that says so: all that stands before it in the log began before."""

@@ -40,7 +40,7 @@ def test_trouble_in_another_process_is_told_here(tasks):
 class Deadly(Objects):
     """Kills the process that it is in."""
 
-    def add(self, exchange):  # noqa: ARG002
+    def add(self, exchange):  # noqa: ARG002  it does not come to that
         os.kill(os.getpid(), signal.SIGKILL)
 
 
