@@ -44,6 +44,23 @@ class Answer(NamedTuple):
     rows: Iterator[tuple[Any, ...]]
 
 
+class _Feed:
+    """What DuckDB reads from; keeps what ended the reading before its time."""
+
+    def __init__(self) -> None:
+        self.batches: Iterator[Any] = iter(())
+        self.error: BaseException | None = None
+
+    def run(self) -> Iterator[Any]:
+        try:
+            yield from self.batches
+        except GeneratorExit:  # nobody wants any more
+            raise
+        except BaseException as error:
+            self.error = error
+            raise
+
+
 def ask(
     journal: Path,
     query: str,
@@ -62,22 +79,21 @@ def ask(
     """
     duckdb = _duckdb()
     connection = _connect(duckdb, memory)
+    feed = _Feed()
     try:
         _check(duckdb, connection, query)
         connection.register(TABLE, schema().empty_table())
         connection.sql(query)  # only looked at yet; what is wrong with it is told where it stands in it
         scans = _scans(connection, query)
         make = partial(Rows, frozenset(name for columns in scans for name in columns))
-        batches = Scan(journal, filters, make, note=note, progress=progress).run() if scans else iter(())
-        _fill(connection, arrow().RecordBatchReader.from_batches(schema(), batches), whole=len(scans) > 1)
+        if scans:
+            feed.batches = Scan(journal, filters, make, note=note, progress=progress).run()
+        _fill(connection, arrow().RecordBatchReader.from_batches(schema(), feed.run()), whole=len(scans) > 1)
         rows = arrow().RecordBatchReader.from_stream(connection.sql(query))
-    except duckdb.Error as error:
+    except BaseException as error:
         connection.close()
-        raise QueryError(_words(error)) from None
-    except BaseException:
-        connection.close()
-        raise
-    return Answer(list(rows.schema.names), _rows(duckdb, connection, rows))
+        raise _meant(duckdb, error, feed) from None
+    return Answer(list(rows.schema.names), _rows(duckdb, connection, rows, feed))
 
 
 def _fill(connection: Any, reader: Any, *, whole: bool) -> None:
@@ -122,17 +138,24 @@ def _scans_in(node: dict[str, Any]) -> Iterator[list[str]]:
         yield from _scans_in(child)
 
 
-def _rows(duckdb: Any, connection: Any, rows: Any) -> Iterator[tuple[Any, ...]]:
+def _rows(duckdb: Any, connection: Any, rows: Any, feed: _Feed) -> Iterator[tuple[Any, ...]]:
     try:
         for batch in rows:
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
-    except (duckdb.Error, arrow().ArrowException) as error:
-        raise QueryError(_words(error)) from None
+    except Exception as error:
+        raise _meant(duckdb, error, feed) from None
     finally:
         connection.close()
 
 
-def _words(error: Exception) -> str:
+def _meant(duckdb: Any, error: BaseException, feed: _Feed) -> BaseException:
+    """What went wrong: what ended the reading of the journal, for that comes wrapped up, or what DuckDB says."""
+    if feed.error is not None:
+        return feed.error
+    return QueryError(_words(error)) if isinstance(error, duckdb.Error | arrow().ArrowException) else error
+
+
+def _words(error: BaseException) -> str:
     """What went wrong; an error always says something."""
     return str(error).strip() or type(error).__name__
 

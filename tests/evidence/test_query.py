@@ -118,6 +118,17 @@ def test_trouble_is_told_where_it_is_in_the_question(journal):
     assert "EXPLAIN" not in str(caught.value)
 
 
+def test_trouble_with_reading_is_told_as_it_is(journal, monkeypatch):
+    """What ends the reading of the journal is not wrapped into words of DuckDB's."""
+
+    def fails(*_):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr("guard.evidence.scan.Scan.run", fails)
+    with pytest.raises(OSError, match="the disk is gone"):
+        answer(journal, "select count(*) from exchanges")
+
+
 def test_memory_is_bounded(journal):
     """A question that needs more than it may have ends in words."""
     with pytest.raises(QueryError, match=r"[Mm]emory"):
