@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from guard.journal.chain import BEGINNING, Position, leaf, link, split
-from guard.journal.folder import PLAIN, Segment, segments
-from guard.journal.sealed import Sealed
+from guard.journal.folder import segments
+from guard.journal.opening import segment_lines
 
 
 def write_segment(
@@ -97,7 +97,7 @@ def records(journal: Path, log: str = "w1") -> list[dict[str, Any]]:
     places = segments(journal, log)
     for place, after in zip_longest(places, places[1:]):
         assert place.base == at.seq
-        for line in content(place).splitlines(keepends=True):
+        for line in segment_lines(place):
             entry = split(line) if line.endswith(b"\n") else None
             if entry is None or (after is not None and entry.seq >= after.base):
                 break
@@ -106,15 +106,6 @@ def records(journal: Path, log: str = "w1") -> list[dict[str, Any]]:
             at = Position(entry.seq + 1, entry.chain)
             found.append(orjson.loads(line))
     return found
-
-
-def content(segment: Segment) -> bytes:
-    """The bytes of a segment as it was written, also when it is sealed by now."""
-    try:
-        return segment.path(PLAIN).read_bytes()
-    except FileNotFoundError:
-        with Sealed(segment) as sealed:
-            return sealed.read(0, sealed.size)
 
 
 def lines(journal: Path, log: str = "w1") -> list[Any]:
