@@ -74,7 +74,8 @@ def segments(journal: Path, log: str) -> list[Segment]:
     found: dict[int, set[str]] = {}
     try:
         for entry in os.scandir(journal / log):
-            if name := _SEGMENT.fullmatch(entry.name):
+            # A pipe in the place of a file would have its reader wait for ever.
+            if (name := _SEGMENT.fullmatch(entry.name)) and entry.is_file():
                 found.setdefault(int(name[1]), set()).add(name[2])
     except FileNotFoundError:
         return []

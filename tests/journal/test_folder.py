@@ -1,5 +1,6 @@
 """Where a journal's files are."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,11 @@ def test_syncing_a_folder_that_is_gone_fails(tmp_path):
     sync_folder(tmp_path)
     with pytest.raises(FileNotFoundError):
         sync_folder(tmp_path / "gone")
+
+
+def test_a_pipe_is_no_segment(tmp_path):
+    """What is no file, whatever it is called, is not listed: reading it would never end."""
+    (tmp_path / "w1").mkdir()
+    os.mkfifo(tmp_path / "w1" / "0000000000000000.jsonl")
+    (tmp_path / "w1" / "0000000000000001.jsonl").mkdir()
+    assert segments(tmp_path, "w1") == []
