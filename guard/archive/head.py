@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
+from guard.archive.lines import LINE_BYTES
+from guard.archive.sealed import Sealed
 from guard.journal.folder import PLAIN, Segment
-from guard.journal.lines import LINE_BYTES
-from guard.journal.sealed import Sealed
 
 FAILURE = "failure"
 """Why a segment was begun behind which the file before may hold records that were written again."""

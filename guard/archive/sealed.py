@@ -2,7 +2,7 @@
 
 Nothing in the file is believed: a frame that is not as long as the manifest says is damage, however much it would
 decompress to. While the plain file is still there, that is the one to read: the sealed one may be unfinished. The
-manifest's own signature is verified by `guard.journal.manifest.opened`.
+manifest's own signature is verified by `guard.archive.manifest.opened`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Self
 
-from guard.journal.compression import FrameError, decompress
-from guard.journal.damage import Damage, Problem
+from guard.archive.compression import FrameError, decompress
+from guard.archive.damage import Damage, Problem
+from guard.archive.manifest import Manifest, manifest_of
 from guard.journal.folder import SEALED, Segment
-from guard.journal.manifest import Manifest, manifest_of
 
 KEPT_FRAMES = 2
 

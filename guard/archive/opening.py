@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from io import BytesIO
 
+from guard.archive.lines import LINE_BYTES
+from guard.archive.sealed import Sealed
 from guard.journal.folder import PLAIN, Segment
-from guard.journal.lines import LINE_BYTES
-from guard.journal.sealed import Sealed
 
 
 def segment_lines(segment: Segment, seq: int = 0, offset: int = 0) -> Iterator[bytes]:
