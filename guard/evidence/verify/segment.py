@@ -13,7 +13,7 @@ from guard.archive.manifest import Manifest
 from guard.archive.sealed import Sealed
 from guard.archive.walk import Walk
 from guard.journal.chain import Position
-from guard.journal.folder import PLAIN, Segment
+from guard.journal.folder import PLAIN, Segment, open_file
 from guard.proof.note import NoteError
 from guard.proof.tree import Range
 
@@ -72,7 +72,7 @@ def check(task: Task) -> Result:
 def _plain(task: Task) -> Walk:
     segment = task.segment
     walk = Walk(segment, _name(segment), task.before, task.end, task.sizes)
-    with segment.path(PLAIN).open("rb") as file:
+    with open_file(segment.path(PLAIN)) as file:
         for block in blocks(file):
             if not _take(walk, block):
                 break
