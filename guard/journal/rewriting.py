@@ -27,11 +27,22 @@ Record = dict[str, Any]
 Named = tuple[int, int, str]
 """Where a secret begins and ends, and its kind; empty: a key."""
 
-MOST = 100_000
+MOST = 50_000
+"""Secrets in one text; beyond them it is left out."""
+
+DENSE = 100_000
+"""Quotation marks or backslashes in a document; beyond them nobody looks at its strings one by one."""
+
 TOGETHER = 64
 """So many texts are looked through at a time; one by one only where there is something."""
 
 ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+WORD = re.compile(r"[A-Za-z0-9._~-]+")
+"""What no writer of JSON escapes."""
+
+OUTSIDE = re.compile(r"[0-9.+eE-]+|true|false|null")
+"""What may stand in JSON without being a string."""
+
 EVENT = re.compile(r"(data: ?)?(.*)", re.DOTALL)
 CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
@@ -75,6 +86,11 @@ def has_fields(text: str, fields: Sequence[Field]) -> bool:
 def looks_like_json(text: str) -> bool:
     """Whether the text is a document or events, or is meant to be."""
     return text.startswith(("{", "[", '"', "data:", "event:")) or text.lstrip().startswith(("{", "[", '"'))
+
+
+def dense(text: str) -> bool:
+    """Whether a document has so many strings or escapes that looking at each would take too long."""
+    return len(text) > DENSE and (text.count('"') > DENSE or text.count("\\") > DENSE)
 
 
 def leaves(text: str) -> list[str]:
@@ -136,11 +152,11 @@ class Rewriting:
         if new.get("session") is not None:
             new["session"] = {**new["session"], "reason": self._mask(new["session"]["reason"])}
         if "prompt" in new:
-            new["prompt"] = [self._text(text) for text in new["prompt"]]
+            new["prompt"] = self._texts(new["prompt"])
         if "output" in new and not self._output_done:
-            new["output"] = [
-                self._text(item) if type(item) is str else [self._text(part) for part in item] for item in new["output"]
-            ]
+            output = new["output"]
+            whole = not output or type(output[0]) is str
+            new["output"] = self._texts(output) if whole else [self._texts(pair) for pair in output]
         if "attempts" in new:
             new["attempts"] = [{**one, "error": self._maybe(one["error"])} for one in new["attempts"]]
         if self.counts:
@@ -175,6 +191,16 @@ class Rewriting:
     def _maybe(self, text: str | None) -> str | None:
         return None if text is None else self._mask(text)
 
+    def _texts(self, texts: Sequence[str]) -> list[str]:
+        """Each without its secrets; of many only those are looked at that may have some."""
+        new: list[str] = []
+        for first in range(0, len(texts), TOGETHER):
+            some = texts[first : first + TOGETHER]
+            told = "\n".join(some)
+            hit = self._known or "\\" in told or self._secrets.touches(told)
+            new += [self._text(text) for text in some] if hit else some
+        return new
+
     def _text(self, text: str) -> str:
         if text in self._known:
             return self._count(*self._known[text])
@@ -186,6 +212,10 @@ class Rewriting:
         """A text that may be a document, or lines and events that are some; `fields`: and one that has the fields."""
         if not looks_like_json(text):
             return self._mask(text)
+        if self._rules is None and (plain := self._in_place(text)) is not None:
+            return plain
+        if dense(text):
+            return self._withheld(text) if "\\" in text or fields or self._secrets.touches(text) else text
         try:
             document, _ = parse(text.encode("utf-8", "surrogatepass"))
         except BadBody:
@@ -194,6 +224,16 @@ class Rewriting:
             return self._without_keys(self._document(document, text, fields=fields))
         except RecursionError:
             return self._withheld(text)
+
+    def _in_place(self, text: str) -> str | None:
+        """The text with marks for keys, all else to the byte; None: one may be in escapes, or not part of a string."""
+        keys = [key for key in self._keys if key in text]
+        if not keys or "\\u00" in text or any(not WORD.fullmatch(key) or OUTSIDE.fullmatch(key) for key in self._keys):
+            return None
+        for key in keys:
+            if f"\\{key}" in text or ("\\u" in text and re.search(rf"\\u[0-9a-fA-F]{{0,3}}{re.escape(key)}", text)):
+                return None
+        return self._mask_keys(text)
 
     def _document(self, document: Any, text: str, *, fields: bool) -> str:
         holder = [document]
@@ -221,7 +261,7 @@ class Rewriting:
                 hidden = True
         return hidden
 
-    def _touched(self, texts: list[str]) -> Iterator[str]:
+    def _touched(self, texts: Sequence[str]) -> Iterator[str]:
         touches = self._secrets.touches
         for first in range(0, len(texts), TOGETHER):
             some = texts[first : first + TOGETHER]
@@ -288,6 +328,8 @@ class Rewriting:
 
     def spans(self, text: str) -> list[Named] | None:
         """Where secrets are in a text, in order and apart; None: there are too many."""
+        if sum(map(text.count, self._keys)) > MOST:
+            return None
         spans = [(begin, end, "") for key in self._keys for begin, end in _places(text, key)]
         finder = self._rules.finder if self._rules is not None else None
         if finder is not None and finder.touches(text):
@@ -315,11 +357,14 @@ class Rewriting:
 
     def _without_keys(self, text: str) -> str:
         """The document, which is not one any more if a key is in its very structure."""
-        return self._mask_keys(text) if any(key in text for key in self._keys) else text
+        spread = any(key in text and (OUTSIDE.fullmatch(key) or not WORD.fullmatch(key)) for key in self._keys)
+        return self._mask_keys(text) if spread else text
 
     def _mask_keys(self, text: str) -> str:
+        if sum(map(text.count, self._keys)) > MOST:
+            return self._withheld(text)
         spans = [(begin, end, "") for key in self._keys for begin, end in _places(text, key)]
-        return self.marked(text, _apart(sorted(spans))) if len(spans) <= MOST else self._withheld(text)
+        return self.marked(text, _apart(sorted(spans)))
 
     def _withheld(self, text: str) -> str:
         return self._count(f"[{WITHHELD}:{len(text)}]", {WITHHELD: 1})

@@ -7,7 +7,6 @@ Only where one is found, or a rule of the configuration may match, is the record
 
 from __future__ import annotations
 
-import re
 from base64 import b64decode
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -18,16 +17,14 @@ import orjson
 from guard.formats.lenient import recoded
 from guard.journal.presented import in_fields, in_target
 from guard.journal.redaction import NOTHING, Redaction
-from guard.journal.rewriting import Rewriting, bodies_of, has_fields, leaves, looks_like_json, texts_of
+from guard.journal.rewriting import WORD, Rewriting, bodies_of, dense, has_fields, leaves, looks_like_json, texts_of
 
 if TYPE_CHECKING:
     from guard.exchange import Exchange
 
 Record = dict[str, Any]
 
-# What no writer of JSON escapes.
 NESTED = 3
-UNESCAPED = re.compile(r"[A-Za-z0-9._~-]*")
 
 
 class Secrets:
@@ -50,7 +47,7 @@ class Secrets:
         self.keys = (
             [*dict.fromkeys([*keys, *redaction.keys])] if spot is None else [key for key in keys if not spot(key)]
         )
-        odd = [key for key in self.keys if not UNESCAPED.fullmatch(key)]
+        odd = [key for key in self.keys if not WORD.fullmatch(key)]
         self._odd = bool(odd)
         self._needles = [key.encode() for key in self.keys if key not in odd] + [
             form for key in odd for form in _forms(key)
@@ -94,7 +91,8 @@ class Secrets:
 
     def _in_documents(self, record: Record) -> bool:
         """Whether a key is there in escapes."""
-        return any(self.touches(leaf) for text in texts_of(record) if looks_like_json(text) for leaf in leaves(text))
+        texts = [text for text in texts_of(record) if "\\" in text and looks_like_json(text)]
+        return any(dense(text) or any(map(self.touches, leaves(text))) for text in texts)
 
     def _in_binary(self, encoded: str) -> bool:
         content = b64decode(encoded)
@@ -112,7 +110,10 @@ class Secrets:
         if rules.finder is None:
             return False
         texts = texts_of(record)
-        more = [leaf for text in texts if "\\" in text and looks_like_json(text) for leaf in leaves(text)]
+        escaped = [text for text in texts if "\\" in text and looks_like_json(text)]
+        if any(map(dense, escaped)):
+            return True
+        more = [leaf for text in escaped for leaf in leaves(text)]
         return rules.finder.touches("\n".join(texts + more))
 
 

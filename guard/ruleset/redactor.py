@@ -34,7 +34,7 @@ LOOSE = 32
 Overlapping matches count as one, so that the upper bound would not keep a longer run from being found anyway.
 """
 
-MOST = 100_000
+MOST = 50_000
 """Reports of matches in one text; beyond them nobody looks for the places any more."""
 
 Span = tuple[int, int, int]

@@ -314,7 +314,7 @@ async def test_a_key_between_two_records_of_a_stream_is_not_stored(tmp_path, mon
         await running.chat(stream=True, headers={"x-api-key": KEY})
         [exchange] = await running.journal()
     untold(tmp_path, KEY)
-    assert said_in(exchange["response"]["body"]) in ("It is ", "It is ca")
+    assert said_in(exchange["response"]["body"]) in ("", "It is ", "It is ca")
     assert exchange["output"] == [f"It is [key:{exchange['client']['key']}], is it?"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from time import monotonic
 from typing import Any
 
 import orjson
@@ -136,6 +137,40 @@ def test_what_cannot_be_decided_is_left_out_whole():
         secrets(rules=rules(("email", EMAIL))), {"request": {"method": "POST", "path": "/", "body": hidden}}
     )
     assert new["request"]["body"] == f"[withheld:{len(hidden)}]"
+
+
+def test_large_documents_take_bounded_time():
+    """One of many strings is redacted where that can be done without looking at each, or else left out."""
+    strings = ["word"] * 60_000
+    for one, secret, withheld in (
+        (secrets(KEY), KEY, False), (secrets(rules=rules(("email", EMAIL))), "a@b.cc", True),
+        (secrets(rules=rules(("user", "/0"))), "\\", True),
+    ):  # fmt: skip
+        began = monotonic()
+        body = json.dumps([*strings, secret])
+        new = rewritten(one, {"request": {"method": "POST", "path": "/", "body": body}, "prompt": [*strings, secret]})
+        assert monotonic() - began < 1
+        assert new["request"]["body"].startswith("[withheld:") is withheld
+        assert secret not in new["prompt"] or secret == "\\"
+        assert new["prompt"][:60_000] == strings
+    began = monotonic()
+    new = rewritten(secrets(KEY), {"prompt": [KEY * 200_000]})
+    assert new["prompt"] == [f"[withheld:{len(KEY) * 200_000}]"]
+    assert monotonic() - began < 1
+
+
+def test_a_body_is_changed_only_where_the_key_is():
+    """Its spelling stays, as far as the key is a word that nobody escapes; a line's end before it is no part of it."""
+    body = '{ "a" : "x\\n%s",  "n": 1.50 , "b":"\\u00e9" }'
+    new = rewritten(secrets("nabcdefgh"), {"request": {"method": "POST", "path": "/", "body": body % "abcdefgh"}})
+    assert new["request"]["body"] == body % "abcdefgh"
+    new = rewritten(secrets("abcdefgh"), {"request": {"method": "POST", "path": "/", "body": body % "abcdefgh"}})
+    assert json.loads(new["request"]["body"]) == {"a": f"x\n{MARK}", "n": 1.5, "b": "é"}
+    body = body.replace("\\u00e9", "e")
+    new = rewritten(secrets("abcdefgh"), {"request": {"method": "POST", "path": "/", "body": body % "abcdefgh"}})
+    assert new["request"]["body"] == body % MARK
+    number = rewritten(secrets("12345678"), {"request": {"method": "POST", "path": "/", "body": '{"a":123456789}'}})
+    assert json.loads(number["request"]["body"]) == {"a": f"{MARK}9"}
 
 
 def test_marks_are_not_redacted_again():
