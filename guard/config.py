@@ -231,6 +231,7 @@ class Journal(Section, frozen=True):
     segment_age: Seconds = 3_600.0
     refusals: Refusals = field(default_factory=Refusals)
     checkpoint_interval: Seconds = 10.0
+    seal_after: Annotated[float, Meta(ge=0)] = 0.0
     retention: Retention = field(default_factory=Retention)
     witnesses: tuple[Witness, ...] = ()
     ship: Ship = field(default_factory=Ship)

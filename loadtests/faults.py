@@ -215,7 +215,7 @@ async def run(name: str, folder: Path) -> dict[str, Any]:
     }
     await_keeper(folder / "state")
     report["wrong"] = [*world.wrong, *_wrong(report)]
-    if not verified(world.guard.journal):
+    if not verified(folder):
         report["wrong"].append("`guard log verify` finds the journal not sound")
     return report
 

@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import httptools
 import orjson
 
 from guard.demo.children import Child
+from loadtests.journal import records
 
 PIPELINED = 20
 PATIENCE = 30.0
@@ -118,13 +118,6 @@ async def all_floods(port: int, requests: int) -> tuple[Counter[str], list[str]]
     answers = [Answers() for _ in clients]
     await asyncio.gather(*[flood(port, client, each, one) for client, one in zip(clients, answers, strict=True)])
     return sum((one.reasons for one in answers), Counter()), [id for one in answers for id in one.ids]
-
-
-def records(journal: Path) -> Iterator[dict[str, Any]]:
-    """Everything in a journal."""
-    for path in sorted(journal.rglob("*.jsonl")):
-        with path.open("rb") as file:
-            yield from map(orjson.loads, file)
 
 
 def run(requests: int, each: int = 100, matched: int = 1_000) -> dict[str, Any]:

@@ -67,9 +67,9 @@ async def run(kills: int, seed: int, folder: Path) -> dict[str, Any]:
     return report
 
 
-def verified(journal: Path) -> bool:
-    """Whether `guard log verify` finds a journal sound; what it says goes to stderr."""
-    words = [sys.executable, "-m", "guard.cli", "log", "verify", "--journal", str(journal)]
+def verified(folder: Path) -> bool:
+    """Whether `guard log verify` finds the journal of a guard sound; what it says goes to stderr."""
+    words = [sys.executable, "-m", "guard.cli", "log", "verify", "--config", str(folder / "guard.yaml")]
     return subprocess.run(words, stdout=sys.stderr, check=False).returncode == 0
 
 
@@ -81,7 +81,7 @@ def main(kills: int, seed: int, as_json: bool) -> None:
     """Kill, and end with 1 if anything is missing."""
     with tempfile.TemporaryDirectory(prefix="kills-") as place:
         report = asyncio.run(run(kills, seed, Path(place)))
-        report["sound"] = verified(Path(place) / "state" / "journal")
+        report["sound"] = verified(Path(place))
     if as_json:
         sys.stdout.buffer.write(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
     else:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import orjson
 
-from guard.evidence.source import lines, readable_logs, sources
+from loadtests.journal import records
 
-CHUNK_BYTES = 4_194_304
 ID = re.compile(rb"x-guard-id: ([0-9a-f-]+)")
 LENGTH = re.compile(rb"content-length: (\d+)")
 ANSWER = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."}}]}'
@@ -41,19 +38,6 @@ class Ledger:
     def forget(self) -> None:
         """Begin anew."""
         self.__init__()  # type: ignore[misc]
-
-
-def records(journal: Path) -> Iterator[dict[str, Any]]:
-    """What every log of the workers has, of its plain and its sealed segments; what does not count is left out."""
-    for source in (one for log in readable_logs(journal) for one in sources(journal, log)):
-        with source.open() as content:
-            places = content.cuts(CHUNK_BYTES)
-            found = [line for start, stop in pairwise(places) for line in lines(content, start, stop).lines]
-        for line in found:
-            with suppress(orjson.JSONDecodeError):
-                record = orjson.loads(line)
-                if source.counts(record["seq"]):
-                    yield record
 
 
 def ids(journal: Path) -> set[str]:

@@ -11,6 +11,7 @@ from string import Template
 from typing import NamedTuple
 
 from loadtests import program, rules
+from loadtests.journal import records
 
 HERE = Path(__file__).parent
 ANSWER = HERE / "answer.json"
@@ -82,10 +83,5 @@ def free_ports(count: int) -> list[int]:
 
 def journaled(folder: Path) -> int:
     """How many exchanges the guard's journal under `folder` has an outcome for, and `complete` as their end."""
-    return sum(_complete(path) for path in (folder / "state" / "journal").rglob("*") if path.is_file())
-
-
-def _complete(path: Path) -> int:
-    # Not parsed, because there are millions; texts cannot look so, as their quotes are escaped.
-    with path.open("rb") as lines:
-        return sum(line.startswith(b'{"kind":"outcome"') and b'"end":"complete"' in line for line in lines)
+    found = records(folder / "state" / "journal")
+    return sum(record["kind"] == "outcome" and record["end"] == "complete" for record in found)

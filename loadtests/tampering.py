@@ -18,8 +18,11 @@ import orjson
 
 from guard.evidence.verify import Outside, Report, outside, verify
 from loadtests.specimen import Specimen, specimen
-from loadtests.tamperings import TAMPERINGS, Case, Expected, Tampering
+from loadtests.tampered import Case, Expected, Tampering
+from loadtests.tampered_files import FILES
+from loadtests.tampered_records import RECORDS
 
+TAMPERINGS = (*RECORDS, *FILES)
 SHOWN = 10
 
 

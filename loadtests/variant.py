@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterable
 
 from guard.cli import main
-from guard.journal import writer
+from guard.journal import batch as batches
 from guard.journal.batch import Batch
-from guard.journal.chain import Position, bind
+from guard.journal.chain import Position
+from guard.journal.log import Log
 
 
 def unchained(records: Iterable[bytes], after: Position) -> tuple[bytes, Position]:
@@ -17,17 +18,17 @@ def unchained(records: Iterable[bytes], after: Position) -> tuple[bytes, Positio
     return b"\n".join([*lines, b""]), Position(after.seq + len(lines), after.chain)
 
 
-def unwritten(journal: writer.Journal, batch: Batch) -> None:
+def unwritten(_log: Log, batch: Batch) -> None:
     """Say that it is all on disk."""
-    del journal
     batch.written()
     batch.settle(durable=True)
 
 
-def unsynced(journal: writer.Journal, batch: Batch) -> None:
+def unsynced(log: Log, batch: Batch) -> None:
     """Write, chained, and say that it is all on disk."""
-    data, journal._position = bind(batch.records, journal._position)
-    journal._segment.write(data)
+    batch.bind(log._position)
+    log._position = batch.end
+    log._segment.write(batch.data)
     batch.written()
     batch.settle(durable=True)
 
@@ -35,9 +36,9 @@ def unsynced(journal: writer.Journal, batch: Batch) -> None:
 if __name__ == "__main__":
     which = sys.argv.pop(1)
     if which == "unchained":
-        vars(writer)["bind"] = unchained
+        vars(batches)["bind"] = unchained
     elif which == "off":
-        writer.Journal._write = unwritten  # type: ignore[assignment, method-assign]
+        Log.write = unwritten  # type: ignore[assignment, method-assign]
     elif which == "unsynced":
-        writer.Journal._write = unsynced  # type: ignore[assignment, method-assign]
+        Log.write = unsynced  # type: ignore[assignment, method-assign]
     main()

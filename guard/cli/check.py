@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,8 +56,8 @@ def examine(path: Path) -> Verdict:
         _, errors, warnings = _rules(error.rules)
         return Verdict([*error.errors, *errors], warnings, {})
     summary, errors, warnings = _rules(config.rules)
-    wrong = [*_certificates(path, config), *_redaction(path, config), *errors]
-    return Verdict(list(wrong), warnings, {**_counts(config), **summary})
+    named = [*_certificates(path, config), *_redaction(path, config), *_elsewhere(path, config)]
+    return Verdict([*named, *errors], warnings, {**_counts(config), **summary})
 
 
 def _rules(rules: Rules | None) -> tuple[dict[str, int | str], list[str], list[str]]:
@@ -98,6 +99,19 @@ def _certificates(path: Path, config: Config) -> list[str]:
         server_context(config.data.tls)
     except TlsError as error:
         errors.insert(0, f"{path}: {error}")
+    return errors
+
+
+def _elsewhere(path: Path, config: Config) -> list[str]:
+    """What is wrong with where the journal's checkpoints and records are to go."""
+    errors = [
+        f"{path}: journal.witnesses[{number}].file: there is no folder {Path(one.file).parent};"
+        " expected one that is there, best on another machine's disk"
+        for number, one in enumerate(config.journal.witnesses)
+        if one.file is not None and not Path(one.file).parent.is_dir()
+    ]
+    if config.journal.ship.redis.url is not None and find_spec("redis") is None:
+        errors.append(f"{path}: journal.ship.redis: it needs the extra `redis`: pip install 'guard-gateway[redis]'")
     return errors
 
 

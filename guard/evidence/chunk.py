@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from guard.evidence.filters import Matcher
 from guard.evidence.joining import Line, join
@@ -26,6 +26,14 @@ class Gather(Protocol[T_co]):
 
     def take(self) -> T_co:
         """What came of those taken."""
+
+
+@runtime_checkable
+class CountsRefusals(Protocol):
+    """A `Gather` that also wants refusals that were counted instead of written down one by one."""
+
+    def refusals(self, exchange: dict[str, Any], count: int) -> None:
+        """Take so many that were like this exchange, of which no more is known."""
 
 
 class Task(NamedTuple):
@@ -74,11 +82,11 @@ class Scanned(NamedTuple, Generic[T]):
 class _Pending:
     """The lines of an exchange as they come."""
 
-    __slots__ = ("hit", "lines", "other_time", "places", "start")
+    __slots__ = ("begins", "hit", "lines", "other_time", "start")
 
     def __init__(self, *, hit: bool) -> None:
         self.lines: list[bytes] = []
-        self.places: list[Place] = []
+        self.begins: list[int] = []
         self.hit = hit
         self.start = False
         self.other_time = False
@@ -122,14 +130,14 @@ class Chunk(Generic[T]):
         if not self._task.source.counts(seq):
             return
         if kind not in KINDS:
-            self._time(line)
+            self._other(kind, line)
             return
         pending = self._pending.get(id_)
         if pending is None:
             pending = self._pending[id_] = _Pending(hit=self._matcher.probe is None)
         self._latest = max(self._latest, id_)
         pending.lines.append(line)
-        pending.places.append(Place(self._task.source.number, place, len(line)))
+        pending.begins.append(place)
         pending.hit = pending.hit or (self._matcher.probe is not None and self._matcher.probe(line, kind))
         if may_start(line, kind):
             pending.start = True
@@ -150,13 +158,28 @@ class Chunk(Generic[T]):
 
     def _leave(self, id_: str, pending: _Pending, *, outcome: bool) -> None:
         hit = pending.hit and not pending.other_time
-        self._fragments.append(Fragment(id_, pending.places, hit, pending.start, outcome))
+        number = self._task.source.number
+        found = zip(pending.begins, pending.lines, strict=True)
+        places = [Place(number, begin, len(line)) for begin, line in found]
+        self._fragments.append(Fragment(id_, places, hit, pending.start, outcome))
 
-    def _time(self, line: bytes) -> None:
+    def _other(self, kind: str, line: bytes) -> None:
         """Keep when a record was written that says so: all that stands before it in the log began before."""
-        at = time_of(parsed(line) or {})
+        record = parsed(line) or {}
+        at = time_of(record)
         if at is not None:
             self._times.append(at)
+        if kind == "refusals" and isinstance(self._gather, CountsRefusals):
+            self._count(record, self._gather)
+
+    def _count(self, record: Line, gather: CountsRefusals) -> None:
+        try:
+            exchange, count = refused(record)
+        except (KeyError, TypeError, ValueError):
+            self._note("refusals that are left out: their record is not what the guard writes")
+            return
+        if self._matcher(exchange):
+            gather.refusals(exchange, count)
 
     def _note(self, sentence: str) -> None:
         self._notes.append(f"{self._task.source.name}: {sentence}")
@@ -172,6 +195,22 @@ def records_of(lines: Sequence[bytes], note: Note) -> list[Line]:
         else:
             records.append(record)
     return records
+
+
+def refused(record: Line) -> tuple[dict[str, Any], int]:
+    """What is known of refusals that were counted, as of one exchange, and how many there were.
+
+    Raises:
+        KeyError, TypeError, ValueError: the record is not what the guard writes.
+    """
+    response = {"status": record["status"], "body": None}
+    outcome = {"kind": "outcome", "id": "", "response": response, "end": "refused", "reason": record["reason"]}
+    start = {"kind": "prompt", "id": "", "at": record["to"], "client": record["client"]}
+    exchange = join([start, outcome])
+    check(exchange)
+    if type(record["count"]) is not int or record["count"] < 0:
+        raise ValueError("count")
+    return exchange, record["count"]
 
 
 def judge(records: list[Line], matcher: Callable[[dict[str, Any]], bool], gather: Gather[T], note: Note) -> None:

@@ -140,6 +140,12 @@ class Summary:
         self.groups: dict[str, Numbers] = {}
         self.counts: dict[str, Counter[str]] = {name: Counter() for name in (*COUNTED, "rule")}
         self.times: list[float] = []
+        self.counted: dict[str, Counter[str]] = {"reason": Counter(), "client": Counter()}
+
+    def refusals(self, exchange: Exchange, count: int) -> None:
+        """Count so many that the journal only has the number of."""
+        for name, counts in self.counted.items():
+            counts[GROUPS[name](exchange)] += count
 
     def add(self, exchange: Exchange) -> None:
         """Count one."""
@@ -162,6 +168,9 @@ class Summary:
         for name, counts in self.counts.items():
             counts.update(other.counts[name])
             _bound(counts)
+        for name, counts in self.counted.items():
+            counts.update(other.counted[name])
+            _bound(counts)
         for at in other.times:
             self._between(at)
         for group, numbers in other.groups.items():
@@ -175,6 +184,10 @@ class Summary:
             "from": self.times[0] if self.times else None,
             "to": self.times[-1] if self.times else None,
             **{name: dict(counts.most_common()) for name, counts in self.counts.items()},
+            "refusals": {
+                "count": self.counted["reason"].total(),
+                **{name: dict(counts.most_common()) for name, counts in self.counted.items()},
+            },
         }
         if self._by is not None:
             told["by"] = [{"group": group, **numbers.told()} for group, numbers in self._in_order()]

@@ -8,6 +8,7 @@ import signal
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Generic, TypeVar, cast
 
 from guard.evidence.chunk import Chunk, Gather, Joined, Place, Scanned, Task, judge, records_of
@@ -101,7 +102,7 @@ def done(
 
     Raises:
         FilterError: the regular expression takes too long.
-        BrokenProcessPool: a process was killed.
+        OSError: a process was killed.
     """
     if processes == 1:
         worker = Worker(filters, make)
@@ -122,6 +123,8 @@ def done(
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+        except BrokenProcessPool:
+            raise OSError("a process that read the journal was killed; is there too little memory?") from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

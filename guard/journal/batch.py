@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from guard.journal.chain import BEGINNING, Position
+from guard.journal.chain import BEGINNING, Position, bind, unbind
 
 logger = logging.getLogger("guard.journal")
 
@@ -20,26 +20,39 @@ class Batch:
         data: the lines that they are then, until they are on disk: if they do not get there they are written again.
         size: how many bytes those are.
         end: where the log is behind them.
-        count: how many records they are, marks left aside.
+        own: it is a mark, which calls for no other mark.
         unwritten: the thread has to write them.
         durable, failed: what those who wait were told, or would be: at most one is true.
     """
 
     __slots__ = (
-        "after_sync", "after_write", "count", "data", "durable", "end", "failed", "records", "size", "unwritten",
+        "after_sync", "after_write", "data", "durable", "end", "failed", "own", "records", "size", "unwritten",
     )  # fmt: skip
 
-    def __init__(self) -> None:
-        self.records: list[bytes] = []
+    def __init__(self, records: Iterable[bytes] = ()) -> None:
+        self.records = list(records)
         self.data = b""
         self.size = 0
-        self.count = 0
+        self.own = False
         self.unwritten = False
         self.end: Position = BEGINNING
         self.after_write: list[Action] = []
         self.after_sync: list[Action] = []
         self.durable = False
         self.failed = False
+
+    def bind(self, after: Position) -> None:
+        """Take the place in the log behind that position."""
+        self.data, self.end = bind(self.records, after)
+        self.size = len(self.data)
+        self.records = []
+
+    def release(self) -> list[bytes]:
+        """Give the records back, wherever they had their place."""
+        records = self.records or unbind(self.data)
+        self.records = []
+        self.data = b""
+        return records
 
     def when_durable(self, action: Action) -> None:
         """Call `action(True)` when the batch is on disk, `action(False)` when it cannot be."""

@@ -14,7 +14,6 @@ entry, and its leaf hash is its chain.
 
 from __future__ import annotations
 
-import re
 from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Iterable
 from hashlib import sha256
@@ -24,8 +23,11 @@ HASH_BYTES = 32
 TAIL_BYTES = len(b',"chain":"') + 44 + len(b'"}')
 """How long a line's end is that is no part of the entry, without the newline."""
 
-_START = re.compile(rb'\{"seq":(0|[1-9][0-9]{0,17}),')
-_TAIL = re.compile(rb',"chain":"([A-Za-z0-9+/]{43}=)"\}')
+MOST_DIGITS = 18
+ZERO = ord("0")
+
+_HEAD = b'{"seq":'
+_TAIL = b',"chain":"'
 
 
 class Position(NamedTuple):
@@ -71,15 +73,17 @@ def unbind(data: bytes) -> list[bytes]:
 def split(line: bytes) -> Entry | None:
     """Take a line (with or without its newline) apart; None if it is no record. What it states is not checked."""
     line = line.removesuffix(b"\n")
-    start = _START.match(line)
-    tail = _TAIL.fullmatch(line, max(len(line) - TAIL_BYTES, 0))
-    if start is None or tail is None:
+    cut = len(line) - TAIL_BYTES
+    number = line[len(_HEAD) : line.find(b",", 0, MOST_DIGITS + len(_HEAD) + 1)]
+    if not (line.startswith(_HEAD) and line.startswith(_TAIL, cut) and line.endswith(b'"}') and number.isdigit()):
         return None
     try:
-        chain = a2b_base64(tail[1], strict_mode=True)
+        chain = a2b_base64(line[cut + len(_TAIL) : -2], strict_mode=True)
     except Error:
         return None
-    return Entry(int(start[1]), line[: tail.start()], chain)
+    if len(chain) != HASH_BYTES or (number[0] == ZERO and len(number) > 1):
+        return None
+    return Entry(int(number), line[:cut], chain)
 
 
 def leaf(chain: bytes, data: bytes) -> bytes:

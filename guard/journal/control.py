@@ -14,7 +14,6 @@ import os
 import pwd
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import Any, NamedTuple
@@ -24,9 +23,10 @@ import orjson
 import guard
 from guard.journal.chain import BEGINNING, Position, leaf, link, split
 from guard.journal.damage import Damage
-from guard.journal.folder import CONTROL, PLAIN, SEALED, segments
+from guard.journal.folder import CONTROL, PLAIN, segments
 from guard.journal.folder import Segment as Place
 from guard.journal.opening import segment_lines
+from guard.journal.recovery import UnfitError, recover
 from guard.journal.segment import Segment, write_all
 from guard.proof.note import NoteError
 
@@ -68,9 +68,10 @@ def append(
         ControlError: somebody else holds the log for too long, or it is damaged.
         OSError: it cannot be written.
     """
-    record = {"kind": "change", "at": time(), "actor": actor or whoever(), "reason": reason, "change": dict(change)}
+    record = {"kind": "change", "at": time(), "actor": _told(actor or whoever()), "reason": _told(reason)}
     if incident is not None:
-        record["incident"] = incident
+        record["incident"] = _told(incident)
+    record["change"] = dict(change)
     folder = journal / CONTROL
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(journal):
@@ -81,6 +82,11 @@ def append(
         else:
             position = _add(folder, record, end, node)
     return {"seq": position.seq - 1, **record}
+
+
+def _told(text: str) -> str:
+    """What somebody said, with what is no UTF-8 (on a command line there may be any bytes) as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def whoever() -> str:
@@ -120,20 +126,21 @@ def changes(journal: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def locked(journal: Path) -> Iterator[None]:
+def locked(journal: Path, patience: float | None = None) -> Iterator[None]:
     """Be the only one that writes to the control log.
 
     Raises:
-        ControlError: somebody else is, for too long.
+        ControlError: somebody else is, for so many seconds (`LOCK_SECONDS`).
         OSError: the lock file cannot be opened.
     """
     path = journal / f"{CONTROL}.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        until = monotonic() + LOCK_SECONDS
+        patience = LOCK_SECONDS if patience is None else patience
+        until = monotonic() + patience
         while not _try_lock(descriptor):
             if monotonic() > until:
-                raise ControlError(f"{path}: another process holds it for more than {LOCK_SECONDS:g} seconds")
+                raise ControlError(f"{path}: another process holds it for more than {patience:g} seconds")
             sleep(STEP_SECONDS)
         yield
     finally:
@@ -166,8 +173,6 @@ def _add(folder: Path, record: dict[str, Any], end: _End, node: str) -> Position
 
 def _begin(folder: Path, record: dict[str, Any], end: _End, node: str, after: str) -> Position:
     """Begin a segment with its first record and this one."""
-    if end.path is not None and after != "failure":
-        _sync(end.path)  # a first record says that all before it is on disk
     head: dict[str, Any] = {
         "kind": "segment", "at": record["at"], "log": CONTROL, "node": node, "pid": os.getpid(),
         "software": guard.__version__, "after": after,
@@ -180,44 +185,19 @@ def _begin(folder: Path, record: dict[str, Any], end: _End, node: str, after: st
     return position
 
 
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fdatasync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _end(journal: Path) -> _End:
-    """Find the last record that is whole and has the chain that it states.
+    """Find where the log goes on. Each of its records is on disk before the next is written.
 
     Raises:
-        ControlError: the last file has none.
+        ControlError: there is no telling.
     """
+    try:
+        position, torn = recover(journal, CONTROL, synced=True)
+    except UnfitError as error:
+        raise ControlError(f"{error}; move it away, and keep it") from error
     found = segments(journal, CONTROL)
-    if not found:
-        return _End(BEGINNING, None, 0, 0)
-    last = found[-1]
-    if not last.plain:
-        sealed = list(_lines(last))
-        return _End(_stated(sealed[-1], last), last.path(SEALED), SEGMENT_BYTES, 0)
-    data = last.path(PLAIN).read_bytes()
-    lines = BytesIO(data).readlines()
-    torn = 0
-    while lines:
-        before = split(lines[-2]) if len(lines) > 1 else None
-        entry = split(lines[-1]) if lines[-1].endswith(b"\n") else None
-        if entry is not None and (before is None or leaf(before.chain, entry.data) == entry.chain):
-            return _End(Position(entry.seq + 1, entry.chain), last.path(PLAIN), len(data), torn)
-        torn += len(lines.pop())
-    raise ControlError(f"{last.path(PLAIN)}: there is no record in it; move it away, and keep it")
-
-
-def _stated(line: bytes, segment: Place) -> Position:
-    entry = split(line)
-    if entry is None:
-        raise ControlError(f"{segment.name}: its last record is damaged")
-    return Position(entry.seq + 1, entry.chain)
+    path = found[-1].path(PLAIN) if found else None
+    return _End(position, path, path.stat().st_size if path else 0, torn)
 
 
 def _lines(segment: Place) -> Iterator[bytes]:

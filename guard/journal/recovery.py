@@ -39,8 +39,11 @@ class _Prefix(NamedTuple):
     size: int
 
 
-def recover(journal: Path, log: str) -> Recovered:
+def recover(journal: Path, log: str, *, synced: bool = False) -> Recovered:
     """Find the end of a log, and make what is there durable.
+
+    `synced`: each of its records was on disk before the next was written, so that a whole record says of those before
+    it what elsewhere a mark says.
 
     Raises:
         UnfitError: its last segment does not begin with a record.
@@ -53,12 +56,12 @@ def recover(journal: Path, log: str) -> Recovered:
     if not last.plain:
         raise UnfitError(f"{last.folder}: the segment {last.base} is sealed, and none follows it")
     with last.path(PLAIN).open("rb") as file:
-        recovered = _end(file, last)
+        recovered = _end(file, last, synced=synced)
         os.fdatasync(file.fileno())
     return recovered
 
 
-def _end(file: BinaryIO, segment: Segment) -> Recovered:
+def _end(file: BinaryIO, segment: Segment, *, synced: bool) -> Recovered:
     size = os.fstat(file.fileno()).st_size
     whole = _prefix(file, segment)
     if whole is None:
@@ -66,7 +69,7 @@ def _end(file: BinaryIO, segment: Segment) -> Recovered:
     if whole.size == size:
         return Recovered(whole.position, 0)
     file.seek(whole.size)
-    further = _beyond(file, whole)
+    further = _beyond(file, whole, synced=synced)
     if further is None:
         return Recovered(whole.position, size - whole.size)
     logger.error("%s: the record %d is damaged; `guard log verify` tells more", segment.path(PLAIN), whole.position.seq)
@@ -96,9 +99,9 @@ def _follows(entry: Entry, position: Position) -> bool:
     return entry.seq == position.seq and leaf(position.chain, entry.data) == entry.chain
 
 
-def _beyond(file: BinaryIO, whole: _Prefix) -> _Prefix | None:
+def _beyond(file: BinaryIO, whole: _Prefix, *, synced: bool) -> _Prefix | None:
     """The last record behind a fault, if one there says that the faulty one was on disk."""
-    size, last, damaged = whole.size, None, False
+    size, last, damaged = whole.size, None, synced
     for line in file:
         size += len(line)
         entry = split(line) if line.endswith(b"\n") else None

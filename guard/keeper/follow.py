@@ -25,6 +25,8 @@ from guard.proof.tree import Range, merge
 
 MARK = b'"kind":"mark"'
 HEAD_BYTES = 64
+PATIENCE = 1.0
+"""Seconds: other logs wait meanwhile."""
 
 Summary = Callable[[Segment], Range]
 """Tells the leaves of a segment that is sealed, from its manifest."""
@@ -55,6 +57,7 @@ class Follower:
         durable: the leaves of the records that are known to be on disk.
         place: where the record behind those begins.
         waiting: why it goes no further although there is more, or None.
+        trees: the leaves before each segment that was followed from its beginning, by its first record's number.
     """
 
     def __init__(self, journal: Path, log: str, summary: Summary, anchor: Anchor | None = None) -> None:
@@ -63,6 +66,7 @@ class Follower:
         self.durable = Range(0, 0)
         self.place = Place(0, 0)
         self.waiting: str | None = None
+        self.trees: dict[int, Range] = {0: self.durable}
         self._journal = journal
         self._listing = Listing(journal, log)
         self._summary = summary
@@ -93,6 +97,10 @@ class Follower:
             if following is not None:
                 self._turn(segment, following)
                 turned = True
+        if self._anchor is not None and self._next < self._anchor.size:
+            raise FollowError(
+                f"its checkpoint was signed for {self._anchor.size} records, and it has only {self._next}"
+            )
         return turned
 
     def _read(self, segment: Segment, following: Segment | None) -> None:
@@ -101,7 +109,7 @@ class Follower:
             self._summarised(segment)
             return
         # Whoever holds the control log's lock writes to it: without that lock, what is there may not be on disk yet.
-        held = locked(self._journal) if self.log == CONTROL else nullcontext()
+        held = locked(self._journal, PATIENCE) if self.log == CONTROL else nullcontext()
         with held, segment.path(PLAIN).open("rb") as file:
             self._lines(file, segment, limit)
             if self.log == CONTROL:
@@ -110,6 +118,8 @@ class Follower:
 
     def _lines(self, file: BinaryIO, segment: Segment, limit: int | None) -> None:
         offset = self._ends[-1] if self._ends else self.place.offset
+        if (size := os.fstat(file.fileno()).st_size) < offset:
+            raise FollowError(f"{segment.path(PLAIN)}: it had {offset} bytes, and has only {size}")
         file.seek(offset)
         self.waiting = None
         for line in iter(partial(file.readline, LINE_BYTES), b""):
@@ -155,6 +165,7 @@ class Follower:
         self._commit(following.base)
         del self._leaves[:], self._ends[:]  # what is left over was written again, in the next segment
         self.place = Place(following.base, 0)
+        self.trees[following.base] = self.durable
 
     @property
     def _next(self) -> int:

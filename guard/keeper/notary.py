@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from guard.journal.control import ControlError
-from guard.journal.folder import MANIFEST, Segment, logs
+from guard.journal.folder import CHECKPOINT, MANIFEST, Segment, logs
 from guard.journal.manifest import check_place
 from guard.journal.manifest import opened as manifest_opened
 from guard.journal.statement import read
@@ -23,8 +23,6 @@ from guard.proof.keys import origin, signer
 from guard.proof.node import node_name
 from guard.proof.note import NoteError, Signer
 from guard.proof.tree import Range
-
-FILE = "checkpoint"
 
 Publish = Callable[[str, bytes], None]
 """Takes a log's newest checkpoint, signed."""
@@ -73,7 +71,7 @@ class Notary:
 
     def _begin(self, log: str) -> Follower:
         """A follower that goes on where the last one signed, if that can be believed; else it reads the whole log."""
-        path = self._orders.folder / log / FILE
+        path = self._orders.folder / log / CHECKPOINT
         self._signers[log] = signer(Path(self._orders.state), self._node, log)
         note = path.read_bytes() if path.exists() else None
         signed = None if note is None else self._opened(path, note, log)
@@ -84,6 +82,7 @@ class Notary:
         if note is not None:
             self._publish(log, note)
         self._followers[log] = follower
+        self._standing.trees[log] = follower.trees
         self._standing.signed[log] = 0 if signed is None else signed.size
         return follower
 
@@ -108,7 +107,7 @@ class Notary:
             self._signers[log]
         )
         progress.save(self._progress(log), follower)
-        replace(self._orders.folder / log / FILE, note)
+        replace(self._orders.folder / log / CHECKPOINT, note)
         self._standing.signed[log] = follower.durable.end
         self._signed_at[log] = monotonic()
         self._publish(log, note)

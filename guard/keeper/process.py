@@ -31,7 +31,7 @@ from guard.keeper.witness import Witness, witnesses
 STEP_SECONDS = 1.0
 SHORTEST_STEP_SECONDS = 0.01
 FINISH_SECONDS = 3.0
-NICENESS = 10
+NICENESS = 15
 
 logger = logging.getLogger("guard.keeper")
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from time import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from guard.journal.control import append, changes, locked
+from guard.journal.control import ControlError, append, changes, locked
 from guard.journal.folder import CONTROL, MANIFEST, PLAIN, SEALED, TOMBSTONE, Segment, logs, sync_folder
 from guard.journal.holds import Hold, in_force
 from guard.journal.manifest import Manifest, check_place, opened
@@ -99,9 +99,21 @@ class Retention:
         files = [one.path(PLAIN) for one in self._segments(CONTROL)]
         stamp = [(path, path.stat().st_size) for path in files if path.exists()]
         if stamp != self._read or not stamp:
-            self._holds = in_force(changes(self._orders.folder))
+            self._holds = in_force(self._changes())
             self._read = stamp
         return any(hold.covers(segment.log, manifest.since, manifest.to) for hold in self._holds)
+
+    def _changes(self) -> list[dict[str, Any]]:
+        """All changes there ever were: a control log that was cut back may have lost a hold.
+
+        Raises:
+            ControlError: some are missing, or cannot be relied on.
+        """
+        found = list(changes(self._orders.folder))
+        count, signed = found[-1]["seq"] + 1 if found else 0, self._standing.signed.get(CONTROL, 0)
+        if count < signed:
+            raise ControlError(f"control: its checkpoint was signed for {signed} records, and it has only {count}")
+        return found
 
     def _sealed(self) -> list[_Sealed]:
         """The sealed segments that have their records; `control` tells what was deleted, and stays."""
@@ -126,10 +138,14 @@ class Retention:
 
     def _size(self) -> int:
         """Bytes of all records, sealed or not."""
-        segments = [segment for log in logs(self._orders.folder) for segment in self._segments(log)]
-        suffixes = ((segment.path(PLAIN), segment.plain) for segment in segments)
-        sealed = ((segment.path(SEALED), segment.sealed) for segment in segments)
-        return sum(path.stat().st_size for path, there in (*suffixes, *sealed) if there)
+        return sum(self._bytes(segment) for log in logs(self._orders.folder) for segment in self._segments(log))
+
+    def _bytes(self, segment: Segment) -> int:
+        known = self._manifests.get((segment.log, segment.base))
+        if known is not None and not segment.plain:
+            return known.sealed
+        there = [suffix for suffix, one in ((PLAIN, segment.plain), (SEALED, segment.sealed)) if one]
+        return sum(segment.path(suffix).stat().st_size for suffix in there)
 
     def _delete(self, one: _Sealed, reason: str) -> None:
         """Delete a segment, unless it is held."""
@@ -178,7 +194,7 @@ class Retention:
 
     def _told(self) -> set[tuple[object, object]]:
         """The segments whose deletion the control log tells of."""
-        found = (record["change"] for record in changes(self._orders.folder))
+        found = (record["change"] for record in self._changes())
         return {(one.get("log"), one.get("base")) for one in found if one.get("type") == DELETE}
 
     def _node(self) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from time import time
 
 from guard.journal.damage import Damage
 from guard.journal.folder import PLAIN, Segment, logs
+from guard.journal.manifest import Manifest
 from guard.journal.sealing import seal_next
 from guard.keeper.faults import Faults, logger
 from guard.keeper.listing import Listing
@@ -14,6 +16,7 @@ from guard.keeper.orders import Orders
 from guard.keeper.standing import Standing
 from guard.proof.keys import signer
 from guard.proof.node import node_name
+from guard.proof.tree import merge
 
 
 class Sealer:
@@ -41,7 +44,8 @@ class Sealer:
         listing = self._listings.setdefault(log, Listing(self._orders.folder, log))
         for segment, following in pairwise(listing.segments()):
             if segment.plain:
-                return segment if following.base <= self._standing.signed.get(log, 0) else None
+                signed = following.base <= self._standing.signed.get(log, 0)
+                return segment if signed and self._age(segment) >= self._orders.journal.seal_after else None
         return None
 
     def _seal(self, log: str, segment: Segment) -> None:
@@ -56,9 +60,24 @@ class Sealer:
             return
         self._listings.pop(log)
         if manifest is not None:
+            self._compare(segment, manifest)
             logger.info(
                 "sealed %s: %d records, %d bytes in %d", segment.name, manifest.count, manifest.plain, manifest.sealed
             )
+
+    def _compare(self, segment: Segment, manifest: Manifest) -> None:
+        """See whether what was sealed is what was signed for as it came.
+
+        Both are signed by now, and what tells them apart stays: `guard log verify` finds the same.
+        """
+        trees = self._standing.trees.get(segment.log, {})
+        before, signed = trees.pop(segment.base, None), trees.get(manifest.end)
+        if before is not None and signed is not None and merge(before, manifest.leaves) != signed:
+            logger.error("%s: its records are others than those that checkpoints were signed for", segment.name)
+
+    def _age(self, segment: Segment) -> float:
+        """Seconds since its last record was written."""
+        return time() - segment.path(PLAIN).stat().st_mtime
 
     def _stamp(self, segment: Segment) -> tuple[int, int]:
         stat = segment.path(PLAIN).stat()

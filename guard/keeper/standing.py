@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from guard.proof.tree import Range
+
 
 @dataclass
 class Standing:
     """By log: records before number `durable` are on disk; a checkpoint is signed for those before `signed`; those
-    before `shipped` have reached the sink. Each is written by one thread and read by others.
+    before `shipped` have reached the sink; and the tree of all records before a segment, by its first record's number,
+    for segments that were begun while this keeper followed. Each is written by one thread and read by others.
     """
 
     durable: dict[str, int] = field(default_factory=dict)
     signed: dict[str, int] = field(default_factory=dict)
     shipped: dict[str, int] = field(default_factory=dict)
+    trees: dict[str, dict[int, Range]] = field(default_factory=dict)

@@ -84,7 +84,11 @@ def append(path: Path, note: bytes) -> None:
         if note in tail:  # told before the keeper was started again
             return
         gap = b"" if not tail or tail.endswith(b"\n\n") else b"\n" if tail.endswith(b"\n") else b"\n\n"
-        write_all(descriptor, gap + note + b"\n")
+        try:
+            write_all(descriptor, gap + note + b"\n")
+        except OSError:
+            os.ftruncate(descriptor, size)  # half a checkpoint would spoil the file for whoever verifies by it
+            raise
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

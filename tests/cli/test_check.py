@@ -77,3 +77,21 @@ def test_the_listener_s_certificates_are_tried(tmp_path):
         result = check(path)
         assert (result.exit_code, told or "is right" in result.stdout) == (int(told is not None), told or True)
         assert told is None or f"guard: {path}: {told}; expected" in result.stderr
+
+
+def test_the_folder_of_a_witness_is_there(tmp_path):
+    """A witness whose folder is missing (a disk that is not mounted) is an error that names it."""
+    path = configure(tmp_path, CONFIG + "journal: {witnesses: [{file: mount/checkpoints}]}\n")
+    result = check(path)
+    assert result.exit_code == 1
+    assert f"journal.witnesses[0].file: there is no folder {tmp_path}/mount;" in result.stderr
+    (tmp_path / "mount").mkdir()
+    assert check(path).exit_code == 0
+
+
+def test_shipping_needs_its_library(tmp_path, monkeypatch):
+    """Without the extra that it needs, shipping is an error that says how to install it."""
+    path = configure(tmp_path, CONFIG + 'journal: {ship: {redis: {url: "redis://h"}}}\n')
+    assert check(path).exit_code == 0
+    monkeypatch.setattr("guard.cli.check.find_spec", lambda _: None)
+    assert "pip install 'guard-gateway[redis]'" in check(path).stderr

@@ -4,6 +4,7 @@ from guard.evidence.chunk import Chunk, Task, judge, records_of
 from guard.evidence.filters import Filters, Matcher
 from guard.evidence.reader import Objects
 from guard.evidence.source import sources
+from guard.evidence.summary import Summary
 from tests.evidence.made import ids, mark, outcome, prompt, refused
 from tests.support.journals import Log
 
@@ -49,6 +50,20 @@ def test_without_marks_the_ids_tell_the_time(tmp_path):
     with source.open() as content:
         rest = Chunk(Task(source, content.cuts(1)[1], content.size), Matcher(Filters()), Objects()).scan(content)
     assert rest.before == 9_000
+
+
+def test_counted_refusals_are_for_who_counts(tmp_path):
+    """A record of refusals goes to a gather that counts them, if the filters let it through."""
+    client = {"address": "192.0.2.1", "account": None, "name": None}
+    record = {"kind": "refusals", "from": 1.0, "to": 2.0, "client": client, "reason": "why", "status": 429, "count": 7}
+    Log(tmp_path).add(record, {**record, "reason": "other"}, {**record, "count": "7"}, {"kind": "refusals"})
+    [source] = sources(tmp_path, "w1")
+    with source.open() as content:
+        task = Task(source, 0, content.size)
+        scanned = Chunk(task, Matcher(Filters(reason=("why",), status=("4xx",))), Summary()).scan(content)
+    assert scanned.made.told()["refusals"] == {"count": 7, "reason": {"why": 7}, "client": {"192.0.2.1": 7}}
+    assert len(scanned.notes) == 2
+    assert scan(tmp_path).made == []
 
 
 def test_damaged_lines_are_told():

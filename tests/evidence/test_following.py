@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from random import Random
 from threading import Event, Thread
 from typing import Any
 
 import pytest
 
+from guard.evidence import following
 from guard.evidence.following import follow
 from tests.evidence.made import ids, mark, outcome, part, prompt, refused
 from tests.support.journals import Log
@@ -137,6 +139,31 @@ def test_following_survives_removed_segments(tmp_path, log):
         log.add(outcome("b"), refused("c", 3))
         assert following.wait_for(3) == ["a", "b", "c"]
     assert following.told[1]["prompt"] == ["prompt of b"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happens_each_is_told_once(tmp_path, log, monkeypatch, seed):
+    """Through many rotations, failures and sealings at once, every exchange is told exactly once, and whole."""
+    monkeypatch.setattr(following, "POLL_SECONDS", 0.001)
+    chance = Random(seed)
+    expected = [f"{seed}-{number}" for number in range(300)]
+    with Following(tmp_path, last=1) as follower:
+        follower.wait_for(1)
+        for id_ in expected:
+            log.add(prompt(id_, 2), part(id_, "x"), outcome(id_))
+            match chance.randrange(12):
+                case 0:
+                    log.rotate()
+                case 1:
+                    log.rotate(back=1, why="failure")
+                    log.add(outcome(id_))
+                case 2:
+                    seal_all(tmp_path)
+                case 3:
+                    log.add(mark(3, durable=log.positions[-1].seq - 1))
+        follower.wait_for(301)
+    assert ids(follower.told) == ["a", *expected]
+    assert {tuple(one["output"]) for one in follower.told[1:]} == {("x", id_) for id_ in expected}
 
 
 @pytest.mark.usefixtures("log")

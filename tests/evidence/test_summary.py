@@ -44,7 +44,11 @@ def test_numbers():
 def test_pieces_add_up():
     """Summaries of pieces are together the summary of all."""
     whole = made(WHOLE, REFUSED, BARE, by="hour")
+    whole.refusals(REFUSED, 3)
     parts = made(by="hour")
+    counted = made()
+    counted.refusals(REFUSED, 3)
+    parts.update(counted)
     for one in (WHOLE, REFUSED, BARE):
         parts.update(made(one, by="hour"))
     assert parts.told() == whole.told()

@@ -1,6 +1,7 @@
 """Doing tasks."""
 
 import os
+import signal
 
 import pytest
 
@@ -34,6 +35,19 @@ def test_trouble_in_another_process_is_told_here(tasks):
     """A filter that cannot be applied is the same error from another process."""
     with pytest.raises(FilterError, match="takes more than"):
         list(done(tasks[:1], Filters(text="(a+)+$", regex=True), Objects, 2))
+
+
+class Deadly(Objects):
+    """Kills the process that it is in."""
+
+    def add(self, exchange):  # noqa: ARG002  it does not come to that
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_killed_process_is_told(tasks):
+    """Where a process is killed, as the system does when memory runs out, that is an error in words."""
+    with pytest.raises(OSError, match="was killed"):
+        list(done(tasks, Filters(), Deadly, 2))
 
 
 def test_few_files_are_open(tasks):

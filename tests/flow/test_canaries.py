@@ -115,7 +115,7 @@ def traces(number: int) -> list[bytes]:
 def fill_the_disk(running) -> None:
     """Let the journal's open file take nothing more, and no other be made."""
     device = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(device, running.proxy.journal._segment.fd)
+    os.dup2(device, running.proxy.journal.log._segment.fd)
     os.close(device)
     folder = journal_folder(running.config)
     folder.rename(folder.with_name("away"))

@@ -44,6 +44,13 @@ def test_a_change_is_a_chained_record(tmp_path):
     assert record == {key: value for key, value in change.items() if key != "chain"}
 
 
+def test_what_is_no_utf8_is_escaped(tmp_path):
+    """Whatever bytes somebody types are written down in some way."""
+    record = append(tmp_path, {"type": "hold"}, reason="caf\udce9", actor="\ud800", incident="\udcff\n")
+    assert (record["reason"], record["actor"], record["incident"]) == ("caf\\udce9", "\\ud800", "\\udcff\n")
+    assert [change["reason"] for change in changes(tmp_path)] == [record["reason"]]
+
+
 def test_changes_come_back_in_order_over_segments(tmp_path):
     """What was appended is read again, whatever the number of files it is in."""
     for number in range(12):
@@ -113,7 +120,7 @@ def test_a_file_without_a_record_is_told(tmp_path, content):
     (tmp_path / "control").mkdir()
     path = tmp_path / "control" / f"{0:016d}.jsonl"
     path.write_bytes(content)
-    with pytest.raises(ControlError, match="no record"):
+    with pytest.raises(ControlError, match="does not begin with the record 0"):
         hold(tmp_path, "INC-0")
     assert path.read_bytes() == content
 

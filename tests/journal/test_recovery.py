@@ -93,3 +93,12 @@ def test_a_sealed_end_is_unfit(tmp_path):
     segment.path(".jsonl").rename(segment.path(".jsonl.zst"))
     with pytest.raises(UnfitError, match="sealed"):
         recover(tmp_path, "w1")
+
+
+def test_a_log_that_syncs_each_record_needs_no_mark(tmp_path):
+    """Where each record was on disk before the next, a whole one behind a bad one is enough: nothing is given up."""
+    after = write_segment(tmp_path, RECORDS, log="control", torn=b"torn")
+    path = tmp_path / "control" / "0000000000000000.jsonl"
+    path.write_bytes(path.read_bytes().replace(b'"line":1', b'"line":7'))
+    assert recover(tmp_path, "control").position.seq == 2
+    assert recover(tmp_path, "control", synced=True) == Recovered(after, 4)

@@ -150,6 +150,20 @@ def test_another_log_than_was_signed_for_is_told_for_good(tmp_path):
             follow.advance()
 
 
+def test_fewer_records_than_were_signed_for_are_told(tmp_path):
+    """A log that was cut back is told of, whoever follows it from the beginning or has followed it so far."""
+    log, follow = Growing(tmp_path), follower(tmp_path)
+    log.prompts(8)
+    log.mark()
+    follow.advance()
+    whole = log.path.read_bytes()
+    log.path.write_bytes(b"".join(whole.splitlines(keepends=True)[:5]))
+    with pytest.raises(FollowError, match="bytes, and has only"):
+        follow.advance()
+    with pytest.raises(FollowError, match="signed for 9 records, and it has only 5"):
+        follower(tmp_path, anchor=Anchor(9, follow.durable.root())).advance()
+
+
 def test_control_counts_as_soon_as_it_is_written(tmp_path):
     """The control log has no marks: what its writer has let go of is on disk."""
     follow = follower(tmp_path, "control")
@@ -163,7 +177,7 @@ def test_control_counts_as_soon_as_it_is_written(tmp_path):
 
 def test_control_is_not_read_while_it_is_written(tmp_path, monkeypatch):
     """While somebody writes, it is tried again later."""
-    monkeypatch.setattr("guard.journal.control.LOCK_SECONDS", 0.01)
+    monkeypatch.setattr("guard.keeper.follow.PATIENCE", 0.01)
     append(tmp_path, {"type": "hold"}, reason="r")
     follow = follower(tmp_path, "control")
     with locked(tmp_path), pytest.raises(Exception, match="another process"):

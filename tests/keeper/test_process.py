@@ -10,6 +10,7 @@ from time import monotonic, sleep
 
 from guard.config import Journal, Retention, Witness
 from guard.keeper.orders import Orders, encode
+from guard.keeper.process import NICENESS
 from guard.proof.checkpoint import Checkpoint, opened
 from guard.proof.keys import signer
 from guard.proof.node import node_name
@@ -94,7 +95,7 @@ def test_signals_do_not_end_it(tmp_path):
             process.send_signal(number)
         log.mark()
         until(lambda: size(tmp_path) == 7)
-        assert os.getpriority(os.PRIO_PROCESS, process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 10
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
 
 
 def test_a_keeper_that_was_killed_is_followed_by_another(tmp_path):

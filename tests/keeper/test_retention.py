@@ -9,11 +9,12 @@ import pytest
 
 from guard.config import RedisSink, Ship
 from guard.config import Retention as Rules
+from guard.evidence.verify import verify
 from guard.journal.control import ControlError, append, changes
 from guard.journal.folder import segments
 from guard.journal.tombstone import opened
 from guard.keeper.retention import Retention
-from guard.proof.keys import signer
+from guard.proof.keys import known_keys, signer
 from guard.proof.node import node_name
 from tests.support.growing import Growing
 from tests.support.keeping import Keeping
@@ -68,6 +69,17 @@ def test_what_is_old_goes_and_leaves_a_tombstone(tmp_path):
     assert second["base"] == 5
 
 
+def test_what_is_left_still_verifies(tmp_path):
+    """A journal whose oldest segments were deleted is sound, control log and checkpoints included."""
+    keeping = sealed(tmp_path, [1_000.0, 2_000.0, 9_000.0], retention=Rules(age=5_000.0))
+    retain(keeping)
+    keeping.notary.step(finish=True)
+    found = verify(keeping.journal, known_keys(tmp_path))
+    assert (found.sound, found.problems) == (True, ())
+    (keeping.journal / "w1" / f"{0:016d}.tombstone").unlink()
+    assert not verify(keeping.journal, known_keys(tmp_path)).sound
+
+
 def test_what_is_too_much_goes_the_oldest_first(tmp_path):
     """The oldest segments of all logs go until the rest is small enough."""
     keeping = sealed(tmp_path, [1_000.0, 3_000.0, 5_000.0])
@@ -112,6 +124,19 @@ def test_a_control_log_that_was_altered_stops_all_deletion(tmp_path):
     (path,) = (keeping.journal / "control").glob("*.jsonl")
     path.write_bytes(path.read_bytes().replace(b'"hold"', b'"held"'))
     with pytest.raises(ControlError):
+        retain(keeping)
+    assert left(keeping) == [0, 5]
+
+
+def test_a_control_log_that_was_cut_back_stops_all_deletion(tmp_path):
+    """Where changes that were signed for are missing, a hold may be among them: nothing is deleted."""
+    keeping = sealed(tmp_path, [1_000.0], retention=Rules(age=1.0))
+    append(keeping.journal, {"type": "export"}, reason="r")
+    append(keeping.journal, {"type": "hold"}, reason="r", incident="I")
+    keeping.notary.step()
+    (path,) = (keeping.journal / "control").glob("*.jsonl")
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    with pytest.raises(ControlError, match="signed for 3 records, and it has only 2"):
         retain(keeping)
     assert left(keeping) == [0, 5]
 

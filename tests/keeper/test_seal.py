@@ -1,5 +1,8 @@
 """Sealing what is finished."""
 
+import os
+from time import time
+
 from guard.journal.folder import segments
 from guard.keeper.seal import Sealer
 from tests.support.growing import Growing
@@ -49,6 +52,19 @@ def test_nothing_is_sealed_before_it_is_signed_for(tmp_path):
     assert kinds(keeping) == [(0, "sm"), (7, "p")]
 
 
+def test_a_segment_stays_plain_for_collectors(tmp_path):
+    """With `seal_after` a finished segment is sealed only so long after its last record."""
+    keeping = Keeping(tmp_path, seal_after=100.0)
+    log = finished(keeping, 1)
+    keeping.seal()
+    assert kinds(keeping) == [(0, "p"), (6, "p")]
+    path, then = keeping.journal / "w1" / f"{0:016d}.jsonl", time() - 101
+    os.utime(path, (then, then))
+    keeping.seal()
+    assert kinds(keeping) == [(0, "sm"), (6, "p")]
+    assert log.position.seq == 7
+
+
 def test_a_damaged_segment_is_told_once_and_left(tmp_path, caplog):
     """The first bad record is named; the file stays as it is, and is sealed when it was put right."""
     keeping = Keeping(tmp_path)
@@ -69,3 +85,20 @@ def test_a_damaged_segment_is_told_once_and_left(tmp_path, caplog):
     sealer.step()
     assert kinds(keeping) == [(0, "sm"), (6, "sm"), (12, "p")]
     assert log.position.seq == 13
+
+
+def test_records_that_were_replaced_meanwhile_are_told(tmp_path, caplog):
+    """A segment written anew, rightly chained, with other records than checkpoints were signed for is told of."""
+    keeping = Keeping(tmp_path)
+    log = finished(keeping, 0)
+    log.prompts(5, at=1_000.0)
+    log.mark()
+    keeping.notary.step()
+    log.path.unlink()
+    forged = finished(keeping, 0)
+    forged.prompts(5, at=2_000.0)
+    forged.mark()
+    log.begin()
+    keeping.seal()
+    assert "w1/0: its records are others than those that checkpoints were signed for" in caplog.text
+    assert keeping.checkpoint().size == 7

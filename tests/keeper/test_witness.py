@@ -1,5 +1,7 @@
 """Witnesses: files, and a real HTTP server."""
 
+import resource
+import signal
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,6 +10,7 @@ from time import monotonic
 import pytest
 
 from guard.config import Witness as Configured
+from guard.evidence.verify.outside import outside
 from guard.keeper.witness import append, witnesses
 
 NOTE = b"node/w1\n5\nAAAA=\n\n\xe2\x80\x94 node/w1 sig\n"
@@ -77,6 +80,33 @@ def test_a_missing_folder_is_not_made(tmp_path):
     """A disk that is not mounted is an error and not a folder on another disk."""
     with pytest.raises(FileNotFoundError):
         append(tmp_path / "mount" / "checkpoints", NOTE)
+
+
+def test_a_full_disk_leaves_no_half_of_one(tmp_path):
+    """A checkpoint that does not fit is not there at all."""
+    path = tmp_path / "checkpoints"
+    append(path, NOTE)
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            append(path, OTHER)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert path.read_bytes() == before
+
+
+def test_what_is_in_the_file_verifies_a_journal(tmp_path):
+    """The file is one that `guard log verify --checkpoint` reads: each checkpoint in it, with its log."""
+    path = tmp_path / "checkpoints"
+    for note in (NOTE, OTHER.replace(b"w1", b"control")):
+        append(path, note)
+    assert [(one.log, one.note) for one in outside("x", path.read_bytes())] == [
+        ("w1", NOTE), ("control", OTHER.replace(b"w1", b"control")),
+    ]  # fmt: skip
 
 
 def test_a_checkpoint_is_posted():

@@ -2,9 +2,8 @@
 
 from collections import Counter
 
-import orjson
-
 from loadtests.floods import held_against, run
+from tests.support.journals import write_segment
 
 
 def test_a_flood_leaves_a_small_journal_and_exact_counts():
@@ -20,11 +19,10 @@ def test_what_does_not_match_is_told(tmp_path):
     """A refusal that is missing, an id that is not there, and a journal that is too large are each a mistake."""
     whole = {"kind": "outcome", "id": "1-a-1", "reason": "not_found"}
     count = {"kind": "refusals", "reason": "not_found", "count": 99}
-    path = tmp_path / "0.jsonl"
-    path.write_bytes(b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in (whole, count)))
+    after = write_segment(tmp_path, [whole, count])
     assert held_against(Counter(not_found=100), ["1-a-1"], tmp_path)["wrong"] == []
     assert len(held_against(Counter(not_found=101), ["1-a-1"], tmp_path)["wrong"]) == 1
     assert len(held_against(Counter(not_found=100), ["1-a-2"], tmp_path)["wrong"]) == 1
     assert len(held_against(Counter(not_found=100), [], tmp_path)["wrong"]) == 1
-    path.write_bytes(path.read_bytes() + b'{"kind":"mark"}\n' * 1_000)
+    write_segment(tmp_path, [{"kind": "mark"}] * 1_000, after=after)
     assert len(held_against(Counter(not_found=100), ["1-a-1"], tmp_path)["wrong"]) == 1

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ import yaml
 
 from guard.config import Config, Limit
 from loadtests import peers
+from tests.support.journals import write_segment
 
 
 @pytest.fixture
@@ -52,14 +54,11 @@ def test_free_ports_differ():
 
 def test_only_complete_outcomes_count(tmp_path):
     """An exchange counts as journaled by its outcome, not by its prompt, nor when it ended otherwise."""
-    journal = tmp_path / "state" / "journal"
-    journal.mkdir(parents=True)
-    records = [
+    records: list[dict[str, Any]] = [
         {"kind": "prompt", "id": "a", "request": {"body": '"end":"complete"'}},
         {"kind": "outcome", "id": "a", "end": "complete"},
         {"kind": "outcome", "id": "b", "end": "client_disconnected"},
         {"kind": "outcome", "id": "c", "output": ['"end":"complete"'], "end": "refused"},
     ]
-    lines = [json.dumps(record, separators=(",", ":")) for record in records]
-    (journal / "1.jsonl").write_text("\n".join(lines) + "\n")
+    write_segment(tmp_path / "state" / "journal", records)
     assert peers.journaled(tmp_path) == 1

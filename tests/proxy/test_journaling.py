@@ -9,7 +9,7 @@ import threading
 import orjson
 import pytest
 
-from guard.journal import writer
+from guard.journal import log
 from guard.journal.disk import free_bytes
 from tests.support.guard import guard, one_model, raw_request
 from tests.support.journals import records
@@ -31,7 +31,7 @@ def gate(monkeypatch):
             go.wait(10)
         sync(descriptor)
 
-    monkeypatch.setattr(writer, "SLOW_SECONDS", 0.01)
+    monkeypatch.setattr(log, "SLOW_SECONDS", 0.01)
     monkeypatch.setattr(os, "fdatasync", slow_sync)
     yield go, slow
     go.set()
@@ -63,7 +63,7 @@ async def test_a_slow_disk_slows_admission(tmp_path, gate):
             connected(running.port) as third,
         ):
             await first.send(request("first"))
-            await until(lambda: journal._disk.syncing_since and journal._is_slow(0))
+            await until(lambda: journal.log._disk.syncing_since and journal.log._is_slow(0))
             await second.send(request("x" * 2_000))
             await until(lambda: journal.full)
             await third.send(request("third"))
@@ -98,7 +98,7 @@ async def test_a_slow_disk_makes_a_model_wait(tmp_path, gate):
             client.reader._limit = 2**24  # type: ignore[attr-defined]
             await until(lambda: journal.full)
             await asyncio.sleep(0.05)
-            assert journal._pending_bytes < 400_000
+            assert journal.log._pending_bytes < 400_000
             go.set()
             whole = await asyncio.wait_for(reading, 10)
         [exchange] = await running.journal()
@@ -109,10 +109,10 @@ async def test_a_slow_disk_makes_a_model_wait(tmp_path, gate):
 
 async def test_without_a_journal_answers_have_no_id_and_are_counted(tmp_path, monkeypatch):
     """Refusals go on, blocks too, and name no record that does not exist; the counts are in the journal afterwards."""
-    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(log, "RETRY_SECONDS", 0.1)
     async with model() as served, guard(tmp_path, one_model(served.url, more=BLOCKED)) as running:
         full = os.open("/dev/full", os.O_WRONLY)
-        os.dup2(full, running.proxy.journal._segment.fd)
+        os.dup2(full, running.proxy.journal.log._segment.fd)
         os.close(full)
         (tmp_path / "state" / "journal" / "w1").rename(tmp_path / "away")
         for _ in range(3):
@@ -143,14 +143,14 @@ async def test_without_a_journal_answers_have_no_id_and_are_counted(tmp_path, mo
 
 async def test_where_evidence_may_be_missing_service_goes_on(tmp_path, monkeypatch):
     """With `on_failure: pass` requests are served while nothing is written; what was kept is written afterwards."""
-    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(log, "RETRY_SECONDS", 0.1)
     more = "journal: {on_failure: pass}"
     async with model() as served, guard(tmp_path, one_model(served.url, more=more)) as running:
         full = os.open("/dev/full", os.O_WRONLY)
-        os.dup2(full, running.proxy.journal._segment.fd)
+        os.dup2(full, running.proxy.journal.log._segment.fd)
         os.close(full)
         ids = [(await running.chat()).headers["x-guard-id"] for _ in range(3)]
-        await until(lambda: running.proxy.journal.healthy)
+        await until(lambda: running.proxy.journal.log.healthy)
         exchanges = await running.journal(3)
     assert [exchange["id"] for exchange in exchanges] == ids
     assert {exchange["end"] for exchange in exchanges} == {"complete"}

@@ -343,3 +343,54 @@ def test_session_timeout(tmp_path, value, expected):
 def test_redaction(tmp_path, entry, expected):
     """What is redacted is a pattern or a field, under a name of its own."""
     one(told(tmp_path, journal={"redact": [entry]}), expected)
+
+
+@pytest.mark.parametrize(
+    ("witness", "expected"),
+    [
+        ({"file": "/mnt/elsewhere/checkpoints"}, None),
+        ({"url": "https://witness.example/guard?node=1", "key": "k"}, None),
+        ({"url": "http://[::1]:8000/"}, None),
+        ({}, "journal.witnesses[0]: it is nowhere, or in two places; exactly one of file and url"),
+        ({"file": "f", "url": "https://h/"}, "journal.witnesses[0]: it is nowhere, or in two places"),
+        ({"file": ""}, "journal.witnesses[0].file: it is empty"),
+        ({"file": "f", "key": "k"}, "journal.witnesses[0].key: there is no url that it could be for"),
+        ({"url": "ftp://h/secret"}, "journal.witnesses[0].url: it cannot be used"),
+        ({"url": "https:///secret"}, "journal.witnesses[0].url: it cannot be used"),
+        ({"url": "https://user:secret@h/"}, "journal.witnesses[0].url: it cannot be used"),
+        ({"url": "https://h:99999/secret"}, "journal.witnesses[0].url: it cannot be used"),
+        ({"url": "https://h/#secret"}, "journal.witnesses[0].url: it cannot be used"),
+        ("https://h/secret", "journal.witnesses[0]: its value does not fit"),
+    ],
+)
+def test_witnesses(tmp_path, witness, expected):
+    """A witness is a file or a URL that can be posted to; an address, which may be a secret, is not repeated."""
+    found = told(tmp_path, journal={"witnesses": [witness]})
+    one(found, expected)
+    assert "secret" not in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("ship", "expected"),
+    [
+        ({"redis": {"url": "redis://:pw@h:6379/0"}}, None),
+        ({"redis": {"url": "rediss://h", "stream": "s", "max_entries": 5}}, None),
+        ({"redis": {"url": "unix:///run/valkey.sock"}}, None),
+        ({"redis": {"url": "http://:secret@h"}}, "journal.ship.redis.url: it cannot be used; redis://"),
+        ({"redis": {"stream": ""}}, "journal.ship.redis.stream: it is empty"),
+        ({"redis": "redis://:secret@h"}, "journal.ship.redis: its value does not fit"),
+        ("redis://:secret@h", "journal.ship: its value does not fit"),
+    ],
+)
+def test_sinks(tmp_path, ship, expected):
+    """What ships has an address of a kind that there is; one with a password is not repeated."""
+    found = told(tmp_path, journal={"ship": ship})
+    one(found, expected)
+    assert "secret" not in "".join(found)
+
+
+def test_the_path_of_a_witness_counts_from_the_file(tmp_path):
+    """A relative path is one beside the configuration."""
+    assert told(tmp_path, journal={"witnesses": [{"file": "there/checkpoints"}]}) == []
+    (witness,) = load(tmp_path / "guard.yaml", {}).journal.witnesses
+    assert witness.file == str(tmp_path / "there" / "checkpoints")

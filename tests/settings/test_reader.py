@@ -120,12 +120,16 @@ def test_wrong_value_is_told(place, value, told):
         (("clients", "a", "key"), True),
         (("blocks", 3, "key"), True),
         (("models", "m", "versions", "v", "key"), True),
+        (("journal", "witnesses", 0, "url"), True),
+        (("journal", "witnesses", 0, "key"), True),
+        (("journal", "ship", "redis", "url"), True),
+        (("journal", "ship", "redis", "stream"), False),
         (("clients", "a", "key_hash"), False),
         (("clients", "a", "account"), False),
         (("models", "key"), False),
         (("state",), False),
     ],
 )
-def test_secrets_stand_in_three_places(path, secret):
-    """Only the keys of clients, blocks and versions are secrets."""
+def test_secrets_stand_in_few_places(path, secret):
+    """Only the keys of clients, blocks and versions, and what leads to witnesses and sinks, are secrets."""
     assert is_secret(path) is secret

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from guard.journal.chain import BEGINNING, Position, leaf, link, split
-from guard.journal.folder import PLAIN, segments
+from guard.journal.folder import segments
+from guard.journal.opening import segment_lines
 
 
 def write_segment(
@@ -96,7 +97,7 @@ def records(journal: Path, log: str = "w1") -> list[dict[str, Any]]:
     places = segments(journal, log)
     for place, after in zip_longest(places, places[1:]):
         assert place.base == at.seq
-        for line in place.path(PLAIN).read_bytes().splitlines(keepends=True):
+        for line in segment_lines(place):
             entry = split(line) if line.endswith(b"\n") else None
             if entry is None or (after is not None and entry.seq >= after.base):
                 break

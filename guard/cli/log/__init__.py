@@ -14,6 +14,8 @@ COMMANDS = (
     "key",
     "search",
     "stats",
+    "export",
+    "sql",
     "hold",
     "release",
     "holds",

@@ -57,6 +57,10 @@ def _show(screen: Console, told: dict[str, Any], by: str | None, top: int) -> No
     for name in ("end", "reason", "status", "version", "client", "account", "address", "route", "rule"):
         if counts := told[name]:
             _table(screen, (name, "exchanges"), list(counts.items()), top)
+    if refusals := told["refusals"]["count"]:
+        screen.print(f"and {refusals} refusals that were only counted:\n")
+        for name in ("reason", "client"):
+            _table(screen, (name, "refusals"), list(told["refusals"][name].items()), top)
     if by is not None:
         _groups(screen, told["by"], by, top)
 

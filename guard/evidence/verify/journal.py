@@ -68,7 +68,7 @@ def verify(
             break
     for log, one in checks.items():
         problems += [*one.problems, *_unsigned(one, list(checks.values())), *_vanished(one, log in waiting)]
-    notes = [note for one in checks.values() for note in one.notes]
+    notes = [*_flat(journal), *(note for one in checks.values() for note in one.notes)]
     return Report(tuple(reports.values()), ordered(problems, names), tuple(notes))
 
 
@@ -86,6 +86,16 @@ def _logs(journal: Path, kept: Iterable[Outside]) -> tuple[list[str], list[Probl
         if log not in names:
             problems.append(Problem(log, f"the whole log is missing; {why}", 0))
     return names, problems
+
+
+def _flat(journal: Path) -> list[str]:
+    """An earlier guard wrote its files flat into the folder, and without chains."""
+    count = sum(1 for _ in journal.glob("*.jsonl"))
+    return (
+        [f"{count} files in {journal} are of an earlier guard, and nothing shows whether they are whole"]
+        if count
+        else []
+    )
 
 
 def _look(

@@ -38,6 +38,8 @@ def look(journal: Path, log: str) -> Seen:
         note = read(journal / log / CHECKPOINT)
     except FileNotFoundError:
         note = None
+    except OSError:
+        note = b""  # it is there, and is no checkpoint
     return Seen(note, tuple(segments(journal, log)))
 
 

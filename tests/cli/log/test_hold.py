@@ -59,4 +59,4 @@ def test_a_control_log_that_cannot_be_written_is_trouble(tmp_path):
     (tmp_path / "var" / "journal" / "control" / f"{0:016d}.jsonl").write_text("nothing\n")
     result = run(tmp_path, "hold", "--incident", "INC-7", "--reason", "leak")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-    assert "no record in it" in result.stderr
+    assert "does not begin with the record 0" in result.stderr

@@ -50,6 +50,15 @@ def test_tables_are_for_people(journal):
     assert "1970-01-01T00:00Z" not in shown
 
 
+def test_counted_refusals_are_told(journal):
+    """Refusals of which only the number is known are told beside the exchanges."""
+    client = {"address": "192.0.2.9", "account": None, "name": None}
+    record = {"kind": "refusals", "from": 1, "to": 2, "client": client, "reason": "why", "status": 429, "count": 48_211}
+    Log(journal).add(record)
+    assert "and 48211 refusals that were only counted:" in stats(journal).stdout
+    assert json.loads(stats(journal, "--json").stdout)["refusals"]["client"] == {"192.0.2.9": 48_211}
+
+
 def test_nothing_comes_to_nothing(journal):
     """Where nothing matches all is zero."""
     assert stats(journal, "nowhere").stdout.startswith("0 exchanges, - to -\n")

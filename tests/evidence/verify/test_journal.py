@@ -6,6 +6,8 @@ from time import time
 
 import orjson
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from guard.evidence.verify import outside, verify
 from guard.journal.chain import link
@@ -174,3 +176,36 @@ def test_files_that_keep_vanishing_are_told(journal, monkeypatch):
         lambda folder, log: [*real(folder, log), *([ghost] if log == "w1" else [])],
     )
     assert told(journal) == ["w1: the log's files change faster than they can be read; verify it again"]
+
+
+def test_a_checkpoint_that_is_no_file_is_told(journal):
+    """What cannot be read is a problem of its log, and the others are verified all the same."""
+    (journal / "w1" / "checkpoint").unlink()
+    (journal / "w1" / "checkpoint").mkdir()
+    assert told(journal) == ["w1: w1/checkpoint: it is no signed note: expected a text, a blank line and signatures"]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_whatever_is_in_the_files_is_told_and_raises_nothing(journal, data):
+    """Files of anything at all, cut, doubled or mixed with others, end in problems and in no fault."""
+    path = data.draw(st.sampled_from(sorted(path for path in journal.rglob("*") if path.is_file())))
+    kept = path.read_bytes()
+    other = data.draw(st.sampled_from(sorted(path for path in journal.rglob("*") if path.is_file()))).read_bytes()
+    at = data.draw(st.integers(0, len(kept)))
+    made = data.draw(st.sampled_from([kept[:at], kept[at:], kept[:at] + other, other + kept, b"\n" * at])) + data.draw(
+        st.binary(max_size=20)
+    )
+    path.write_bytes(made)
+    try:
+        assert made == kept or told(journal) or path.suffix == ".jsonl"
+    finally:
+        path.write_bytes(kept)
+
+
+def test_files_of_an_earlier_guard_are_noted(journal):
+    """Nothing proves them; that is said, and is no problem of the logs."""
+    (journal / "20250101T000000Z-1.jsonl").write_text("{}\n")
+    report = verify(journal, KEYS)
+    assert report.sound
+    assert report.notes == (f"1 files in {journal} are of an earlier guard, and nothing shows whether they are whole",)
