@@ -187,9 +187,11 @@ async def _leave_early(port: int, rng: random.Random) -> None:
     while True:
         with suppress(ConnectionError):
             _, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(prompt(rng, 60_000))
-            await asyncio.sleep(rng.random() / 10)
-            writer.transport.abort()
+            try:
+                writer.write(prompt(rng, 60_000))
+                await asyncio.sleep(rng.random() / 10)
+            finally:
+                writer.transport.abort()
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> list[BaseException | None]:

@@ -51,23 +51,12 @@ async def model(ledger: Ledger) -> AsyncIterator[int]:
     serving: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                if found := ID.search(head):
-                    ledger.model.add(found[1].decode())
-                length = LENGTH.search(head)
-                body = await reader.readexactly(int(length[1]) if length else 0)
-                if b'"stream":true' not in body:
-                    writer.write(WHOLE)
-                else:
-                    writer.write(STREAM)
-                    for event in [EVENT] * EVENTS + [LAST]:
-                        writer.write(b"%x\r\n%b\r\n" % (len(event), event))
-                        await asyncio.sleep(0)
-                    writer.write(b"0\r\n\r\n")
-                await writer.drain()
-        writer.close()
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                while True:
+                    await _answer(reader, writer, ledger)
+        finally:
+            writer.transport.abort()
 
     def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(serve(reader, writer))
@@ -82,6 +71,24 @@ async def model(ledger: Ledger) -> AsyncIterator[int]:
         for task in serving:
             task.cancel()
         await asyncio.gather(*serving, return_exceptions=True)
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ledger: Ledger) -> None:
+    """Take one request, keep its id, and answer it."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    if found := ID.search(head):
+        ledger.model.add(found[1].decode())
+    length = LENGTH.search(head)
+    body = await reader.readexactly(int(length[1]) if length else 0)
+    if b'"stream":true' not in body:
+        writer.write(WHOLE)
+    else:
+        writer.write(STREAM)
+        for event in [EVENT] * EVENTS + [LAST]:
+            writer.write(b"%x\r\n%b\r\n" % (len(event), event))
+            await asyncio.sleep(0)
+        writer.write(b"0\r\n\r\n")
+    await writer.drain()
 
 
 def prompt(rng: random.Random, size: int) -> bytes:

@@ -6,12 +6,12 @@ import shutil
 
 import msgspec
 
+from guard.archive.compression import zstd
+from guard.archive.manifest import manifest_of
+from guard.archive.sealing import seal_next
+from guard.archive.tombstone import Tombstone
 from guard.journal.chain import Position, bind
-from guard.journal.compression import zstd
 from guard.journal.folder import CHECKPOINT, MANIFEST, PLAIN, SEALED, TOMBSTONE, logs, segments
-from guard.journal.manifest import manifest_of
-from guard.journal.sealing import seal_next
-from guard.journal.tombstone import Tombstone
 from guard.proof.checkpoint import parse as parse_checkpoint
 from guard.proof.note import Signer, parse
 from loadtests.specimen import counted

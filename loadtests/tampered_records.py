@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from guard.archive.manifest import manifest_of
 from guard.journal.chain import Position, bind, link
 from guard.journal.folder import PLAIN
-from guard.journal.manifest import manifest_of
 from loadtests.specimen import counted
 from loadtests.tampered import Case, Expected, Tampering, after, put, unlinked
 

@@ -25,6 +25,14 @@ INTERRUPTED = 130
 class Guard(LazyGroup):
     """Turns expected trouble into one plain line and an exit code."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; whoever reads its output may have seen enough, which is no trouble (to click it is)."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any) -> Any:
         """Run, and end the process: 0 well, 1 with trouble, 2 with a wrong command line, 130 interrupted."""
         extra["standalone_mode"] = False
@@ -42,9 +50,6 @@ class Guard(LazyGroup):
             sys.exit(error.exit_code)
         except click.Abort:
             sys.exit(INTERRUPTED)
-        except BrokenPipeError:  # whoever read our output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)
         except OSError as error:
             tell(failed(error))
             sys.exit(1)

@@ -15,7 +15,7 @@ import orjson
 
 from guard.evidence.joining import Line
 
-MEMORY_BYTES = 67_108_864
+MEMORY_BYTES = 33_554_432
 _SIZES = struct.Struct("<dQ")
 
 Item = tuple[float, bytes]

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from guard.archive.damage import Damage
+from guard.archive.head import head_of
+from guard.archive.manifest import Manifest, manifest_of
+from guard.archive.sealed import Sealed
 from guard.evidence.record import time_of
-from guard.journal.damage import Damage
-from guard.journal.folder import CONTROL, PLAIN, Segment, logs, segments
-from guard.journal.head import head_of
-from guard.journal.manifest import Manifest, manifest_of
-from guard.journal.sealed import Sealed
+from guard.journal.folder import CONTROL, PLAIN, READ, Segment, logs, segments
 from guard.proof.note import NoteError
 
 BLOCK_BYTES = 65_536
@@ -95,7 +95,7 @@ class PlainContent:
     """A file as it is written."""
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = os.open(path, READ)
         self.size = os.fstat(self._fd).st_size
 
     def read(self, start: int, stop: int) -> bytes:

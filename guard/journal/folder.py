@@ -18,7 +18,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from guard.proof.files import sync_folder as sync_folder
 
@@ -27,6 +27,10 @@ SEALED = ".jsonl.zst"
 MANIFEST = ".manifest"
 TOMBSTONE = ".tombstone"
 CONTROL = "control"
+
+READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+"""How a journal's files are opened for reading: a pipe in the place of one is empty, and nobody waits for it."""
+
 CHECKPOINT = "checkpoint"
 """What the file in a log's folder is called that has its newest signed checkpoint."""
 
@@ -88,3 +92,12 @@ def all_segments(journal: Path) -> Iterator[Segment]:
     """Every segment of every log."""
     for log in logs(journal):
         yield from segments(journal, log)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file of a journal for reading.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return os.fdopen(os.open(path, READ), "rb")

@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 import orjson
 
 from guard.journal.chain import BEGINNING, Entry, Position, leaf, split
-from guard.journal.folder import PLAIN, Segment, segments
+from guard.journal.folder import PLAIN, Segment, open_file, segments
 
 logger = logging.getLogger("guard.journal")
 
@@ -55,7 +55,7 @@ def recover(journal: Path, log: str, *, synced: bool = False) -> Recovered:
     last = found[-1]
     if not last.plain:
         raise UnfitError(f"{last.folder}: the segment {last.base} is sealed, and none follows it")
-    with last.path(PLAIN).open("rb") as file:
+    with open_file(last.path(PLAIN)) as file:
         recovered = _end(file, last, synced=synced)
         os.fdatasync(file.fileno())
     return recovered

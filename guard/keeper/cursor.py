@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from guard.archive.damage import Damage
+from guard.archive.opening import segment_lines
 from guard.journal.chain import split
-from guard.journal.damage import Damage
 from guard.journal.folder import Segment
-from guard.journal.opening import segment_lines
 from guard.keeper.follow import Place
 from guard.keeper.listing import Listing
 from guard.proof.note import NoteError

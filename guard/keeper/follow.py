@@ -16,10 +16,10 @@ from typing import BinaryIO, NamedTuple
 
 import orjson
 
+from guard.archive.lines import LINE_BYTES
+from guard.custody.control import locked
 from guard.journal.chain import split
-from guard.journal.control import locked
 from guard.journal.folder import CONTROL, PLAIN, Segment
-from guard.journal.lines import LINE_BYTES
 from guard.keeper.listing import Listing
 from guard.proof.tree import Range, merge
 

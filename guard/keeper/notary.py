@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from guard.journal.control import ControlError
+from guard.archive.manifest import check_place
+from guard.archive.manifest import opened as manifest_opened
+from guard.archive.statement import read
+from guard.custody.control import ControlError
 from guard.journal.folder import CHECKPOINT, MANIFEST, Segment, logs
-from guard.journal.manifest import check_place
-from guard.journal.manifest import opened as manifest_opened
-from guard.journal.statement import read
 from guard.keeper import progress
 from guard.keeper.faults import Faults
 from guard.keeper.follow import Anchor, Follower, FollowError

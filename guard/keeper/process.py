@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-from guard.journal.control import ControlError
+from guard.custody.control import ControlError
 from guard.keeper.faults import Faults
 from guard.keeper.notary import Notary
 from guard.keeper.orders import Orders, decode

@@ -12,12 +12,12 @@ from pathlib import Path
 from time import time
 from typing import Any, NamedTuple
 
-from guard.journal.control import ControlError, append, changes, locked
+from guard.archive.manifest import Manifest, check_place, opened
+from guard.archive.statement import read
+from guard.archive.tombstone import Tombstone
+from guard.custody.control import ControlError, append, changes, locked
+from guard.custody.holds import Hold, in_force
 from guard.journal.folder import CONTROL, MANIFEST, PLAIN, SEALED, TOMBSTONE, Segment, logs, sync_folder
-from guard.journal.holds import Hold, in_force
-from guard.journal.manifest import Manifest, check_place, opened
-from guard.journal.statement import read
-from guard.journal.tombstone import Tombstone
 from guard.keeper.faults import logger
 from guard.keeper.listing import Listing
 from guard.keeper.orders import Orders

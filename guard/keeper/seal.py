@@ -6,10 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 from time import time
 
-from guard.journal.damage import Damage
+from guard.archive.damage import Damage
+from guard.archive.manifest import Manifest
+from guard.archive.sealing import seal_next
 from guard.journal.folder import PLAIN, Segment, logs
-from guard.journal.manifest import Manifest
-from guard.journal.sealing import seal_next
 from guard.keeper.faults import Faults, logger
 from guard.keeper.listing import Listing
 from guard.keeper.orders import Orders

@@ -17,7 +17,7 @@ from tests.support.sealing import seal_all, sign_checkpoint, signer, write_log
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "proof.md").read_text()
 ZSTD = f"""#!{sys.executable}
 import sys
-from guard.journal.compression import zstd
+from guard.archive.compression import zstd
 sys.stdout.buffer.write(zstd.decompress(open(sys.argv[2], "rb").read()))
 """
 

@@ -1,10 +1,22 @@
 """Where a journal's files are."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from guard.journal.folder import MANIFEST, PLAIN, SEALED, TOMBSTONE, Segment, all_segments, logs, segments, sync_folder
+from guard.journal.folder import (
+    MANIFEST,
+    PLAIN,
+    SEALED,
+    TOMBSTONE,
+    Segment,
+    all_segments,
+    logs,
+    open_file,
+    segments,
+    sync_folder,
+)
 
 
 def test_logs_are_in_the_order_of_their_numbers(tmp_path):
@@ -64,3 +76,10 @@ def test_syncing_a_folder_that_is_gone_fails(tmp_path):
     sync_folder(tmp_path)
     with pytest.raises(FileNotFoundError):
         sync_folder(tmp_path / "gone")
+
+
+def test_a_pipe_keeps_nobody_waiting(tmp_path):
+    """What was put in the place of a file, and would never end, is empty."""
+    os.mkfifo(tmp_path / "pipe")
+    with open_file(tmp_path / "pipe") as file:
+        assert file.read() == b""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.journal.control import append, locked
+from guard.custody.control import append, locked
 from guard.keeper.follow import Anchor, Follower, FollowError
 from guard.proof.tree import Range, of_leaves
 from tests.support.growing import Growing

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from guard.journal.control import append
+from guard.custody.control import append
 from guard.keeper.notary import Notary
 from guard.proof.tree import of_leaves
 from tests.support.growing import Growing

@@ -7,12 +7,12 @@ from time import time
 
 import pytest
 
+from guard.archive.tombstone import opened
 from guard.config import RedisSink, Ship
 from guard.config import Retention as Rules
+from guard.custody.control import ControlError, append, changes
 from guard.evidence.verify import verify
-from guard.journal.control import ControlError, append, changes
 from guard.journal.folder import segments
-from guard.journal.tombstone import opened
 from guard.keeper.retention import Retention
 from guard.proof.keys import known_keys, signer
 from guard.proof.node import node_name

@@ -2,9 +2,11 @@
 
 import asyncio
 
+from guard.evidence.verify import verify
+from guard.proof.keys import known_keys
 from loadtests.kills import run
 from loadtests.ledger import Ledger
-from tests.support.journals import exchange, records, write_segment
+from tests.support.journals import exchange, write_segment
 
 
 def test_no_id_is_lost(tmp_path):
@@ -12,7 +14,9 @@ def test_no_id_is_lost(tmp_path):
     report = asyncio.run(run(3, 1, tmp_path))
     assert report["missing"] == 0
     assert report["clients"] + report["model"] > 0
-    assert records(tmp_path / "state" / "journal")
+    verified = verify(tmp_path / "state" / "journal", known_keys(tmp_path / "state"))
+    assert verified.problems == ()
+    assert sum(log.records for log in verified.logs) > 0
 
 
 def test_a_lost_id_is_missed(tmp_path):

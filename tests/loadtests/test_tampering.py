@@ -5,8 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from guard.archive.damage import Problem
 from guard.evidence.verify import Report
-from guard.journal.damage import Problem
 from loadtests import tampering
 from loadtests.tampered import Expected
 from loadtests.tampering import TAMPERINGS, _misses, main

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
+from guard.archive.opening import segment_lines
 from guard.journal.chain import BEGINNING, Position, leaf, link, split
 from guard.journal.folder import segments
-from guard.journal.opening import segment_lines
 
 
 def write_segment(

@@ -8,13 +8,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from guard.archive.lines import BLOCK_BYTES
+from guard.archive.manifest import Manifest, manifest_of
+from guard.archive.sealed import Sealed
+from guard.archive.sealing import seal_next
+from guard.archive.tombstone import Tombstone
 from guard.journal.chain import BEGINNING, Position, split
 from guard.journal.folder import CHECKPOINT, MANIFEST, PLAIN, SEALED, TOMBSTONE, Segment, segments
-from guard.journal.lines import BLOCK_BYTES
-from guard.journal.manifest import Manifest, manifest_of
-from guard.journal.sealed import Sealed
-from guard.journal.sealing import seal_next
-from guard.journal.tombstone import Tombstone
 from guard.proof.checkpoint import Checkpoint
 from guard.proof.files import replace
 from guard.proof.note import Signer

@@ -10,8 +10,8 @@ import click
 from guard.cli.errors import TroubleError
 from guard.cli.log.folder import journal_folder
 from guard.cli.options import configuration
-from guard.journal import control
-from guard.journal.holds import Hold, in_force
+from guard.custody import control
+from guard.custody.holds import Hold, in_force
 from guard.proof.node import node_name
 
 incident_option = click.option("--incident", required=True, metavar="ID", help="The incident that it is for.")

@@ -39,8 +39,8 @@ def checkpoint(log: str | None, config: Path | None, journal: Path | None, as_js
 
 
 def _note(folder: Path) -> bytes | None:
+    from guard.archive.statement import read
     from guard.journal.folder import CHECKPOINT
-    from guard.journal.statement import read
 
     try:
         return read(folder / CHECKPOINT)

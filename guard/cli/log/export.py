@@ -47,9 +47,9 @@ def export(
 
     That this was done, by whom, and the file's SHA-256 are written into the journal's control log first.
     """
+    from guard.custody.control import ControlError, append
     from guard.evidence import export as exporting
     from guard.evidence.table import MissingExtraError
-    from guard.journal.control import ControlError, append
 
     folder = journal_folder(config, journal)
 

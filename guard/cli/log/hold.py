@@ -12,8 +12,8 @@ from guard.cli.log.folder import journal_folder
 from guard.cli.options import actor_option, config_option, json_option
 from guard.cli.output import emit
 from guard.cli.times import WHEN, shown
+from guard.custody.holds import HOLD
 from guard.journal.folder import logs
-from guard.journal.holds import HOLD
 
 
 @click.command()

@@ -10,7 +10,7 @@ from guard.cli.errors import TroubleError
 from guard.cli.log.change import change, held, incident_option, reason_option
 from guard.cli.options import actor_option, config_option, json_option
 from guard.cli.output import emit
-from guard.journal.holds import RELEASE
+from guard.custody.holds import RELEASE
 
 
 @click.command()

@@ -15,13 +15,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from time import sleep, time
 
+from guard.archive.damage import Damage, Problem
+from guard.archive.head import head_of
 from guard.evidence.verify.log import LogCheck
 from guard.evidence.verify.outside import Outside
 from guard.evidence.verify.report import LogReport, Report, ordered
 from guard.evidence.verify.segment import Result, Task, check
-from guard.journal.damage import Damage, Problem
 from guard.journal.folder import CONTROL, PLAIN, SEALED, logs
-from guard.journal.head import head_of
 from guard.proof.note import NoteError, Verifier
 
 LOOKS = 6

@@ -7,14 +7,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from guard.archive.damage import Problem
+from guard.archive.statement import read
 from guard.evidence.verify.outside import Outside
 from guard.evidence.verify.report import LogReport
 from guard.evidence.verify.segment import Result, Task
 from guard.evidence.verify.statements import Stated, Statements
 from guard.journal.chain import BEGINNING, split
-from guard.journal.damage import Problem
-from guard.journal.folder import CHECKPOINT, PLAIN, Segment, segments
-from guard.journal.statement import read
+from guard.journal.folder import CHECKPOINT, PLAIN, Segment, open_file, segments
 from guard.proof import checkpoint as checkpoints
 from guard.proof.checkpoint import Checkpoint
 from guard.proof.keys import for_log
@@ -230,7 +230,7 @@ def stated_chain(segment: Segment, seq: int) -> bytes | None:
     """The chain that a record near the end of a plain segment states; None if it is not found."""
     start = b'{"seq":%d,' % seq
     try:
-        with segment.path(PLAIN).open("rb") as file:
+        with open_file(segment.path(PLAIN)) as file:
             size = file.seek(0, 2)
             for window in WINDOWS:
                 file.seek(max(size - window, 0))

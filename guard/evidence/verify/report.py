@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any, NamedTuple
 
-from guard.journal.damage import Problem
+from guard.archive.damage import Problem
 
 
 class LogReport(NamedTuple):

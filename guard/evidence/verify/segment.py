@@ -6,14 +6,14 @@ import os
 from hashlib import sha256
 from typing import BinaryIO, NamedTuple
 
+from guard.archive.damage import Damage, Problem
+from guard.archive.head import head_of, parse_head, stray
+from guard.archive.lines import blocks
+from guard.archive.manifest import Manifest
+from guard.archive.sealed import Sealed
+from guard.archive.walk import Walk
 from guard.journal.chain import Position
-from guard.journal.damage import Damage, Problem
-from guard.journal.folder import PLAIN, Segment
-from guard.journal.head import head_of, parse_head, stray
-from guard.journal.lines import blocks
-from guard.journal.manifest import Manifest
-from guard.journal.sealed import Sealed
-from guard.journal.walk import Walk
+from guard.journal.folder import PLAIN, Segment, open_file
 from guard.proof.note import NoteError
 from guard.proof.tree import Range
 
@@ -72,7 +72,7 @@ def check(task: Task) -> Result:
 def _plain(task: Task) -> Walk:
     segment = task.segment
     walk = Walk(segment, _name(segment), task.before, task.end, task.sizes)
-    with segment.path(PLAIN).open("rb") as file:
+    with open_file(segment.path(PLAIN)) as file:
         for block in blocks(file):
             if not _take(walk, block):
                 break

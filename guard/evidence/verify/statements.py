@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from guard.journal import manifest as manifests
-from guard.journal import tombstone as tombstones
-from guard.journal.damage import Problem
+from guard.archive import manifest as manifests
+from guard.archive import tombstone as tombstones
+from guard.archive.damage import Problem
+from guard.archive.manifest import Manifest, check_place
+from guard.archive.statement import read
 from guard.journal.folder import CHECKPOINT, MANIFEST, TOMBSTONE, Segment
-from guard.journal.manifest import Manifest, check_place
-from guard.journal.statement import read
 from guard.proof import checkpoint as checkpoints
 from guard.proof.checkpoint import Checkpoint
 from guard.proof.note import NoteError, Verifier

@@ -2,7 +2,7 @@
 
 import getpass
 
-from guard.journal.control import changes
+from guard.custody.control import changes
 from tests.cli.log.test_hold import run
 
 

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from guard.cli import main
-from guard.journal.control import changes
+from guard.custody.control import changes
 from tests.cli.running import configure
 from tests.support.journals import write_segment
 

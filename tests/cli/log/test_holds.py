@@ -2,7 +2,7 @@
 
 import json
 
-from guard.journal.control import append
+from guard.custody.control import append
 from tests.cli.log.test_hold import run
 
 

@@ -2,8 +2,8 @@
 
 import json
 
-from guard.journal.control import changes
-from guard.journal.holds import in_force
+from guard.custody.control import changes
+from guard.custody.holds import in_force
 from tests.cli.log.test_hold import run
 
 

@@ -5,9 +5,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from guard.archive.sealing import seal_next
 from guard.cli import main
 from guard.journal.folder import PLAIN, segments
-from guard.journal.sealing import seal_next
 from guard.proof.keys import signing_key
 from guard.proof.node import node_name
 from guard.proof.note import Signer

@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
+from guard.archive import manifest as manifests
 from guard.evidence.verify.log import LogCheck, stated_chain
 from guard.evidence.verify.outside import outside
 from guard.evidence.verify.report import LogReport
 from guard.evidence.verify.segment import check
-from guard.journal import manifest as manifests
 from guard.journal.folder import CHECKPOINT, MANIFEST, PLAIN, SEALED, segments
 from guard.proof.checkpoint import Checkpoint
 from guard.proof.tree import Range, merge

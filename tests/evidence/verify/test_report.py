@@ -1,7 +1,7 @@
 """What verifying found, as values."""
 
+from guard.archive.damage import Problem
 from guard.evidence.verify.report import LogReport, Report, ordered
-from guard.journal.damage import Problem
 
 
 def test_the_first_bad_record_comes_first():

@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
+from guard.archive.manifest import manifest_of
 from guard.evidence.verify.segment import Task, check
 from guard.journal.chain import BEGINNING
 from guard.journal.folder import PLAIN, SEALED, segments
-from guard.journal.manifest import manifest_of
 from guard.proof.tree import Range
 from tests.support.journals import write_segment
 from tests.support.sealing import marks, seal_all, write_log

@@ -5,7 +5,7 @@ from io import BytesIO
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.journal.lines import blocks
+from guard.archive.lines import blocks
 
 
 @given(st.text("ab\n").map(str.encode), st.integers(1, 9))

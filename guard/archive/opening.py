@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from io import BytesIO
 
-from guard.journal.folder import PLAIN, Segment
-from guard.journal.lines import LINE_BYTES
-from guard.journal.sealed import Sealed
+from guard.archive.lines import LINE_BYTES
+from guard.archive.sealed import Sealed
+from guard.journal.folder import PLAIN, Segment, open_file
 
 
 def segment_lines(segment: Segment, seq: int = 0, offset: int = 0) -> Iterator[bytes]:
@@ -20,7 +20,7 @@ def segment_lines(segment: Segment, seq: int = 0, offset: int = 0) -> Iterator[b
         OSError: it cannot be read; FileNotFoundError: its records were deleted.
     """
     try:
-        file = segment.path(PLAIN).open("rb")
+        file = open_file(segment.path(PLAIN))
     except FileNotFoundError:
         with Sealed(segment) as sealed:
             for frame in sealed.frames(seq):

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
+from guard.archive.statement import read
+from guard.archive.tombstone import Tombstone, opened
 from guard.journal.folder import MANIFEST, segments
-from guard.journal.statement import read
-from guard.journal.tombstone import Tombstone, opened
 from guard.proof.note import NoteError
 from tests.support.sealing import seal_all, signer, write_log
 

@@ -8,8 +8,8 @@ from typing import Self
 
 import msgspec
 
-from guard.journal.manifest import unverified
-from guard.journal.statement import compose, parse
+from guard.archive.manifest import unverified
+from guard.archive.statement import compose, parse
 from guard.proof.note import NoteError, Signer, Verifier, verified
 
 FORM = "guard/tombstone/v1"

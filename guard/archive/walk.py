@@ -6,8 +6,8 @@ from binascii import b2a_base64
 from collections.abc import Sequence
 from hashlib import sha256
 
+from guard.archive.damage import Damage, Problem
 from guard.journal.chain import TAIL_BYTES, Position, split
-from guard.journal.damage import Damage, Problem
 from guard.journal.folder import Segment
 from guard.proof.tree import Range
 

@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from guard.journal.compression import FrameError, compress, decompress, most, skippable_header, zstd
+from guard.archive.compression import FrameError, compress, decompress, most, skippable_header, zstd
 
 DATA = b"a line\n" * 1_000
 FRAME = compress(DATA)

@@ -9,8 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from guard.custody.control import ControlError, append, changes, locked, whoever
 from guard.journal.chain import BEGINNING, Position, link, split
-from guard.journal.control import ControlError, append, changes, locked, whoever
 from guard.journal.folder import segments
 
 
@@ -189,7 +189,7 @@ def test_several_processes_append(tmp_path):
 
 def test_a_lock_that_is_not_given_back_is_told(tmp_path, monkeypatch):
     """Whoever holds the log for too long is an error with the file's name, not a wait for ever."""
-    monkeypatch.setattr("guard.journal.control.LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("guard.custody.control.LOCK_SECONDS", 0.05)
     with locked(tmp_path), pytest.raises(ControlError, match=r"control\.lock"):
         hold(tmp_path, "INC-0")
 

@@ -8,13 +8,13 @@ from hashlib import sha256
 import orjson
 import pytest
 
+from guard.archive.damage import Damage
+from guard.archive.manifest import opened
+from guard.archive.sealed import Sealed
+from guard.archive.sealing import seal_next
+from guard.archive.statement import read
 from guard.journal.chain import BEGINNING, link
-from guard.journal.damage import Damage
 from guard.journal.folder import MANIFEST, PLAIN, SEALED, segments
-from guard.journal.manifest import opened
-from guard.journal.sealed import Sealed
-from guard.journal.sealing import seal_next
-from guard.journal.statement import read
 from guard.proof.tree import Range, merge
 from tests.support.journals import write_segment
 from tests.support.sealing import marks, seal_all, signer, write_log

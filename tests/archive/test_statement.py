@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from guard.journal.statement import compose, parse, read
+from guard.archive.statement import compose, parse, read
 from guard.proof.note import MAX_BYTES, NoteError
 
 

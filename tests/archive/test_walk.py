@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guard.archive.damage import Damage
+from guard.archive.walk import Walk
 from guard.journal.chain import BEGINNING, Position, link, split
-from guard.journal.damage import Damage
 from guard.journal.folder import Segment
-from guard.journal.walk import Walk
 from guard.proof.tree import of_leaves
 
 SEGMENT = Segment("w1", 0, Path("journal/w1"), plain=True)

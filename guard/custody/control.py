@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 import orjson
 
 import guard
+from guard.archive.damage import Damage
+from guard.archive.opening import segment_lines
 from guard.journal.chain import BEGINNING, Position, leaf, link, split
-from guard.journal.damage import Damage
 from guard.journal.folder import CONTROL, PLAIN, segments
 from guard.journal.folder import Segment as Place
-from guard.journal.opening import segment_lines
 from guard.journal.recovery import UnfitError, recover
 from guard.journal.segment import Segment, write_all
 from guard.proof.note import NoteError

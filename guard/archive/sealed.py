@@ -2,7 +2,7 @@
 
 Nothing in the file is believed: a frame that is not as long as the manifest says is damage, however much it would
 decompress to. While the plain file is still there, that is the one to read: the sealed one may be unfinished. The
-manifest's own signature is verified by `guard.journal.manifest.opened`.
+manifest's own signature is verified by `guard.archive.manifest.opened`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Self
 
-from guard.journal.compression import FrameError, decompress
-from guard.journal.damage import Damage, Problem
-from guard.journal.folder import SEALED, Segment
-from guard.journal.manifest import Manifest, manifest_of
+from guard.archive.compression import FrameError, decompress
+from guard.archive.damage import Damage, Problem
+from guard.archive.manifest import Manifest, manifest_of
+from guard.journal.folder import READ, SEALED, Segment
 
 KEPT_FRAMES = 2
 
@@ -37,7 +37,7 @@ class Sealed:
         self.name = f"{segment.log}/{segment.path(SEALED).name}"
         self._starts = [0, *accumulate(frame.plain for frame in self.manifest.frames)]
         self._kept: dict[int, bytes] = {}
-        self._fd = os.open(segment.path(SEALED), os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = os.open(segment.path(SEALED), READ)
 
     def frame(self, number: int) -> bytes:
         """A frame's whole lines.

@@ -2,9 +2,9 @@
 
 import pytest
 
-from guard.journal.damage import Damage
+from guard.archive.damage import Damage
+from guard.archive.opening import segment_lines
 from guard.journal.folder import segments
-from guard.journal.opening import segment_lines
 from tests.support.sealing import seal_all, write_log
 
 

@@ -5,10 +5,10 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from guard.journal.compression import compress, zstd
-from guard.journal.damage import Damage
+from guard.archive.compression import compress, zstd
+from guard.archive.damage import Damage
+from guard.archive.sealed import Sealed
 from guard.journal.folder import PLAIN, SEALED, segments
-from guard.journal.sealed import Sealed
 from tests.support.sealing import seal_all, write_log
 
 

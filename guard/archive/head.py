@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from guard.journal.folder import PLAIN, Segment
-from guard.journal.lines import LINE_BYTES
-from guard.journal.sealed import Sealed
+from guard.archive.lines import LINE_BYTES
+from guard.archive.sealed import Sealed
+from guard.journal.folder import PLAIN, Segment, open_file
 
 FAILURE = "failure"
 """Why a segment was begun behind which the file before may hold records that were written again."""
@@ -31,7 +31,7 @@ def first_line(segment: Segment) -> bytes:
         Damage, NoteError, OSError: as `head_of` says.
     """
     if segment.plain:
-        with segment.path(PLAIN).open("rb") as file:
+        with open_file(segment.path(PLAIN)) as file:
             return file.readline(LINE_BYTES)
     if segment.sealed:
         with Sealed(segment) as sealed:

@@ -8,11 +8,11 @@ from hashlib import sha256
 
 import msgspec
 
+from guard.archive.compression import SKIPPABLE_HEADER, most
+from guard.archive.lines import BLOCK_BYTES, LINE_BYTES
+from guard.archive.statement import compose, parse, read
 from guard.journal.chain import HASH_BYTES, Position
-from guard.journal.compression import SKIPPABLE_HEADER, most
 from guard.journal.folder import MANIFEST, Segment
-from guard.journal.lines import BLOCK_BYTES, LINE_BYTES
-from guard.journal.statement import compose, parse, read
 from guard.proof.note import NoteError, Signer, Verifier, verified
 from guard.proof.note import parse as parse_note
 from guard.proof.tree import MAX_SIZE, Range, compact

@@ -16,15 +16,15 @@ from typing import BinaryIO
 
 import orjson
 
+from guard.archive.compression import SKIPPABLE_BYTES, compress, skippable_header
+from guard.archive.damage import Damage, Problem
+from guard.archive.head import head_of, stray
+from guard.archive.lines import BLOCK_BYTES, blocks
+from guard.archive.manifest import Frame, Manifest, check_place, opened
+from guard.archive.statement import read
+from guard.archive.walk import Walk
 from guard.journal.chain import BEGINNING
-from guard.journal.compression import SKIPPABLE_BYTES, compress, skippable_header
-from guard.journal.damage import Damage, Problem
 from guard.journal.folder import MANIFEST, PLAIN, SEALED, Segment, segments, sync_folder
-from guard.journal.head import head_of, stray
-from guard.journal.lines import BLOCK_BYTES, blocks
-from guard.journal.manifest import Frame, Manifest, check_place, opened
-from guard.journal.statement import read
-from guard.journal.walk import Walk
 from guard.proof.files import replace
 from guard.proof.note import NoteError, Signer, Verifier
 

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from guard.journal.damage import Damage, Problem
+from guard.archive.damage import Damage, Problem
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
+from guard.archive.manifest import FORM, Frame, manifest_of, opened, unverified
+from guard.archive.statement import compose, read
 from guard.journal.folder import MANIFEST, segments
-from guard.journal.manifest import FORM, Frame, manifest_of, opened, unverified
-from guard.journal.statement import compose, read
 from guard.proof.note import NoteError
 from tests.support.sealing import seal_all, signer, write_log
 

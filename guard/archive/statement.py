@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from guard.journal.folder import open_file
 from guard.proof.note import MAX_BYTES, NoteError
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -40,5 +41,5 @@ def read(path: Path) -> bytes:
     Raises:
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with open_file(path) as file:
         return file.read(MAX_BYTES + 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guard.journal.holds import Hold, in_force
+from guard.custody.holds import Hold, in_force
 
 
 def change(kind, incident, **more):

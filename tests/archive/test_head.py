@@ -2,8 +2,8 @@
 
 import pytest
 
+from guard.archive.head import head_of, parse_head, stray
 from guard.journal.folder import Segment, segments
-from guard.journal.head import head_of, parse_head, stray
 from tests.support.sealing import seal_all, write_log
 
 

@@ -1,0 +1,1 @@
+"""What was done with the journal, by whom and why: the control log, and what follows from it."""
