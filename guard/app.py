@@ -24,6 +24,8 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from guard.config import Config
+from guard.journal.redaction import Field, Redaction, configured_keys, load_key, tokens_of
+from guard.journal.redaction import Rules as RedactionRules
 from guard.journal.slot import claim
 from guard.journal.writer import Journal
 from guard.keeper.attendant import Attendant
@@ -34,6 +36,7 @@ from guard.proof.node import node_name
 from guard.proxy.proxy import Proxy
 from guard.ruleset.bundle import BundleError
 from guard.ruleset.bundle import load as load_rules
+from guard.ruleset.redactor import RedactionError, compiled, spotter
 from guard.settings import SettingsError
 from guard.settings.renewal import renewed
 from guard.wire.address import Networks, parse_listen
@@ -44,6 +47,7 @@ from guard.wire.tls import TlsError, server_context
 logger = logging.getLogger("guard")
 
 BACKLOG = 2_048
+FEW_KEYS = 1  # configured ones that are looked for one by one; more of them in one pass
 GC_THRESHOLDS = (20_000, 20, 50)
 
 # To stderr: all that is worth a warning, and what the guard itself does on an operator's word. What connections tell
@@ -154,6 +158,7 @@ def decide(config: Config, version: int = 1) -> Decisions:
 
     Raises:
         BundleError: the rules are not fit to be used; it names every error.
+        RedactionError: a pattern of `journal.redact` is not.
         TlsError: the certificates are not.
         OSError, ValueError: the state folder cannot be used.
     """
@@ -165,11 +170,31 @@ def make_policy(config: Config, version: int = 1) -> Policy:
 
     Raises:
         BundleError: the rules are not fit to be used; it names every error.
+        RedactionError: a pattern of `journal.redact` is not.
         OSError, ValueError: the state folder cannot be used.
     """
     directory = Path(config.rules.dir) if config.rules.dir is not None else None
     rules = load_rules(directory, engine=config.rules.engine, hold_back=config.rules.hold_back)
-    return build(config, rules, load_salt(Path(config.state)), version)
+    return build(config, rules, load_salt(Path(config.state)), version, make_redaction(config))
+
+
+def make_redaction(config: Config) -> Redaction:
+    """Build what the configuration has kept out of the journal.
+
+    Raises:
+        RedactionError: a pattern cannot be used.
+        OSError, ValueError: the state folder cannot be used.
+    """
+    keys = tuple(configured_keys(config))
+    spot = spotter(keys, config.rules.engine) if len(keys) > FEW_KEYS else None
+    entries = config.journal.redact
+    if not entries:
+        return Redaction(keys, spot)
+    names = [entry.name for entry in entries if entry.pattern is not None]
+    fields = [Field(entry.name, tokens_of(entry.field)) for entry in entries if entry.field is not None]
+    finder = compiled(entries, config.rules.engine)
+    rules = RedactionRules(names, finder, fields, load_key(Path(config.state)))
+    return Redaction(keys, spot, rules)
 
 
 def open_journal(config: Config, policy: Policy) -> Journal:
@@ -223,7 +248,7 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
     try:
         decisions = decide(config)
         journal_folder(config).mkdir(parents=True, exist_ok=True, mode=0o700)
-    except TlsError as error:
+    except (TlsError, RedactionError) as error:
         raise StartError(str(error)) from error
     except (OSError, ValueError) as error:
         raise StartError(f"the state folder cannot be used: {error}") from error

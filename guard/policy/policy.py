@@ -12,6 +12,7 @@ from guard.policy.models import Routes
 from guard.wire.address import Networks
 
 if TYPE_CHECKING:
+    from guard.journal.redaction import Redaction
     from guard.ruleset.bundle import Bundle
 
 
@@ -28,9 +29,10 @@ class Policy(NamedTuple):
     routes: Routes
     rules: Bundle
     http: Http
+    redaction: Redaction | None = None
 
 
-def build(config: Config, rules: Bundle, salt: bytes, version: int = 1) -> Policy:
+def build(config: Config, rules: Bundle, salt: bytes, version: int = 1, redaction: Redaction | None = None) -> Policy:
     """Make the policy that a configuration and a rule bundle state; `salt` is the installation's for key hashes."""
     clients = Clients(config.clients, salt)
     return Policy(
@@ -44,4 +46,5 @@ def build(config: Config, rules: Bundle, salt: bytes, version: int = 1) -> Polic
         routes=Routes(config.routes, config.models),
         rules=rules,
         http=config.data.http,
+        redaction=redaction,
     )
