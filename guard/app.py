@@ -24,8 +24,6 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from guard.config import Config
-from guard.journal.redaction import Field, Redaction, configured_keys, load_key, tokens_of
-from guard.journal.redaction import Rules as RedactionRules
 from guard.journal.slot import claim
 from guard.journal.writer import Journal
 from guard.keeper.attendant import Attendant
@@ -34,6 +32,8 @@ from guard.policy.clients import load_salt
 from guard.policy.policy import Policy, build
 from guard.proof.node import node_name
 from guard.proxy.proxy import Proxy
+from guard.redaction.rules import Field, Redaction, configured_keys, load_key, tokens_of
+from guard.redaction.rules import Rules as RedactionRules
 from guard.ruleset.bundle import BundleError
 from guard.ruleset.bundle import load as load_rules
 from guard.ruleset.redactor import RedactionError, compiled, spotter

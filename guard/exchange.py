@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from guard.formats.base import Prompt
-    from guard.journal.secrets import Secrets
     from guard.policy.clients import Identity
     from guard.policy.models import Route, Version
     from guard.policy.policy import Policy
+    from guard.redaction.secrets import Secrets
     from guard.refusal import Refusal
     from guard.wire.head import RequestHead
 

@@ -17,9 +17,9 @@ from urllib.parse import unquote_plus
 import orjson
 
 from guard.exchange import Attempt, Exchange, Finding
-from guard.journal.presented import PARAMETER, SECRET_NAME
-from guard.journal.seams import Taken
-from guard.journal.secrets import secrets_of
+from guard.redaction.presented import PARAMETER, SECRET_NAME
+from guard.redaction.seams import Taken
+from guard.redaction.secrets import secrets_of
 from guard.wire.websocket import Message
 
 USER = re.compile(r"(^|//)[^/?#@]*@")

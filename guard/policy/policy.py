@@ -12,7 +12,7 @@ from guard.policy.models import Routes
 from guard.wire.address import Networks
 
 if TYPE_CHECKING:
-    from guard.journal.redaction import Redaction
+    from guard.redaction.rules import Redaction
     from guard.ruleset.bundle import Bundle
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from guard.formats.base import Output
 from guard.formats.lenient import recoded
 from guard.journal.record import frame_line
-from guard.journal.seams import Pieces, Seams
-from guard.journal.secrets import secrets_of
+from guard.redaction.seams import Pieces, Seams
+from guard.redaction.secrets import secrets_of
 from guard.stages.scan import StreamScan, scan_whole
 
 if TYPE_CHECKING:

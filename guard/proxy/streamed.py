@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from guard.formats.base import StreamReader
 from guard.formats.lenient import is_json
 from guard.journal.record import part_line
-from guard.journal.seams import Seams, Taken
-from guard.journal.secrets import secrets_of
 from guard.proxy.heads import answer_head, broken_off, format_of, journal_unavailable
+from guard.redaction.seams import Seams, Taken
+from guard.redaction.secrets import secrets_of
 from guard.refusal import Refusal
 from guard.stages.scan import HeldTooMuch, StreamScan
 from guard.wire.pieces import Frame, Lines, Pieces, splitter_for

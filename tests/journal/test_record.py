@@ -11,7 +11,7 @@ from guard.evidence.joining import join
 from guard.exchange import Attempt
 from guard.formats.base import Prompt
 from guard.journal.record import frame_line, outcome_line, part_line, prompt_line
-from guard.journal.seams import Taken
+from guard.redaction.seams import Taken
 from guard.refusal import Refusal
 from guard.wire.websocket import Message
 from tests.support.values import exchange, policy

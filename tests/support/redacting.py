@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from guard.config import Redact
-from guard.journal.redaction import Field, Redaction, Rules, tokens_of
-from guard.journal.secrets import Secrets
+from guard.redaction.rules import Field, Redaction, Rules, tokens_of
+from guard.redaction.secrets import Secrets
 from guard.ruleset.redactor import compiled, spotter
 
 KEY = "sk-test-0123456789abcdef"

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from guard.journal.redaction import at, configured_keys, load_key, tokens_of, written
+from guard.redaction.rules import at, configured_keys, load_key, tokens_of, written
 from tests.support.redacting import rules
 from tests.support.values import config
 

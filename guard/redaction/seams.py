@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 import orjson
 
-from guard.journal.redaction import at
-from guard.journal.rewriting import Named, Rewriting, strings
-from guard.journal.secrets import Secrets
+from guard.redaction.masking import Named
+from guard.redaction.rewriting import Rewriting
+from guard.redaction.rules import at
+from guard.redaction.secrets import Secrets
+from guard.redaction.texts import strings
 
 KEEP = 4_096
 """Characters that wait where patterns are configured: a longer match in a stream may be stored in part."""

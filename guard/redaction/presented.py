@@ -13,6 +13,8 @@ from guard.wire.handshake import FIELDS, KEY_PROTOCOL, protocols
 SHORTEST = 8
 """Characters. What is shorter is no key that keeps anything safe, and is a word in many a text."""
 
+LONGEST_WORD = 16
+
 SCHEMED = frozenset((b"authorization", b"proxy-authorization"))
 PLAIN = frozenset((b"x-api-key", b"api-key", b"x-goog-api-key", b"x-auth-token", b"ocp-apim-subscription-key"))
 PARAMETER = re.compile(r"([?&;#])([^=?&;#]*)=([^&;#]*)")
@@ -57,4 +59,9 @@ def _credentials(value: bytes) -> list[bytes]:
 
 
 def _keys(found: Iterator[str]) -> list[str]:
-    return list(dict.fromkeys(key for key in found if len(key) >= SHORTEST))
+    return list(dict.fromkeys(key for key in found if len(key) >= SHORTEST and not _is_word(key)))
+
+
+def _is_word(key: str) -> bool:
+    """Whether it is a word in many a text. Who shows one as a key must not have it hidden from the journal by that."""
+    return key.isalpha() and len(key) < LONGEST_WORD

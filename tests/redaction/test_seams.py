@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.journal import seams
-from guard.journal.seams import Seams, Taken
+from guard.redaction import seams
+from guard.redaction.seams import Seams, Taken
 from tests.support.redacting import EMAIL, KEY, MARK, rules, secrets
 
 

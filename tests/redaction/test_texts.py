@@ -1,12 +1,12 @@
-"""The parts of a record that may hold secrets; `test_secrets.py` shows what becomes of them."""
+"""The texts of a record, and those within them."""
 
 import json
 from typing import Any
 
 import pytest
 
-from guard.journal.redaction import Field
-from guard.journal.rewriting import bodies_of, has_fields, leaves, looks_like_json, strings, texts_of, unescaped
+from guard.redaction.rules import Field
+from guard.redaction.texts import bodies_of, has_fields, leaves, looks_like_json, strings, texts_of, unescaped
 from tests.support.redacting import record
 
 

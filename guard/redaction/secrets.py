@@ -2,7 +2,7 @@
 
 Every record is looked through for the keys that its request shows, as one search in the bytes that would be written.
 Only where one is found, or a rule of the configuration may match, is the record taken apart and written anew
-(`guard.journal.rewriting`).
+(`guard.redaction.rewriting`).
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from urllib.parse import unquote_plus
 import orjson
 
 from guard.formats.lenient import recoded
-from guard.journal.presented import in_fields, in_target
-from guard.journal.redaction import NOTHING, Redaction
-from guard.journal.rewriting import WORD, Rewriting, bodies_of, dense, has_fields, leaves, looks_like_json, texts_of
+from guard.redaction.masking import WORD
+from guard.redaction.presented import in_fields, in_target
+from guard.redaction.rewriting import Rewriting
+from guard.redaction.rules import NOTHING, Redaction
+from guard.redaction.texts import bodies_of, dense, has_fields, leaves, looks_like_json, texts_of
 
 if TYPE_CHECKING:
     from guard.exchange import Exchange

@@ -15,131 +15,29 @@ from urllib.parse import unquote_plus
 import orjson
 
 from guard.formats.lenient import recoded
-from guard.formats.names import NAMES
 from guard.formats.walk import NUMBERS
-from guard.journal.redaction import WITHHELD, Field, at, written
+from guard.redaction.masking import OUTSIDE, WORD, Masking
+from guard.redaction.rules import at, written
+from guard.redaction.texts import Record, dense, leaves, looks_like_json, strings, unescaped
 from guard.wire.body import BadBody, parse
 
 if TYPE_CHECKING:
-    from guard.journal.secrets import Secrets
-
-Record = dict[str, Any]
-Named = tuple[int, int, str]
-"""Where a secret begins and ends, and its kind; empty: a key."""
-
-MOST = 50_000
-"""Secrets in one text; beyond them it is left out."""
-
-DENSE = 100_000
-"""Quotation marks or backslashes in a document; beyond them nobody looks at its strings one by one."""
+    from guard.redaction.secrets import Secrets
 
 TOGETHER = 64
 """So many texts are looked through at a time; one by one only where there is something."""
 
-ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
-WORD = re.compile(r"[A-Za-z0-9._~-]+")
-"""What no writer of JSON escapes."""
-
-OUTSIDE = re.compile(r"[0-9.+eE-]+|true|false|null")
-"""What may stand in JSON without being a string."""
-
 EVENT = re.compile(r"(data: ?)?(.*)", re.DOTALL)
-CONTROLS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
-def texts_of(record: Record) -> list[str]:
-    """Every text of a record that comes from outside."""
-    texts: list[str] = []
-    for part, names in (
-        (record, ("body", "text")),
-        (record.get("request"), ("path", "body")),
-        (record.get("response"), ("body",)),
-        (record.get("session"), ("reason",)),
-    ):
-        if part is not None:
-            texts += [text for name in names if type(text := part.get(name)) is str]
-    texts += record.get("prompt") or ()
-    for item in record.get("output") or ():
-        texts += [item] if type(item) is str else item
-    texts += [error for attempt in record.get("attempts") or () if (error := attempt["error"]) is not None]
-    return texts
-
-
-def bodies_of(record: Record) -> list[str]:
-    """The texts of a record that may be documents of the API."""
-    found = [record.get("body"), record.get("text")]
-    found += [record[part].get("body") for part in ("request", "response") if part in record]
-    return [text for text in found if type(text) is str]
-
-
-def has_fields(text: str, fields: Sequence[Field]) -> bool:
-    """Whether any of these fields may be in a text: it is there, or nobody can tell."""
-    if not looks_like_json(text):
-        return False
-    try:
-        document, _ = parse(text.encode("utf-8", "surrogatepass"))
-    except BadBody:
-        return True
-    return any(True for field in fields for _ in at([document], ("0", *field.tokens)))
-
-
-def looks_like_json(text: str) -> bool:
-    """Whether the text is a document or events, or is meant to be."""
-    return text.startswith(("{", "[", '"', "data:", "event:")) or text.lstrip().startswith(("{", "[", '"'))
-
-
-def dense(text: str) -> bool:
-    """Whether a document has so many strings or escapes that looking at each would take too long."""
-    return len(text) > DENSE and (text.count('"') > DENSE or text.count("\\") > DENSE)
-
-
-def leaves(text: str) -> list[str]:
-    """Every string and number in what looks like JSON, decoded; in what is no document, whatever it may be read as."""
-    try:
-        document, _ = parse(text.encode("utf-8", "surrogatepass"))
-    except BadBody:
-        return [text, unescaped(text)]
-    found: list[str] = []
-    stack = [document]
-    while stack:
-        value = stack.pop()
-        kind = type(value)
-        if kind is str:
-            found.append(value)
-            if "\\" in value and looks_like_json(value):
-                found += leaves(value)
-        elif kind is dict:
-            found += [key for key in value if key not in NAMES]
-            stack += value.values()
-        elif kind is list:
-            if NUMBERS.issuperset(map(type, value)):
-                found.append(orjson.dumps(value).decode())
-            else:
-                stack += value
-        elif kind is int or kind is float:
-            found.append(written(value))
-    return found
-
-
-def unescaped(text: str) -> str:
-    """What a text says if the escapes in it are JSON's, however often it was put into strings."""
-    return ESCAPE.sub(lambda escape: chr(int(escape[1], 16)) if escape[1] else CONTROLS.get(escape[2], escape[2]), text)
-
-
-class Rewriting:
-    """One record on its way; `counts` are the marks in it by kind."""
+class Rewriting(Masking):
+    """One record on its way; `output`: its output texts have their marks already, and these counts."""
 
     def __init__(self, secrets: Secrets, line: bytes, output: dict[str, int] | None) -> None:
-        self.counts: dict[str, int] = dict(output or {})
-        self._secrets = secrets
-        self._rules = secrets.redaction.rules
+        super().__init__(secrets, line)
+        self.counts |= output or {}
         self._output_done = output is not None
         self._known: dict[str, tuple[str, dict[str, int]]] = {}
-        self._keys = secrets.keys
-        if secrets.redaction.spot is not None:
-            told = line.decode()
-            more = [key for key in secrets.redaction.keys if key in told or '"' in key or "\\" in key]
-            self._keys = [*dict.fromkeys([*secrets.keys, *more])]
 
     def record(self, record: Record) -> Record:
         """The record without its secrets."""
@@ -316,91 +214,3 @@ class Rewriting:
             return self._withheld(text)
         masked = self._mask(text)
         return self._withheld(text) if "\\" in masked and self._secrets.touches(unescaped(masked)) else masked
-
-    # Texts.
-
-    def _mask(self, text: str) -> str:
-        """A text with a mark in place of each secret."""
-        spans = self.spans(text)
-        if spans is None:
-            return self._withheld(text)
-        return self.marked(text, spans) if spans else text
-
-    def spans(self, text: str) -> list[Named] | None:
-        """Where secrets are in a text, in order and apart; None: there are too many."""
-        if sum(map(text.count, self._keys)) > MOST:
-            return None
-        spans = [(begin, end, "") for key in self._keys for begin, end in _places(text, key)]
-        finder = self._rules.finder if self._rules is not None else None
-        if finder is not None and finder.touches(text):
-            assert self._rules is not None
-            places = finder.places(text)
-            if places is None:
-                return None
-            spans += [(begin, end, self._rules.names[number]) for begin, end, number in places]
-        return _apart(sorted(spans)) if len(spans) <= MOST else None
-
-    def marked(self, text: str, spans: list[Named]) -> str:
-        """The text with a mark in place of each of these."""
-        pieces = []
-        at = 0
-        for begin, end, name in spans:
-            mark = self._mark(name, text[begin:end])
-            pieces += [text[at:begin], mark]
-            at = end
-        return "".join(pieces) + text[at:]
-
-    def _mark(self, name: str, secret: str) -> str:
-        if not name or self._rules is None:
-            return self._count(f"[key:{self._secrets.fingerprint(secret)}]", {"key": 1})
-        return self._count(self._rules.mark(name, secret), {name: 1})
-
-    def _without_keys(self, text: str) -> str:
-        """The document, which is not one any more if a key is in its very structure."""
-        spread = any(key in text and (OUTSIDE.fullmatch(key) or not WORD.fullmatch(key)) for key in self._keys)
-        return self._mask_keys(text) if spread else text
-
-    def _mask_keys(self, text: str) -> str:
-        if sum(map(text.count, self._keys)) > MOST:
-            return self._withheld(text)
-        spans = [(begin, end, "") for key in self._keys for begin, end in _places(text, key)]
-        return self.marked(text, _apart(sorted(spans)))
-
-    def _withheld(self, text: str) -> str:
-        return self._count(f"[{WITHHELD}:{len(text)}]", {WITHHELD: 1})
-
-    def _count(self, mark: str, counts: dict[str, int]) -> str:
-        for name, count in counts.items():
-            self.counts[name] = self.counts.get(name, 0) + count
-        return mark
-
-
-def _places(text: str, key: str) -> Iterator[tuple[int, int]]:
-    begin = text.find(key)
-    while begin >= 0:
-        yield begin, begin + len(key)
-        begin = text.find(key, begin + len(key))
-
-
-def _apart(spans: list[Named]) -> list[Named]:
-    """Spans in order, those that overlap put together under the first one's name."""
-    apart: list[Named] = []
-    for begin, end, name in spans:
-        if apart and begin < apart[-1][1]:
-            apart[-1] = apart[-1][0], max(end, apart[-1][1]), apart[-1][2]
-        else:
-            apart.append((begin, end, name))
-    return apart
-
-
-def strings(value: Any) -> Iterator[str]:
-    """Every string in a value."""
-    stack = [value]
-    while stack:
-        one = stack.pop()
-        if type(one) is str:
-            yield one
-        elif type(one) is dict:
-            stack += one.values()
-        elif type(one) is list:
-            stack += one

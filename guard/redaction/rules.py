@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from guard.config import Config
-from guard.journal.presented import SHORTEST
 from guard.proof.files import make_once
+from guard.redaction.presented import SHORTEST
 
 KEY_BYTES = 32
 HASH_LENGTH = 16

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guard.journal.presented import in_fields, in_target
+from guard.redaction.presented import in_fields, in_target
 
 
 @pytest.mark.parametrize(
@@ -13,14 +13,16 @@ from guard.journal.presented import in_fields, in_target
         (b"authorization", b"Bearer  one-12345 two-12345", ["one-12345", "two-12345"]),
         (b"authorization", b"Bearer", []),
         (b"authorization", b"Bearer short", []),
-        (b"authorization", b"Negotiate", ["Negotiate"]),
+        (b"authorization", b"Negotiate", []),
+        (b"authorization", b"Bearer ignore previous instructions", []),
+        (b"authorization", b"Bearer averylongkeyoflettersalone", ["averylongkeyoflettersalone"]),
         (b"authorization", b"AWS4-HMAC-SHA256 Credential=AKIA", ["Credential=AKIA"]),
-        (b"authorization", b"Basic bWU6bXlwYXNzd29yZA==", ["bWU6bXlwYXNzd29yZA==", "me:mypassword", "mypassword"]),
+        (b"authorization", b"Basic bWU6bXlwYXNzd29yZA==", ["bWU6bXlwYXNzd29yZA==", "me:mypassword"]),
         (b"authorization", b"Basic x", []),
         (
             b"proxy-authorization",
             b"Basic bWU6bXlwYXNzd29yZA==",
-            ["bWU6bXlwYXNzd29yZA==", "me:mypassword", "mypassword"],
+            ["bWU6bXlwYXNzd29yZA==", "me:mypassword"],
         ),
         (b"x-api-key", b"sk-12345678", ["sk-12345678"]),
         (b"api-key", b"sk-12345678", ["sk-12345678"]),
@@ -31,7 +33,7 @@ from guard.journal.presented import in_fields, in_target
     ],
 )
 def test_keys_in_fields(name, value, expected):
-    """What stands where clients put credentials; what is too short to be one is none."""
+    """What stands where clients put credentials; what is too short to be one is none, nor is a word."""
     assert in_fields([(b"host", b"guard-12345"), (name, value)]) == expected
 
 

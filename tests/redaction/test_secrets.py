@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.journal.secrets import secrets_of
+from guard.redaction.secrets import secrets_of
 from tests.support.redacting import EMAIL, KEY, MARK, record, rules, secrets
 from tests.support.values import exchange, policy
 
