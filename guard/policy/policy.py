@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from guard.config import Config, Http
+from guard.measures import NONE, Measures
 from guard.policy.blocks import Blocks
 from guard.policy.clients import Clients
 from guard.policy.limits import Limits
@@ -30,6 +31,7 @@ class Policy(NamedTuple):
     rules: Bundle
     http: Http
     redaction: Redaction | None = None
+    measures: Measures = NONE
 
 
 def build(config: Config, rules: Bundle, salt: bytes, version: int = 1, redaction: Redaction | None = None) -> Policy:
@@ -47,4 +49,17 @@ def build(config: Config, rules: Bundle, salt: bytes, version: int = 1, redactio
         rules=rules,
         http=config.data.http,
         redaction=redaction,
+    )
+
+
+def with_measures(policy: Policy, config: Config, measures: Measures, version: int) -> Policy:
+    """The policy of the same configuration with other measures."""
+    before = policy.measures
+    moved = (before.active, before.isolated) != (measures.active, measures.isolated)
+    return policy._replace(
+        version=version,
+        wire_version=b"%d" % version,
+        blocks=Blocks(config.blocks, policy.clients, measures.blocks),
+        routes=Routes(config.routes, config.models, measures) if moved else policy.routes,
+        measures=measures,
     )

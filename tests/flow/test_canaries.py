@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 
-from guard.app import journal_folder
+from guard.assembly import journal_folder
 from guard.cli import main
 from guard.demo.children import Child
 from tests.cli.running import CONFIG, configure

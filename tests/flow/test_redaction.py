@@ -10,7 +10,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from guard.app import make_policy
+from guard.assembly import make_policy
 from guard.cli import main
 from tests.cli.running import CONFIG, configure
 from tests.support.guard import configure as configured

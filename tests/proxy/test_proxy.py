@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from guard.app import make_policy
+from guard.assembly import make_policy
 from guard.proxy.relay import Relay
 from tests.support.guard import configure, guard, one_model, raw_request
 from tests.support.model import Call, chat_answer, chat_delta, model
