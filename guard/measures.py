@@ -16,6 +16,19 @@ class Block(NamedTuple):
     reason: str
 
 
+class AddedRule(NamedTuple):
+    """A rule besides those of the rules folder: it blocks whatever has a text in it, or fits a pattern.
+
+    With `shadow` it only tells what it would have done. `target` is ``prompt`` or ``output``.
+    """
+
+    id: str
+    target: str
+    text: str
+    is_regex: bool
+    shadow: bool
+
+
 class Measures(NamedTuple):
     """What is in force after so many records of the control log (`version`).
 
@@ -23,12 +36,14 @@ class Measures(NamedTuple):
         blocks: whom the guard does not serve.
         active: by model, the version that is asked first, in the place of the configured one.
         isolated: the models that nobody gets to.
+        rules: what is blocked besides.
     """
 
     version: int = 0
     blocks: tuple[Block, ...] = ()
     active: tuple[tuple[str, str], ...] = ()
     isolated: frozenset[str] = frozenset()
+    rules: tuple[AddedRule, ...] = ()
 
 
 NONE = Measures()

@@ -19,7 +19,8 @@ from guard.custody.workers import Running, acknowledge, leave
 from guard.measures import NONE, Measures
 from guard.policy.policy import Policy, with_measures
 from guard.proxy.proxy import Proxy
-from guard.ruleset.bundle import BundleError
+from guard.ruleset.bundle import Bundle, BundleError
+from guard.ruleset.emergency import with_added
 from guard.settings import SettingsError
 from guard.settings.renewal import renewed
 from guard.wire.preface import Entrance
@@ -44,9 +45,13 @@ class Worker:
         reread: reads the configuration again; SIGHUP asks for that.
         version: how often the configuration was read; with the number of measures it is the policy's version.
         watch: what sees operators' measures.
+        rules: those of the configuration.
+        fault: why some measure is not in force; empty: all are.
     """
 
     watch: Watch
+    rules: Bundle
+    fault = ""
 
     def __init__(self, config: Config, reread: Reread, decisions: Decisions | None) -> None:
         """With `decisions` None the worker makes its own, as one in a process of its own must."""
@@ -98,6 +103,7 @@ class Worker:
 
     def _start(self) -> tuple[Proxy, Entrance]:
         policy, tls = self.decisions or decide(self.config, self.version)
+        self.rules = policy.rules
         self.watch = Watch(journal_folder(self.config))
         policy = self._measured(policy, self.watch.news() or NONE)
         journal = open_journal(self.config, policy)
@@ -119,6 +125,7 @@ class Worker:
                 decisions = await asyncio.to_thread(self.renew)
                 if decisions is not None:
                     policy, entrance.tls = decisions
+                    self.rules = policy.rules
                     entrance.balancers = balancers(self.config, policy)
                     self._adopt(proxy, await asyncio.to_thread(self._measured, policy, proxy.policy.measures))
                     logger.info("the configuration was read again: policy %d is in force", proxy.policy.version)
@@ -133,7 +140,16 @@ class Worker:
                     self._adopt(proxy, await asyncio.to_thread(self._measured, proxy.policy, measures))
 
     def _measured(self, policy: Policy, measures: Measures) -> Policy:
-        return with_measures(policy, self.config, measures, self.version + measures.version)
+        """The policy with these measures. A rule that cannot be compiled here leaves those as they were."""
+        bounds = self.config.rules
+        self.fault = ""
+        try:
+            rules = with_added(self.rules, measures.rules, engine=bounds.engine, hold_back=bounds.hold_back)
+        except BundleError as error:
+            logger.error("rules that were added by command are not in force: %s", error)
+            self.fault = str(error)
+            rules = policy.rules
+        return with_measures(policy, self.config, measures, self.version + measures.version, rules)
 
     def _adopt(self, proxy: Proxy, policy: Policy) -> None:
         proxy.adopt(policy)
@@ -143,7 +159,8 @@ class Worker:
     def _acknowledge(self, proxy: Proxy) -> None:
         log, policy = proxy.journal.log.slot.log, proxy.policy
         try:
-            acknowledge(Path(self.config.state), Running(log, os.getpid(), policy.measures.version, policy.version))
+            told = Running(log, os.getpid(), policy.measures.version, policy.version, self.fault)
+            acknowledge(Path(self.config.state), told)
         except OSError as error:
             logger.warning("nobody is told which measures are in force: %s", error)
 

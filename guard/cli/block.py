@@ -43,7 +43,7 @@ def list_(config: Path | None, as_json: bool) -> None:
     blocks = state_of(config).blocks
     if as_json:
         rows = [{"kind": kind, "value": value, **one._asdict()} for (kind, value), one in blocks.items()]
-        emit([{name: told for name, told in row.items() if name != "version"} for row in rows])
+        emit([{name: told for name, told in row.items() if name != "change"} for row in rows])
         return
     for (kind, value), one in blocks.items():
         until = f", until {shown(one.expires)}" if one.expires is not None else ""

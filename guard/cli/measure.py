@@ -124,7 +124,7 @@ def _await(state: Path, journal: Path, version: int) -> tuple[list[Running], lis
         workers = running(state, journal)
         late = [one for one in workers if one.measures < version]
         if not late or monotonic() > until:
-            return late, workers
+            return late + [one for one in workers if one.fault and one not in late], workers
         sleep(STEP_SECONDS)
 
 

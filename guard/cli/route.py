@@ -63,7 +63,8 @@ def list_(config: Path | None, as_json: bool) -> None:
     rows: list[dict[str, Any]] = []
     for name, model in configuration(config, keys=False).models.items():
         switched = state.active.get(name)
-        active = switched.version if switched is not None and switched.version in model.versions else model.active
+        named = switched.change["version"] if switched is not None else None
+        active = named if named in model.versions else model.active
         fallback = [version for version in model.fallback if version != active]
         rows.append({"model": name, "active": active, "fallback": fallback, "isolated": name in state.isolated})
     if as_json:

@@ -23,13 +23,13 @@ def status(config: Path | None, as_json: bool) -> int:
     state = Path(settings.state)
     newest = state_of(config).version
     workers = running(state, state / settings.journal.dir)
-    behind = [one.log for one in workers if one.measures < newest]
+    behind = [one.log for one in workers if one.measures < newest or one.fault]
     if as_json:
         rows = [{"log": one.log, "pid": one.pid, "policy": one.policy, "measures": one.measures} for one in workers]
         emit({"measures": newest, "workers": rows, "behind": behind})
         return int(bool(behind) or not workers)
     for one in workers:
-        late = f", behind the newest ({newest})" if one.measures < newest else ""
+        late = f", behind the newest ({newest})" if one.measures < newest else f"  {one.fault}" if one.fault else ""
         click.echo(f"{one.log}  process {one.pid}  policy {one.policy}  measures {one.measures}{late}")
     if not workers:
         tell("no guard runs here")

@@ -15,12 +15,16 @@ FOLDER = "workers"
 
 
 class Running(msgspec.Struct, frozen=True):
-    """A worker that runs: the log that it writes, its process, and the versions of its measures and its policy."""
+    """A worker that runs: the log that it writes, its process, and the versions of its measures and its policy.
+
+    `fault` says what of the measures it could not put in force; empty: nothing.
+    """
 
     log: str
     pid: int
     measures: int
     policy: int
+    fault: str = ""
 
 
 def acknowledge(state: Path, worker: Running) -> None:

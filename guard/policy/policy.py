@@ -52,8 +52,8 @@ def build(config: Config, rules: Bundle, salt: bytes, version: int = 1, redactio
     )
 
 
-def with_measures(policy: Policy, config: Config, measures: Measures, version: int) -> Policy:
-    """The policy of the same configuration with other measures."""
+def with_measures(policy: Policy, config: Config, measures: Measures, version: int, rules: Bundle) -> Policy:
+    """The policy of the same configuration with other measures, of which the `rules` have those that were added."""
     before = policy.measures
     moved = (before.active, before.isolated) != (measures.active, measures.isolated)
     return policy._replace(
@@ -61,5 +61,6 @@ def with_measures(policy: Policy, config: Config, measures: Measures, version: i
         wire_version=b"%d" % version,
         blocks=Blocks(config.blocks, policy.clients, measures.blocks),
         routes=Routes(config.routes, config.models, measures) if moved else policy.routes,
+        rules=rules,
         measures=measures,
     )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guard.custody.measures import State
-from guard.measures import Block, Measures
+from guard.measures import AddedRule, Block, Measures
 
 
 def records(*changes: dict[str, Any], first: int = 1, **more: Any) -> list[dict[str, Any]]:
@@ -46,6 +46,18 @@ def unblock(kind: str, value: str) -> dict[str, Any]:
         ),
         ([{"type": "isolate", "model": "chat"}], Measures(2, (), (), frozenset({"chat"}))),
         ([{"type": "isolate", "model": "chat"}, {"type": "online", "model": "chat"}], Measures(3)),
+        (
+            [{"type": "add-rule", "id": "a", "target": "output", "regex": "x+", "shadow": True}],
+            Measures(2, rules=(AddedRule("a", "output", "x+", True, True),)),
+        ),
+        (
+            [
+                {"type": "add-rule", "id": "a", "target": "prompt", "literal": "x"},
+                {"type": "add-rule", "id": "b", "target": "prompt", "literal": "y"},
+                {"type": "remove-rule", "id": "a"},
+            ],
+            Measures(4, rules=(AddedRule("b", "prompt", "y", False, False),)),
+        ),
         ([{"type": "hold", "log": None}, {"type": "of a later program"}, {"type": 7}], Measures(4)),
         ([block("planet", "x"), {"type": "block", "kind": "ip", "value": 7}, {"type": "switch"}], Measures(4)),
     ],

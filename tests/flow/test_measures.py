@@ -142,6 +142,30 @@ async def test_a_model_is_switched_and_isolated(tmp_path):
         assert await guard.statuses() == {(200, "v2")}
 
 
+async def test_a_rule_that_is_added_holds_on_prompts_and_streams(tmp_path):
+    """In force on every worker when the command ends; nothing of what it blocks in a stream is given out."""
+
+    async def talk(call):
+        await call.begin_stream()
+        for text in ("some words, then ", "a sec", "ret word", " and more"):
+            await call.chunk(chat_delta(text))
+        await call.chunk(b"data: [DONE]\n\n")
+        await call.end_stream()
+
+    async with model(talk) as served, operated(tmp_path, served.url) as guard:
+        told = await guard.order("rules", "add", "--literal", "secret word", "--target", "output")
+        assert (told["workers"], told["late"]) == (2, [])
+        await guard.order("rules", "add", "--literal", "hi")
+        assert await guard.statuses() == {(400, None)}
+        async with httpx.AsyncClient(timeout=10) as client:
+            ask = {"model": "m", "messages": [{"role": "user", "content": "tell me"}], "stream": True}
+            answer = await client.post(f"{guard.url}/v1/chat/completions", json=ask)
+        assert "some words" in answer.text
+        assert "content_policy_violation" in answer.text
+        assert "ret word" not in answer.text
+        assert " a sec" not in answer.text
+
+
 async def test_measures_outlive_a_reload_and_damage(tmp_path):
     """Reading the configuration again keeps them; a control log that was altered changes nothing of what is known."""
     async with model(answer_chat) as served, operated(tmp_path, served.url, workers=1) as guard:

@@ -59,12 +59,12 @@ def test_measures_change_what_they_are_about():
     """Blocks are others, routes only where a model was touched, and all else is the same."""
     settings = config(blocks=[{"ip": "203.0.113.7"}])
     policy = build(settings, load(None), SALT)
-    blocked = with_measures(policy, settings, Measures(3, (Block("ip", "198.51.100.9", "r"),)), 4)
+    blocked = with_measures(policy, settings, Measures(3, (Block("ip", "198.51.100.9", "r"),)), 4, policy.rules)
     assert (blocked.version, blocked.wire_version, blocked.measures.version) == (4, b"4", 3)
     assert blocked.blocks.find("198.51.100.9", blocked.clients.identify("x")) == "address 198.51.100.9"
     assert blocked.blocks.find("203.0.113.7", blocked.clients.identify("x")) == "address 203.0.113.7"
     assert blocked.routes is policy.routes
-    isolated = with_measures(blocked, settings, Measures(5, isolated=frozenset(settings.models)), 6)
+    isolated = with_measures(blocked, settings, Measures(5, isolated=frozenset(settings.models)), 6, policy.rules)
     assert all(model.isolated for model in isolated.routes.models.values())
     assert not any(model.isolated for model in policy.routes.models.values())
     assert isolated.clients is policy.clients
