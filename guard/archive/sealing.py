@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
@@ -34,12 +34,17 @@ TIME = re.compile(rb'\{"seq":[0-9]+,"kind":"[a-z_]+",(?:"id":"[^"]*",)?"at":(-?[
 
 
 def seal_next(
-    journal: Path, log: str, signer: Signer, keys: Iterable[Verifier] = (), frame_bytes: int = BLOCK_BYTES
+    journal: Path,
+    log: str,
+    signer: Signer,
+    keys: Iterable[Verifier] = (),
+    frame_bytes: int = BLOCK_BYTES,
+    wait: Callable[[], None] = lambda: None,
 ) -> Manifest | None:
     """Seal the first segment of a log that is finished and not sealed; None: there is none.
 
     `keys` are those that earlier manifests may be signed by, besides the signer's own; a frame holds about
-    `frame_bytes`, and always whole lines.
+    `frame_bytes`, and always whole lines; `wait` is called before each, for as long as others go first.
 
     Raises:
         Damage: the segment, or the manifest of the one before it, is not whole; nothing was changed.
@@ -49,7 +54,7 @@ def seal_next(
     earlier = None
     for segment, following in pairwise(segments(journal, log)):
         if segment.plain:
-            sealing = _Sealing(segment, following, _before(segment, earlier, trusted), frame_bytes)
+            sealing = _Sealing(segment, following, _before(segment, earlier, trusted), frame_bytes, wait)
             return _seal(segment, sealing, signer, trusted)
         earlier = segment
     return None
@@ -105,11 +110,14 @@ def _same(segment: Segment, manifest: Manifest, earlier: Manifest) -> None:
 class _Sealing:
     """One segment on its way through."""
 
-    def __init__(self, segment: Segment, following: Segment, before: bytes, frame_bytes: int) -> None:
+    def __init__(
+        self, segment: Segment, following: Segment, before: bytes, frame_bytes: int, wait: Callable[[], None]
+    ) -> None:
         self.segment = segment
         self.following = following
         self.before = before
         self.frame_bytes = frame_bytes
+        self.wait = wait
         self.name = f"{segment.log}/{segment.path(PLAIN).name}"
         self.walk = Walk(segment, self.name, before, following.base)
         self.frames: list[Frame] = []
@@ -121,6 +129,7 @@ class _Sealing:
     def run(self, plain: BinaryIO, file: BinaryIO) -> Manifest:
         """Write the sealed file, and tell what is in it."""
         for block in blocks(plain, self.frame_bytes):
+            self.wait()
             if not self._frame(block, file):
                 break
         if problem := self.walk.missing():
@@ -173,8 +182,8 @@ class _Sealing:
         self.sealed += len(data)
         self.unsynced += len(data)
         if self.unsynced >= SYNC_BYTES:
-            # Much at once keeps those waiting who sync their records meanwhile, and whom requests wait for: 128 MiB that
-            # do not compress up to 50 ms, in pieces up to 25 ms.
+            # Much at once keeps those waiting who sync their records meanwhile, and whom requests wait for: 128 MiB
+            # that do not compress up to 50 ms, in pieces up to 25 ms.
             file.flush()
             os.fdatasync(file.fileno())
             self.unsynced = 0

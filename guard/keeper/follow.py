@@ -1,7 +1,7 @@
 """Following a log as it grows: the tree of the records that are known to be on disk, without keeping the records.
 
-What a record's chain must be is checked when its segment is sealed. Here each record is taken as a leaf with the chain
-that it states, and of most records not even the number is looked at; a record counts once a `mark` behind it, or the head of a later segment, says that it is on disk.
+What a record's number and chain must be is checked when its segment is sealed. Here each record is taken as a leaf with
+the chain that it states; it counts once a `mark` behind it, or the head of a later segment, says that it is on disk.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO, NamedTuple
 
 from guard.archive.lines import LINE_BYTES, line_ends
@@ -53,6 +54,7 @@ class Follower:
     Attributes:
         durable: the leaves of the records that are known to be on disk.
         place: from where on it would have to be read again to go on from there: not far before the end of those.
+        behind: there was more to read than it had the time for.
         waiting: why it goes no further although there is more, or None.
         trees: the leaves before each segment that was followed from its beginning, by its first record's number.
     """
@@ -62,6 +64,7 @@ class Follower:
         self.log = log
         self.durable = Range(0, 0)
         self.place = Place(0, 0, 0)
+        self.behind = False
         self.waiting: str | None = None
         self.trees: dict[int, Range] = {0: self.durable}
         self._journal = journal
@@ -69,6 +72,7 @@ class Follower:
         self._summary = summary
         self._anchor = anchor
         self._forged: str | None = None
+        self._until: float | None = None
         # What was read beyond `durable`: its leaves, the places at which it was read, and where it goes on.
         self._leaves: list[bytes] = []
         self._places: deque[Place] = deque()
@@ -78,8 +82,8 @@ class Follower:
         """Go on from where an earlier one was, whose `durable` is known to be right."""
         self.durable, self.place, self._here, self._anchor = durable, place, place, None
 
-    def advance(self) -> bool:
-        """Read what has come; whether a segment was left behind for the next.
+    def advance(self, seconds: float | None = None) -> bool:
+        """Read what has come, for not much longer than so many seconds; whether a segment was left for the next.
 
         Raises:
             FollowError: records are missing or damaged, or are others than those that a checkpoint was signed for.
@@ -87,12 +91,15 @@ class Follower:
         """
         if self._forged is not None:
             raise FollowError(self._forged)
-        turned = False
+        turned, self.behind = False, False
+        self._until = None if seconds is None else monotonic() + seconds
         found = [segment for segment in self._listing.segments() if segment.base >= self.place.base]
         for segment, following in zip(found, [*found[1:], None], strict=True):
             if segment.base != self.place.base:
                 raise FollowError(f"its segment {self.place.base} is not there, not even a manifest of it")
             self._read(segment, following)
+            if self.behind:
+                return turned
             if following is not None:
                 self._turn(segment, following)
                 turned = True
@@ -126,6 +133,9 @@ class Follower:
             ends = line_ends(block)
             if ends and not self._take(block, ends if limit is None else ends[: limit - self._here.seq]):
                 self.waiting = f"{path}: where record {self._here.seq} should be there is none"
+                return
+            if self._until is not None and monotonic() >= self._until:
+                self.behind = True
                 return
             if not ends and (len(block) < length or length >= LINE_BYTES):
                 return

@@ -56,6 +56,15 @@ def test_finished_segments_are_sealed_in_their_order(tmp_path):
     assert found[0].path(SEALED).stat().st_mode & 0o777 == 0o600
 
 
+def test_others_may_go_first_before_each_frame(tmp_path):
+    """Sealing asks before each piece whether it has to wait."""
+    write_log(tmp_path, [20, 1])
+    waits = []
+    manifest = seal_next(tmp_path, "w1", signer(), frame_bytes=500, wait=lambda: waits.append(1))
+    assert manifest is not None
+    assert len(waits) == len(manifest.frames) > 2
+
+
 def test_nothing_to_seal_is_none(tmp_path):
     """A log that has one segment, or none, has nothing that is finished."""
     assert seal_next(tmp_path, "w1", signer()) is None

@@ -193,6 +193,24 @@ def test_blocks_of_any_size_come_to_the_same(tmp_path, monkeypatch, size):
     assert log.path.read_bytes()[follow.place.offset :].startswith(b'{"seq":%d,' % follow.place.seq)
 
 
+def test_a_log_that_is_far_behind_is_followed_in_turns(tmp_path, monkeypatch):
+    """When the time is over, what was read counts, and the next time it goes on from there, over segments too."""
+    monkeypatch.setattr("guard.keeper.follow.BLOCK_BYTES", 300)
+    log, follow = Growing(tmp_path), follower(tmp_path)
+    for _ in range(3):
+        log.prompts(4)
+        log.mark()
+        log.begin()
+    sizes = []
+    follow.advance(0.0)
+    while follow.behind:
+        sizes.append(follow.durable.end)
+        follow.advance(0.0)
+    assert follow.durable == tree(log, 18)
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) > 2
+
+
 def test_control_counts_as_soon_as_it_is_written(tmp_path):
     """The control log has no marks: what its writer has let go of is on disk."""
     follow = follower(tmp_path, "control")
