@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -90,7 +91,9 @@ class Follower:
             raise FollowError(self._forged)
         turned = False
         found = [segment for segment in self._listing.segments() if segment.base >= self.place.base]
-        for segment, following in zip(found, [*found[1:], None], strict=True):
+        if not found and self.place != Place(0, 0):
+            raise FollowError(f"its segment {self.place.base} is not there, and none after it")
+        for segment, following in zip_longest(found, found[1:]):
             if segment.base != self.place.base:
                 raise FollowError(f"its segment {self.place.base} is not there, not even a manifest of it")
             self._read(segment, following)
