@@ -85,11 +85,23 @@ def test_the_configured_journal_has_its_own_key(tmp_path):
 
 
 def test_without_a_key_one_is_asked_for(journal):
-    """What is signed is not sound for whoever trusts nobody, and the message says what to do."""
+    """What is signed is not sound for whoever trusts nobody, which is told once, and the message says what to do."""
     result = verify("--journal", journal)
     assert result.exit_code == 1
-    assert "no key that is trusted here" in result.stdout
-    assert result.stderr == "guard: no key was trusted; name one with --key (`guard log key` prints it)\n"
+    assert result.stdout.splitlines()[1:] == [
+        "w1: what is signed here is not verified, for no key was named to trust",
+        "not sound: 1 problem",
+    ]
+    assert result.stderr == (
+        "guard: no key was named to trust; name one with --key (`guard log key`, where the guard runs, prints it)\n"
+    )
+
+
+def test_records_are_verified_without_a_key_too(journal):
+    """What was changed in a record is found all the same."""
+    path = segments(journal, "w1")[-1].path(PLAIN)
+    path.write_bytes(path.read_bytes().replace(b'"at":1009', b'"at":1008'))
+    assert "one of the two was changed" in verify("--journal", journal).stdout
 
 
 @pytest.mark.parametrize(
