@@ -30,6 +30,7 @@ from guard.keeper.attendant import Attendant
 from guard.keeper.orders import orders
 from guard.policy.clients import load_salt
 from guard.policy.policy import Policy, build
+from guard.proof.files import try_disk
 from guard.proof.node import node_name
 from guard.proxy.proxy import Proxy
 from guard.ruleset.bundle import BundleError
@@ -223,10 +224,11 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
     try:
         decisions = decide(config)
         journal_folder(config).mkdir(parents=True, exist_ok=True, mode=0o700)
+        try_disk(journal_folder(config))
     except TlsError as error:
         raise StartError(str(error)) from error
     except (OSError, ValueError) as error:
-        raise StartError(f"the state folder cannot be used: {error}") from error
+        raise StartError(f"the state folder {config.state} cannot be used: {_reason(error)}") from error
     _allow_descriptors()
     data = config.data
     listener = _bind(data.listen)
@@ -256,6 +258,13 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
             return 0 if server.started else 1
         _Workers(server_config, sockets=[listener]).run()
         return 0
+
+
+def _reason(error: Exception) -> str:
+    """Why, in words."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.strerror.lower()}{f' ({error.filename})' if error.filename else ''}"
 
 
 class _Server(uvicorn.Server):

@@ -53,6 +53,18 @@ def test_a_state_folder_that_cannot_be_used_is_told(tmp_path):
         serve(config, ready=print, reread=lambda: config)
 
 
+def test_a_full_disk_is_told_at_the_start(tmp_path, monkeypatch):
+    """A guard that could not write a word down says so before anything listens."""
+    config = configure(tmp_path, one_model("http://127.0.0.1:1"))
+
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("guard.app.try_disk", full)
+    with pytest.raises(StartError, match=r"state cannot be used: no space left on device"):
+        serve(config, ready=print, reread=lambda: config)
+
+
 def test_broken_rules_are_told(tmp_path):
     """The guard does not start without the rules it was given."""
     config = configure(tmp_path, one_model("http://127.0.0.1:1"), rules="- {id: x}")
