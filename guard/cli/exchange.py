@@ -35,7 +35,7 @@ def page(exchange: dict[str, Any]) -> Text:
         ("client", _client(exchange, whole=True)),
         ("route", f"{exchange['route']} -> {_where(exchange)}, policy {exchange['policy']}"),
         ("request", f"{request.get('method')} {request.get('path')}"),
-        ("response", response.get("status")),
+        ("response", f"{response.get('status')}, not written down" if exchange.get("shed") else response.get("status")),
         ("end", _end(exchange)),
         ("session", _session(exchange.get("session"))),
         ("timings", ", ".join(f"{name.removesuffix('_us')} {value / 1000:.1f} ms" for name, value in timings.items())),
