@@ -110,8 +110,15 @@ def _print(report: Report) -> None:
     screen.print("sound" if report.sound else f"not sound: {count} problem{'s' if count > 1 else ''}")
 
 
+def _where(log: LogReport) -> str:
+    """Which records they are; where one is bad, only those before it are known to be in their places."""
+    if log.records + log.deleted <= log.end:
+        return f"{log.first} to {log.end - 1}"
+    return f"whole up to {log.end - 1}" if log.end else "not whole from the first on"
+
+
 def _line(log: LogReport) -> str:
-    where = f" ({log.first} to {log.end - 1})" if log.records else ""
+    where = f" ({_where(log)})" if log.records else ""
     deleted = f", {log.deleted:,} deleted" if log.deleted else ""
     checkpoint = "no checkpoint" if log.checkpoint is None else f"checkpoint of {log.checkpoint:,}"
     segments = f"{log.segments} segment{'s' * (log.segments != 1)}, {log.sealed} of them sealed"

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from guard.archive.sealing import seal_next
 from guard.cli import main
-from guard.journal.folder import PLAIN, segments
+from guard.journal.folder import PLAIN, SEALED, segments
 from guard.proof.keys import signing_key
 from guard.proof.node import node_name
 from guard.proof.note import Signer
@@ -70,6 +70,13 @@ def test_the_first_bad_record_is_named(journal):
         " one of the two was changed",
         "not sound: 1 problem",
     ]
+
+
+def test_records_behind_a_bad_one_are_not_said_to_be_in_their_place(journal):
+    """Up to where a log is whole is told, beside how many records there are."""
+    path = segments(journal, "w1")[1].path(SEALED)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert verify("--journal", journal, "--key", KEY).stdout.startswith("w1: 4 records (whole up to 3), 4 deleted; ")
 
 
 def test_the_configured_journal_has_its_own_key(tmp_path):
