@@ -17,7 +17,7 @@ def make_once(path: Path, content: bytes, mode: int = 0o600) -> bytes:
         OSError: it cannot be read or made.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, draft = mkstemp(dir=path.parent, prefix=f"{path.name}.")
         try:
             _write(descriptor, content, mode)

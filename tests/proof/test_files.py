@@ -54,3 +54,9 @@ def test_a_disk_is_tried(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         try_disk(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_is_the_owners_too(tmp_path):
+    """A state folder that is made for its first file is nobody else's to look into."""
+    make_once(tmp_path / "state" / "salt", b"x")
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
