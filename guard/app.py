@@ -308,6 +308,14 @@ class _Workers(Multiprocess):
             self._reload()
         super().handle_signals()
 
+    def keep_subprocess_alive(self) -> None:
+        """Start those anew that have died, or hang, and say so."""
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for old, new in zip(before, self.processes, strict=True):
+            if new is not old:
+                logger.warning("worker %d is gone; worker %d is started in its place", old.pid, new.pid)
+
     def _reload(self) -> None:
         """Have the workers read it if it is fit to be used; those that are started later begin with it."""
         worker = self.config.app

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
 from guard.app import StartError, serve
@@ -153,7 +156,7 @@ def test_after_kill_9_every_id_that_a_client_saw_is_in_the_journal(tmp_path):
 
 
 def test_several_workers_share_the_port(tmp_path):
-    """Two workers answer on one port, each with a log of its own."""
+    """Two workers answer on one port, each with a log of its own; one that dies is started anew, and that is told."""
     with serving(tmp_path, CONFIG, data="workers: 2") as running:
         workers = set()
         for _ in range(1_000):
@@ -164,6 +167,12 @@ def test_several_workers_share_the_port(tmp_path):
                 break
         assert len(workers) == 2
         assert len(list(running.journal.rglob("*.jsonl"))) == 2
+        pid = orjson.loads(next(running.journal.rglob("*.jsonl")).read_bytes().split(b"\n")[0])["pid"]
+        os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + 20
+        while f"worker {pid} is gone; worker " not in running.guard.log.read_text():
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
