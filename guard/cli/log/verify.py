@@ -120,6 +120,6 @@ def _where(log: LogReport) -> str:
 def _line(log: LogReport) -> str:
     where = f" ({_where(log)})" if log.records else ""
     deleted = f", {log.deleted:,} deleted" if log.deleted else ""
-    checkpoint = "no checkpoint" if log.checkpoint is None else f"checkpoint of {log.checkpoint:,}"
+    checkpoint = "no checkpoint that counts" if log.checkpoint is None else f"checkpoint of {log.checkpoint:,}"
     segments = f"{log.segments} segment{'s' * (log.segments != 1)}, {log.sealed} of them sealed"
     return f"{log.log}: {log.records:,} record{'s' * (log.records != 1)}{where}{deleted}; {segments}; {checkpoint}"
