@@ -1,51 +1,35 @@
-"""The only file that builds everything: configuration to policy, journal, proxy, and the server they run under."""
+"""The guard as a program: its listener, its workers under uvicorn, and the keeper beside them."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import hashlib
-import hmac
 import logging
-import multiprocessing
 import os
 import resource
 import signal
 import socket
-import ssl
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
 
-import msgspec
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from guard.assembly import decide, journal_folder
 from guard.config import Config
-from guard.journal.slot import claim
-from guard.journal.writer import Journal
 from guard.keeper.attendant import Attendant
 from guard.keeper.orders import orders
-from guard.policy.clients import load_salt
-from guard.policy.policy import Policy, build
 from guard.proof.files import try_disk
-from guard.proof.node import node_name
-from guard.proxy.proxy import Proxy
-from guard.ruleset.bundle import BundleError
-from guard.ruleset.bundle import load as load_rules
-from guard.settings import SettingsError
-from guard.settings.renewal import renewed
-from guard.wire.address import Networks, parse_listen
-from guard.wire.preface import Entrance, Preface
+from guard.ruleset.redactor import RedactionError
+from guard.wire.address import parse_listen
+from guard.wire.preface import Preface
 from guard.wire.server import ServerConnection
-from guard.wire.tls import TlsError, server_context
+from guard.wire.tls import TlsError
+from guard.worker import Reread, Worker
 
 logger = logging.getLogger("guard")
 
 BACKLOG = 2_048
-GC_THRESHOLDS = (20_000, 20, 50)
 
 # To stderr: all that is worth a warning, and what the guard itself does on an operator's word. What connections tell
 # (`guard.wire`) is not for every peer to fill a disk with.
@@ -58,157 +42,15 @@ LOGGING = {
     "loggers": {"guard": {"level": "INFO"}, "guard.wire": {"level": "WARNING"}},
 }
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Reread = Callable[[], Config]
-
 
 class StartError(Exception):
     """The guard cannot start; the message says why and what to do."""
-
-
-class Decisions(NamedTuple):
-    """What one reading of the configuration comes to, as far as it can change while the guard runs."""
-
-    policy: Policy
-    tls: ssl.SSLContext | None
-
-
-class Worker:
-    """A data worker, as uvicorn sees it: an application that only starts and stops, for requests never reach ASGI.
-
-    Attributes:
-        config: what is in force. A worker that is started later begins with it.
-        reread: reads the configuration again; SIGHUP asks for that.
-        version: of the policy in force.
-    """
-
-    def __init__(self, config: Config, reread: Reread, decisions: Decisions | None) -> None:
-        """With `decisions` None the worker makes its own, as one in a process of its own must."""
-        self.config = config
-        self.reread = reread
-        self.decisions = decisions
-        self.version = 1
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Speak ASGI's lifespan protocol: build the proxy at startup, end what is open at shutdown."""
-        await receive()
-        proxy, entrance = self._start()
-        scope["state"].update(service=proxy, entrance=entrance)
-        hung_up = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
-        _end_with_parent()
-        reloading = asyncio.create_task(self._reload(hung_up, proxy, entrance))
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        reloading.cancel()
-        proxy.stop()
-        await proxy.emptied()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    def renew(self) -> Decisions | None:
-        """Read the configuration again; None: it is not fit to be used, the log says why, and nothing has changed."""
-        try:
-            config, kept = renewed(self.config, self.reread())
-            decisions = decide(config, self.version + 1)
-        except (SettingsError, BundleError, TlsError, OSError, ValueError) as error:
-            logger.error("the configuration was read again and changes nothing: %s", error)
-            return None
-        except Exception:
-            logger.exception("the configuration was read again and changes nothing, for it met a fault in the guard")
-            return None
-        for key in kept:
-            logger.warning("%s needs a restart to change; all else is taken over", key)
-        self.config = config
-        self.version += 1
-        return decisions
-
-    def _start(self) -> tuple[Proxy, Entrance]:
-        policy, tls = self.decisions or decide(self.config, self.version)
-        journal = open_journal(self.config, policy)
-        proxy = Proxy(self.config, policy, journal)
-        proxy.start()
-        # What is loaded now lives as long as the worker: keep the collector from going through it again and again. An
-        # exchange is freed by its reference counts, so the collector has little to find and may come seldom.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
-        return proxy, Entrance(tls, balancers(self.config, policy))
-
-    async def _reload(self, hung_up: asyncio.Event, proxy: Proxy, entrance: Entrance) -> None:
-        """Each time the event is set, put what the configuration then says in force. Requests go on meanwhile."""
-        while await hung_up.wait():
-            hung_up.clear()
-            decisions = await asyncio.to_thread(self.renew)
-            if decisions is not None:
-                policy, entrance.tls = decisions
-                entrance.balancers = balancers(self.config, policy)
-                proxy.adopt(policy)
-                proxy.journal.describe(custody(self.config, policy))
-                logger.info("the configuration was read again: policy %d is in force", policy.version)
-
-
-def decide(config: Config, version: int = 1) -> Decisions:
-    """Build what a configuration, its rules and its certificates state.
-
-    Raises:
-        BundleError: the rules are not fit to be used; it names every error.
-        TlsError: the certificates are not.
-        OSError, ValueError: the state folder cannot be used.
-    """
-    return Decisions(make_policy(config, version), server_context(config.data.tls))
-
-
-def make_policy(config: Config, version: int = 1) -> Policy:
-    """Build the policy that the configuration and its rules state.
-
-    Raises:
-        BundleError: the rules are not fit to be used; it names every error.
-        OSError, ValueError: the state folder cannot be used.
-    """
-    directory = Path(config.rules.dir) if config.rules.dir is not None else None
-    rules = load_rules(directory, engine=config.rules.engine, hold_back=config.rules.hold_back)
-    return build(config, rules, load_salt(Path(config.state)), version)
-
-
-def open_journal(config: Config, policy: Policy) -> Journal:
-    """Begin to write a log of one's own, in the running loop.
-
-    Raises:
-        OSError, ValueError: the journal or the state folder cannot be used.
-    """
-    slot = claim(journal_folder(config))
-    return Journal(slot, config.journal, asyncio.get_running_loop(), custody(config, policy))
-
-
-def custody(config: Config, policy: Policy) -> dict[str, Any]:
-    """What the journal says of the guard that writes it: the node, and what it was told to do, as hashes.
-
-    That of the configuration is keyed, because secrets are in it: the same on one installation for the same words.
-    """
-    state = Path(config.state)
-    key = load_salt(state)
-    words = msgspec.json.encode(config, order="sorted")
-    digest = hmac.new(key, b"configuration\0" + words, hashlib.sha256).hexdigest()
-    return {"node": node_name(state), "config": digest, "rules": policy.rules.hash, "policy": policy.version}
-
-
-def balancers(config: Config, policy: Policy) -> Networks | None:
-    """Who begins connections with a PROXY header."""
-    return policy.trusted_proxies if config.data.proxy_protocol else None
 
 
 def protocol(config: Config) -> type[asyncio.Protocol]:
     """What a connection to the data listener begins as: at once with HTTP where nothing comes before it."""
     bare = config.data.tls.certificate is None and not config.data.proxy_protocol
     return ServerConnection if bare else Preface
-
-
-def journal_folder(config: Config) -> Path:
-    """Where the journal's files are."""
-    return Path(config.state) / config.journal.dir
 
 
 def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> int:
@@ -225,7 +67,7 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
         decisions = decide(config)
         journal_folder(config).mkdir(parents=True, exist_ok=True, mode=0o700)
         try_disk(journal_folder(config))
-    except TlsError as error:
+    except (TlsError, RedactionError) as error:
         raise StartError(str(error)) from error
     except (OSError, ValueError) as error:
         raise StartError(f"the state folder {config.state} cannot be used: {_reason(error)}") from error
@@ -273,21 +115,6 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
-
-
-def _end_with_parent() -> None:
-    """A worker of several that outlives its parent drains and ends, as the parent would have told it to."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    loop = asyncio.get_running_loop()
-
-    def left_alone() -> None:
-        loop.remove_reader(parent.sentinel)
-        logger.warning("the process that started this worker is gone; it ends too")
-        signal.raise_signal(signal.SIGTERM)
-
-    loop.add_reader(parent.sentinel, left_alone)
 
 
 def _allow_descriptors() -> None:

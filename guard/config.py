@@ -210,6 +210,14 @@ class Ship(Section, frozen=True):
     redis: RedisSink = field(default_factory=RedisSink)
 
 
+class Redact(Section, frozen=True):
+    """Something that must not be stored: what a `pattern` matches, or what stands in a `field`; `name` is its kind."""
+
+    name: Name
+    pattern: str | None = None
+    field: str | None = None
+
+
 class Journal(Section, frozen=True):
     """Where the evidence goes (relative to `state`), how safely, and what happens when it cannot."""
 
@@ -227,6 +235,7 @@ class Journal(Section, frozen=True):
     retention: Retention = field(default_factory=Retention)
     witnesses: tuple[Witness, ...] = ()
     ship: Ship = field(default_factory=Ship)
+    redact: tuple[Redact, ...] = ()
 
 
 class Config(Section, frozen=True):

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from guard.policy.clients import Identity
     from guard.policy.models import Route, Version
     from guard.policy.policy import Policy
+    from guard.redaction.secrets import Secrets
     from guard.refusal import Refusal
     from guard.wire.head import RequestHead
 
@@ -40,8 +41,8 @@ class Exchange:
     __slots__ = (
         "address", "answer", "at", "attempts", "body", "canonical", "coding", "complete", "confidence", "document",
         "end", "findings", "first_byte_at", "head", "held", "http10", "id", "identity", "keep_alive", "method",
-        "output", "overhead", "path", "peer", "policy", "prompt", "received_at", "refusal", "route", "routes",
-        "session", "status", "target", "usage", "version", "waited",
+        "output", "overhead", "path", "peer", "policy", "prompt", "received_at", "redacted", "refusal", "route",
+        "routes", "secrets", "session", "status", "target", "usage", "version", "waited", "withheld",
     )  # fmt: skip
 
     head: RequestHead
@@ -65,6 +66,7 @@ class Exchange:
         self.at = 0.0
         self.received_at = 0.0
         self.address = ""
+        self.secrets: Secrets | None = None  # what of it must not be stored
 
         # What was decided.
         self.routes: tuple[Route, ...] = ()
@@ -83,6 +85,7 @@ class Exchange:
         self.overhead = 0.0
         self.first_byte_at = 0.0
         self.output: list[str] | list[tuple[str, str]] = []
+        self.redacted: dict[str, int] | None = None  # what of `output` is redacted already, counted by kind
         self.usage: dict[str, int] | None = None
         self.confidence: dict[str, Any] | None = None
 
@@ -90,6 +93,7 @@ class Exchange:
         self.status = 0
         self.answer = b""
         self.end = ""
+        self.withheld = 0  # bytes of `answer` that are not to be stored
         self.session: dict[str, Any] | None = None  # of a WebSocket: who closed it and how, and what passed
 
     def note(self, rule: str, target: str, mode: str, action: str) -> None:

@@ -9,7 +9,7 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd as zstd
 
-LEVEL = 3
+LEVEL = 1
 SKIPPABLE = b"\x50\x2a\x4d\x18"
 """What a frame begins with that holds something else, which decompressing leaves out (section 3.1.2)."""
 SKIPPABLE_HEADER = len(SKIPPABLE) + 4

@@ -10,6 +10,15 @@ LINE_BYTES = 1_073_741_824
 """No record is longer: what is, is damage, and is not read into memory."""
 
 
+def line_ends(block: bytes) -> list[int]:
+    """Where the whole lines of a block end: behind their newlines."""
+    found = []
+    at = 0
+    while at := block.find(b"\n", at) + 1:  # a third of what splitting the block costs
+        found.append(at)
+    return found
+
+
 def blocks(file: BinaryIO, size: int = BLOCK_BYTES, most: int = LINE_BYTES) -> Iterator[bytes]:
     """A file from where it is on, in blocks of whole lines of about `size` bytes.
 

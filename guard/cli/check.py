@@ -57,7 +57,7 @@ def examine(path: Path) -> Verdict:
         _, errors, warnings = _rules(error.rules)
         return Verdict([*error.errors, *errors], warnings, {})
     summary, errors, warnings = _rules(config.rules)
-    named = [*_certificates(path, config), *_elsewhere(path, config)]
+    named = [*_certificates(path, config), *_redaction(path, config), *_elsewhere(path, config)]
     return Verdict([*named, *errors], warnings, {**_counts(config), **summary})
 
 
@@ -72,6 +72,18 @@ def _rules(rules: Rules | None) -> tuple[dict[str, int | str], list[str], list[s
     except bundle.BundleError as error:
         return {}, [str(one) for one in error.errors], []
     return {"rules": len(found.rules), "rules_hash": found.hash}, [], [str(one) for one in found.warnings]
+
+
+def _redaction(path: Path, config: Config) -> list[str]:
+    if not config.journal.redact:
+        return []
+    from guard.ruleset import redactor
+
+    try:
+        redactor.compiled(config.journal.redact, config.rules.engine)
+    except redactor.RedactionError as error:
+        return [f"{path}: {one}" for one in error.errors]
+    return []
 
 
 def _certificates(path: Path, config: Config) -> list[str]:

@@ -72,8 +72,7 @@ def _frames(text: Text, frames: list[dict[str, Any]]) -> None:
     for frame in frames:
         text.append(f"\n--- {time_of(frame['at'])} {visible(frame['from'])}", "bold")
         text.append("\n" if frame["passed"] else " (held back)\n", "yellow")
-        content = frame.get("text")
-        text.append(visible(content if content is not None else f"base64: {frame['base64']}", lines=True) + "\n")
+        text.append(visible(_content(frame), lines=True) + "\n")
 
 
 def _session(session: dict[str, Any] | None) -> str:
@@ -118,3 +117,11 @@ def _pairs(values: dict[str, Any] | None) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= SNIPPET else text[: SNIPPET - 1] + "…"
+
+
+def _content(frame: dict[str, Any]) -> str:
+    """What a message says, or why it is not told."""
+    if frame.get("text") is not None:
+        content: str = frame["text"]
+        return content
+    return f"base64: {frame['base64']}" if "base64" in frame else f"{frame.get('withheld', 0)} bytes are withheld"

@@ -16,7 +16,20 @@ import guard
 from guard.cli.errors import failed, tell
 from guard.cli.lazy import LazyGroup
 
-COMMANDS = ("serve", "check", "demo", "log", "key", "model", "completion")
+COMMANDS = (
+    "serve",
+    "check",
+    "demo",
+    "block",
+    "unblock",
+    "rules",
+    "route",
+    "status",
+    "log",
+    "key",
+    "model",
+    "completion",
+)
 """Each is the object of this name in the module of this name."""
 
 INTERRUPTED = 130

@@ -54,4 +54,20 @@ def shown(moment: float | None) -> str:
         return str(moment)
 
 
+class Duration(click.ParamType[float]):
+    """A time in seconds: ``30s``, ``15m``, ``2h``, ``7d``."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it."""
+        if isinstance(value, int | float):
+            return float(value)
+        found = _AGO.fullmatch(str(value))
+        if found is None or not float(found[1]):
+            self.fail(f"{value!r} is no duration; expected e.g. 30s, 15m, 2h or 7d", param, ctx)
+        return float(found[1]) * _UNITS[found[2]]
+
+
 WHEN = When()
+DURATION = Duration()

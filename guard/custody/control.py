@@ -57,10 +57,13 @@ def append(
     reason: str,
     actor: str | None = None,
     incident: str | None = None,
+    expires: float | None = None,
     node: str = "",
     segment_bytes: int = SEGMENT_BYTES,
 ) -> dict[str, Any]:
     """Write a change down: `change` with its ``type``, by whom (None: whoever runs this), and why.
+
+    `expires` is when it is over by itself, in seconds since the epoch.
 
     Returns the record, on disk then, with its `seq`.
 
@@ -71,6 +74,8 @@ def append(
     record = {"kind": "change", "at": time(), "actor": _told(actor or whoever()), "reason": _told(reason)}
     if incident is not None:
         record["incident"] = _told(incident)
+    if expires is not None:
+        record["expires"] = expires
     record["change"] = dict(change)
     folder = journal / CONTROL
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -111,16 +116,16 @@ def changes(journal: Path) -> Iterator[dict[str, Any]]:
         end = found[number + 1].base if number + 1 < len(found) else None
         if segment.base != position.seq:
             raise ControlError(f"{segment.name}: records {position.seq} to {segment.base - 1} are missing before it")
-        for line in _lines(segment):
+        for line in lines_of(segment):
             if position.seq == end:
                 break
-            entry = _next(line, position)
+            entry = follows(line, position)
             if entry is None and end is None and not line.endswith(b"\n"):
                 break  # torn, or just being written
             if entry is None:
                 raise ControlError(f"{segment.name}: record {position.seq} is damaged, or is not there")
             position = Position(position.seq + 1, entry)
-            record = _parsed(line)
+            record = parsed(line)
             if record.get("kind") == "change":
                 yield record
 
@@ -200,7 +205,12 @@ def _end(journal: Path) -> _End:
     return _End(position, path, path.stat().st_size if path else 0, torn)
 
 
-def _lines(segment: Place) -> Iterator[bytes]:
+def lines_of(segment: Place) -> Iterator[bytes]:
+    """Every line of a segment, plain or sealed.
+
+    Raises:
+        ControlError: it cannot be read.
+    """
     try:
         yield from segment_lines(segment)
     except FileNotFoundError:
@@ -209,7 +219,7 @@ def _lines(segment: Place) -> Iterator[bytes]:
         raise ControlError(f"{segment.name}: {error}") from error
 
 
-def _next(line: bytes, position: Position) -> bytes | None:
+def follows(line: bytes, position: Position) -> bytes | None:
     """The chain of a line that is the record to come there, else None."""
     entry = split(line) if line.endswith(b"\n") else None
     if entry is None or entry.seq != position.seq or leaf(position.chain, entry.data) != entry.chain:
@@ -217,8 +227,12 @@ def _next(line: bytes, position: Position) -> bytes | None:
     return entry.chain
 
 
-def _parsed(line: bytes) -> dict[str, Any]:
-    """Its members; a record that somebody signed for may still be no JSON."""
+def parsed(line: bytes) -> dict[str, Any]:
+    """The members of a record; one that somebody signed for may still be no JSON.
+
+    Raises:
+        ControlError: it is none.
+    """
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError as error:

@@ -42,8 +42,17 @@ def join(lines: Sequence[Line]) -> dict[str, Any]:
         "end": outcome.get("end"),
         "reason": outcome.get("reason"),
         **({"shed": True} if any(line.get("shed") for line in lines) else {}),
+        **_redacted(lines),
         **_conversation(outcome, frames),
     }
+
+
+def _redacted(lines: Sequence[Line]) -> dict[str, Any]:
+    """How much was replaced before it was written, by kind; nothing of an exchange that is there as it was."""
+    counts: dict[str, int] = {}
+    for kind, count in (pair for line in lines for pair in (line.get("redacted") or {}).items()):
+        counts[kind] = counts.get(kind, 0) + count
+    return {"redacted": counts} if counts else {}
 
 
 def _conversation(outcome: Line, frames: Sequence[Line]) -> dict[str, Any]:
@@ -55,7 +64,8 @@ def _conversation(outcome: Line, frames: Sequence[Line]) -> dict[str, Any]:
 
 def _frame(line: Line) -> dict[str, Any]:
     content = "text" if "text" in line else "base64"
-    return {"at": line["at"], "from": line["from"], "passed": line["passed"], content: line[content]}
+    withheld = {"withheld": line["withheld"]} if "withheld" in line else {}
+    return {"at": line["at"], "from": line["from"], "passed": line["passed"], content: line[content], **withheld}
 
 
 def _response(parts: Sequence[Line], last: dict[str, Any]) -> dict[str, Any]:
@@ -63,10 +73,12 @@ def _response(parts: Sequence[Line], last: dict[str, Any]) -> dict[str, Any]:
     if not parts:
         return last
     body = b"".join(map(_bytes, (*parts, last)))
+    left_out = sum(piece.get("withheld") or 0 for piece in (*parts, last))
+    withheld = {"withheld": left_out} if left_out else {}
     try:
-        return {"status": status, "body": body.decode()}
+        return {"status": status, "body": body.decode(), **withheld}
     except UnicodeDecodeError:
-        return {"status": status, "body_base64": b64encode(body).decode()}
+        return {"status": status, "body_base64": b64encode(body).decode(), **withheld}
 
 
 def _bytes(piece: dict[str, Any]) -> bytes:

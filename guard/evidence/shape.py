@@ -31,6 +31,7 @@ class Body(TypedDict, total=False):
     status: Count | None
     body: str | None
     body_base64: str
+    withheld: Count
 
 
 class Attempt(TypedDict, total=False):
@@ -74,8 +75,9 @@ _Frame = TypedDict("_Frame", {"at": Time, "from": str, "passed": bool})
 class Frame(_Frame, total=False):
     """A message of a WebSocket."""
 
-    text: str
+    text: str | None
     base64: str
+    withheld: Count
 
 
 class Whole(TypedDict, total=False):
@@ -99,6 +101,7 @@ class Whole(TypedDict, total=False):
     timings: dict[str, float]
     end: str | None
     reason: str | None
+    redacted: dict[str, Count]
     session: Session | None
     frames: list[Frame]
 

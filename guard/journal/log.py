@@ -89,6 +89,7 @@ class Log:
         self._unmarked = False
         self._marking: asyncio.TimerHandle | None = None
         self._retrying: asyncio.TimerHandle | None = None
+        self._ageing: asyncio.TimerHandle | None = None
 
         recovered = slot.recovered
         head = self._head("crash" if recovered.torn else "start", torn=recovered.torn)
@@ -96,15 +97,16 @@ class Log:
         self.durable = self._position
         self._segment = Segment(slot.folder, recovered.position.seq, line)
         self._bytes = len(line)
-        self._began_at = monotonic()
         self._disk = Disk(slot.folder, self._segment, self._reported, settings.interval if self._early else 0.0)
 
     # What its owner asks for.
 
     def write(self, batch: Batch) -> None:
         """Give a batch its place in the log, and have it written: here, if that will not take long."""
-        if self._bytes >= self._settings.segment_bytes or monotonic() - self._began_at >= self._settings.segment_age:
+        if self._bytes >= self._settings.segment_bytes:
             self._open("rotation")
+        if self._ageing is None:
+            self._ageing = self._loop.call_later(self._settings.segment_age, self._grow_old)
         batch.bind(self._position)
         self._position = batch.end
         self._bytes += batch.size
@@ -134,7 +136,7 @@ class Log:
                     segment.write(link(_mark(self._position), self._position)[0])
                     segment.sync()
             segment.close()
-        for timer in (self._retrying, self._marking):
+        for timer in (self._retrying, self._marking, self._ageing):
             if timer is not None:
                 timer.cancel()
         self.slot.close()
@@ -204,8 +206,19 @@ class Log:
         line, self._position = link(self._head(after), self._position)
         self._opening = True
         self._bytes = len(line)
-        self._began_at = monotonic()
+        self._stop_ageing()
         self._disk.put(Opening(base, line, self._life))
+
+    def _grow_old(self) -> None:
+        """A segment that has records is not left open for ever, even if no more come."""
+        self._ageing = None
+        if self.healthy:
+            self._open("rotation")
+
+    def _stop_ageing(self) -> None:
+        if self._ageing is not None:
+            self._ageing.cancel()
+            self._ageing = None
 
     def _opened(self, segment: Segment) -> None:
         self._segment = segment

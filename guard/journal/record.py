@@ -17,14 +17,11 @@ from urllib.parse import unquote_plus
 import orjson
 
 from guard.exchange import Attempt, Exchange, Finding
+from guard.redaction.presented import PARAMETER, SECRET_NAME
+from guard.redaction.seams import Taken
+from guard.redaction.secrets import secrets_of
 from guard.wire.websocket import Message
 
-PARAMETER = re.compile(r"([?&;#])([^=?&;#]*)=([^&;#]*)")
-SECRET_NAME = re.compile(
-    r".*(?:key|token|secret|passw(?:or)?d|pwd|credentials?|signature|authorization|bearer|jwt|session|session_?id)(?:\[\])?"
-    r"|auth|sig|sid|pass",
-    re.IGNORECASE | re.DOTALL,
-)
 USER = re.compile(r"(^|//)[^/?#@]*@")
 
 
@@ -32,15 +29,20 @@ def prompt_line(exchange: Exchange) -> bytes:
     """What is known of an exchange before it is forwarded."""
     record = {"kind": "prompt", "id": exchange.id}
     _put_request(record, exchange)
-    return orjson.dumps(record)
+    return _line(record, exchange)
 
 
-def part_line(exchange: Exchange, body: bytes, output: list[tuple[str, str]]) -> bytes:
-    """A piece of a streamed answer: the bytes the client got since the last piece, and the model's texts by channel."""
+def part_line(exchange: Exchange, body: bytes, taken: Taken, *, withheld: bool = False) -> bytes:
+    """A piece of a streamed answer: the bytes the client got since the last piece, and the model's texts by channel.
+
+    `withheld`: of the bytes only their number is told, for a secret may run over several of their events.
+    """
     record: dict[str, Any] = {"kind": "part", "id": exchange.id}
-    _put_body(record, body)
-    record["output"] = output
-    return orjson.dumps(record)
+    _put_body(record, b"" if withheld else body)
+    if withheld:
+        record["withheld"] = len(body)
+    record["output"] = taken.output
+    return _line(record, exchange, taken.counts)
 
 
 def frame_line(
@@ -50,25 +52,30 @@ def frame_line(
     *,
     at: float,
     passed: bool,
-    texts: list[str] | list[tuple[str, str]],
+    texts: list[str] | Taken,
     findings: list[Finding],
     shed: bool = False,
 ) -> bytes:
     """A message of a WebSocket: when it came from which side (``client`` or ``model``), and whether it was let through.
 
-    `texts` are those that the prompt or the output is, the latter by channel.
+    `texts` are those that the prompt or the output is.
     """
     record: dict[str, Any] = {"kind": "frame", "id": exchange.id, "at": at, "from": side, "passed": passed}
     if shed:
         record |= {"shed": True, "text": ""}
-        texts = []
+        texts = Taken([], unfit=False, counts={})
+    elif isinstance(texts, Taken) and texts.unfit:
+        record |= {"text": None, "withheld": len(message.content)}
     elif message.text:
         record["text"] = message.content.decode()
     else:
         record["base64"] = b64encode(message.content).decode()
-    record["prompt" if side == "client" else "output"] = texts
+    if isinstance(texts, Taken):
+        record["output"] = texts.output
+    else:
+        record["prompt"] = texts
     record["findings"] = findings
-    return orjson.dumps(record)
+    return _line(record, exchange, texts.counts if isinstance(texts, Taken) else None)
 
 
 def outcome_line(exchange: Exchange, *, forwarded: bool, shed: bool = False) -> bytes:
@@ -76,6 +83,8 @@ def outcome_line(exchange: Exchange, *, forwarded: bool, shed: bool = False) -> 
     version = exchange.version
     response: dict[str, Any] = {"status": exchange.status or None}
     _put_body(response, b"" if shed else exchange.answer)
+    if exchange.withheld:
+        response["withheld"] = exchange.withheld
     record: dict[str, Any] = {"kind": "outcome", "id": exchange.id}
     if not forwarded:
         _put_request(record, exchange)
@@ -96,12 +105,18 @@ def outcome_line(exchange: Exchange, *, forwarded: bool, shed: bool = False) -> 
         record["session"] = exchange.session
     record["end"] = exchange.end
     record["reason"] = exchange.refusal.code if exchange.refusal is not None else None
-    return orjson.dumps(record)
+    return _line(record, exchange, exchange.redacted)
 
 
 def refusals_line(record: dict[str, Any]) -> bytes:
     """Refusals that were counted, as `guard.journal.refusals` says it of them."""
     return orjson.dumps(record)
+
+
+def _line(record: dict[str, Any], exchange: Exchange, output: dict[str, int] | None = None) -> bytes:
+    """The record without the exchange's secrets; `output`: its output is without them already, and had so many."""
+    secrets = exchange.secrets or secrets_of(exchange)
+    return secrets.line(record, output=output)
 
 
 def _put_request(record: dict[str, Any], exchange: Exchange) -> None:

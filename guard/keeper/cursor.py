@@ -11,13 +11,19 @@ from guard.archive.damage import Damage
 from guard.archive.opening import segment_lines
 from guard.journal.chain import split
 from guard.journal.folder import Segment
-from guard.keeper.follow import Place
 from guard.keeper.listing import Listing
 from guard.proof.note import NoteError
 
 
 class CursorError(Exception):
     """A record that should be there cannot be read; the message says which, and where."""
+
+
+class Place(NamedTuple):
+    """Where in which file a record begins."""
+
+    base: int
+    offset: int
 
 
 class Line(NamedTuple):

@@ -1,31 +1,28 @@
 """Following a log as it grows: the tree of the records that are known to be on disk, without keeping the records.
 
-What a record's chain must be is checked when its segment is sealed. Here each record is taken as a leaf with the chain
-that it states; a record counts once a `mark` behind it, or the head of a later segment, says that it is on disk.
+What a record's number and chain must be is checked when its segment is sealed. Here each record is taken as a leaf with
+the chain that it states; it counts once a `mark` behind it, or the head of a later segment, says that it is on disk.
 """
 
 from __future__ import annotations
 
 import os
-from array import array
+from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
-from functools import partial
 from itertools import zip_longest
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO, NamedTuple
 
-import orjson
-
-from guard.archive.lines import LINE_BYTES
+from guard.archive.lines import LINE_BYTES, line_ends
 from guard.custody.control import locked
-from guard.journal.chain import split
 from guard.journal.folder import CONTROL, PLAIN, Segment
+from guard.keeper.leaves import find
 from guard.keeper.listing import Listing
 from guard.proof.tree import Range, merge
 
-MARK = b'"kind":"mark"'
-HEAD_BYTES = 64
+BLOCK_BYTES = 1_048_576
 PATIENCE = 1.0
 """Seconds: other logs wait meanwhile."""
 
@@ -38,10 +35,11 @@ class FollowError(Exception):
 
 
 class Place(NamedTuple):
-    """Where in which file a record begins."""
+    """Where in which file record number `seq` begins."""
 
     base: int
     offset: int
+    seq: int
 
 
 class Anchor(NamedTuple):
@@ -56,7 +54,8 @@ class Follower:
 
     Attributes:
         durable: the leaves of the records that are known to be on disk.
-        place: where the record behind those begins.
+        place: from where on it would have to be read again to go on from there: not far before the end of those.
+        behind: there was more to read than it had the time for.
         waiting: why it goes no further although there is more, or None.
         trees: the leaves before each segment that was followed from its beginning, by its first record's number.
     """
@@ -65,7 +64,8 @@ class Follower:
         """`anchor`: a signed checkpoint of this log, which it is held against when it is read from the beginning."""
         self.log = log
         self.durable = Range(0, 0)
-        self.place = Place(0, 0)
+        self.place = Place(0, 0, 0)
+        self.behind = False
         self.waiting: str | None = None
         self.trees: dict[int, Range] = {0: self.durable}
         self._journal = journal
@@ -73,15 +73,18 @@ class Follower:
         self._summary = summary
         self._anchor = anchor
         self._forged: str | None = None
+        self._until: float | None = None
+        # What was read beyond `durable`: its leaves, the places at which it was read, and where it goes on.
         self._leaves: list[bytes] = []
-        self._ends = array("Q")
+        self._places: deque[Place] = deque()
+        self._here = self.place
 
     def resume(self, durable: Range, place: Place) -> None:
         """Go on from where an earlier one was, whose `durable` is known to be right."""
-        self.durable, self.place, self._anchor = durable, place, None
+        self.durable, self.place, self._here, self._anchor = durable, place, place, None
 
-    def advance(self) -> bool:
-        """Read what has come; whether a segment was left behind for the next.
+    def advance(self, seconds: float | None = None) -> bool:
+        """Read what has come, for not much longer than so many seconds; whether a segment was left for the next.
 
         Raises:
             FollowError: records are missing or damaged, or are others than those that a checkpoint was signed for.
@@ -89,21 +92,23 @@ class Follower:
         """
         if self._forged is not None:
             raise FollowError(self._forged)
-        turned = False
+        turned, self.behind = False, False
+        self._until = None if seconds is None else monotonic() + seconds
         found = [segment for segment in self._listing.segments() if segment.base >= self.place.base]
-        if not found and self.place != Place(0, 0):
+        if not found and self._here != Place(0, 0, 0):
             raise FollowError(f"its segment {self.place.base} is not there, and none after it")
         for segment, following in zip_longest(found, found[1:]):
             if segment.base != self.place.base:
                 raise FollowError(f"its segment {self.place.base} is not there, not even a manifest of it")
             self._read(segment, following)
+            if self.behind:
+                return turned
             if following is not None:
                 self._turn(segment, following)
                 turned = True
-        if self._anchor is not None and self._next < self._anchor.size:
-            raise FollowError(
-                f"its checkpoint was signed for {self._anchor.size} records, and it has only {self._next}"
-            )
+        signed = self.durable.end if self._anchor is None else self._anchor.size
+        if self._here.seq < signed:
+            raise FollowError(f"its checkpoint was signed for {signed} records, and it has only {self._here.seq}")
         return turned
 
     def _read(self, segment: Segment, following: Segment | None) -> None:
@@ -115,49 +120,56 @@ class Follower:
         held = locked(self._journal, PATIENCE) if self.log == CONTROL else nullcontext()
         with held, segment.path(PLAIN).open("rb") as file:
             self._lines(file, segment, limit)
-            if self.log == CONTROL:
+            if self.log == CONTROL and self._here.seq > self.durable.end:
                 os.fdatasync(file.fileno())
-                self._commit(self._next)
+                self._commit(self._here.seq)
 
     def _lines(self, file: BinaryIO, segment: Segment, limit: int | None) -> None:
-        offset = self._ends[-1] if self._ends else self.place.offset
-        if (size := os.fstat(file.fileno()).st_size) < offset:
-            raise FollowError(f"{segment.path(PLAIN)}: it had {offset} bytes, and has only {size}")
-        file.seek(offset)
+        """Read all that is there now, and not what comes meanwhile: there would be no end to it."""
+        path, size = segment.path(PLAIN), os.fstat(file.fileno()).st_size
+        if size < self._here.offset:
+            raise FollowError(f"{path}: it had {self._here.offset} bytes, and has only {size}")
         self.waiting = None
-        for line in iter(partial(file.readline, LINE_BYTES), b""):
-            if self._next == limit:
+        length = BLOCK_BYTES
+        while self._here.offset < size and (limit is None or self._here.seq < limit):
+            block = os.pread(file.fileno(), length, self._here.offset)
+            ends = line_ends(block)
+            if ends and not self._take(block, ends if limit is None else ends[: limit - self._here.seq]):
+                self.waiting = f"{path}: where record {self._here.seq} should be there is none"
                 return
-            offset += len(line)
-            if not self._take(line, offset):
-                if line.endswith(b"\n"):
-                    self.waiting = f"{segment.path(PLAIN)}: where record {self._next} should be there is none"
+            if self._until is not None and monotonic() >= self._until:
+                self.behind = True
                 return
+            if not ends and (len(block) < length or length >= LINE_BYTES):
+                return
+            length = BLOCK_BYTES if ends else length * 2
 
-    def _take(self, line: bytes, end: int) -> bool:
-        entry = split(line) if line.endswith(b"\n") else None
-        if entry is None or entry.seq != self._next:
-            return False
-        self._leaves.append(entry.chain)
-        self._ends.append(end)
-        if MARK in line[:HEAD_BYTES]:
-            self._commit(min(_marked(line) + 1, entry.seq))
-        return True
+    def _take(self, block: bytes, ends: list[int]) -> bool:
+        """Take up the records in these lines of a block; False: there are other lines among them."""
+        found = find(block, ends, self._here.seq)
+        if count := len(found.leaves):
+            base, offset, seq = self._here
+            self._leaves += found.leaves[max(self.durable.end - seq, 0) :]
+            self._places.append(self._here)
+            self._here = Place(base, offset + ends[count - 1], seq + count)
+            self._commit(found.durable)
+        return count == len(ends)
 
     def _summarised(self, segment: Segment) -> None:
         leaves = self._summary(segment)
-        if leaves.begin != segment.base or self._next != segment.base:
+        if leaves.begin != segment.base or self._here.seq != segment.base:
             raise FollowError(f"{segment.name}: its manifest is that of records from {leaves.begin} on")
         if self._anchor is not None and self._anchor.size <= leaves.end:
             # What is sealed was signed for, and later: whoever has the key vouches for all that came before.
             self._anchor = None
         self.durable = merge(self.durable, leaves)
+        self._here = self._here._replace(seq=leaves.end)
 
     def _turn(self, segment: Segment, following: Segment) -> None:
         """Leave a segment: the head of the next one says that all before it is on disk."""
-        if self._next < following.base:
+        if self._here.seq < following.base:
             raise FollowError(
-                f"{segment.path(PLAIN)}: records {self._next} to {following.base - 1} are missing or damaged;"
+                f"{segment.path(PLAIN)}: records {self._here.seq} to {following.base - 1} are missing or damaged;"
                 f" there can be no checkpoint of {self.log} beyond them"
             )
         if self.durable.end > following.base:
@@ -166,14 +178,10 @@ class Follower:
                 f" with record {following.base}"
             )
         self._commit(following.base)
-        del self._leaves[:], self._ends[:]  # what is left over was written again, in the next segment
-        self.place = Place(following.base, 0)
+        self._leaves.clear()  # what is left over was written again, in the next segment
+        self._places.clear()
+        self.place = self._here = Place(following.base, 0, following.base)
         self.trees[following.base] = self.durable
-
-    @property
-    def _next(self) -> int:
-        """The number of the record to come."""
-        return self.durable.end + len(self._leaves)
 
     def _commit(self, end: int) -> None:
         """Records before number `end` are on disk."""
@@ -189,14 +197,6 @@ class Follower:
         count = end - self.durable.end
         if count > 0:
             self.durable = self.durable.extend(self._leaves[:count])
-            self.place = Place(self.place.base, self._ends[count - 1])
-            del self._leaves[:count], self._ends[:count]
-
-
-def _marked(line: bytes) -> int:
-    """The last record that a mark says is on disk."""
-    try:
-        durable = orjson.loads(line).get("durable")
-    except orjson.JSONDecodeError:
-        return -1
-    return durable if isinstance(durable, int) else -1
+            del self._leaves[:count]
+        while self._places and self._places[0].seq <= end:
+            self.place = self._places.popleft()

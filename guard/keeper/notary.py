@@ -24,6 +24,9 @@ from guard.proof.node import node_name
 from guard.proof.note import NoteError, Signer
 from guard.proof.tree import Range
 
+READ_SECONDS = 1.0
+"""A log that is far behind is signed for, and other logs are read, after so long."""
+
 Publish = Callable[[str, bytes], None]
 """Takes a log's newest checkpoint, signed."""
 
@@ -45,8 +48,19 @@ class Notary:
         self._node = node_name(Path(orders.state))
         signer(Path(orders.state), self._node, "")
 
-    def step(self, *, finish: bool = False) -> None:
-        """Read on in each log, and sign where it is time to; `finish`: sign for all that there is."""
+    def step(self, *, finish: bool = False) -> bool:
+        """Read on in each log, and sign where it is time to; `finish`: sign for all that there is.
+
+        Returns whether there is more to read already.
+        """
+        self._standing.quiet.clear()
+        try:
+            self._follow(finish=finish)
+        finally:
+            self._standing.quiet.set()
+        return any(follower.behind for follower in self._followers.values())
+
+    def _follow(self, *, finish: bool) -> None:
         for log in logs(self._orders.folder):
             try:
                 self._attend(log, finish=finish)
@@ -58,7 +72,7 @@ class Notary:
     def _attend(self, log: str, *, finish: bool) -> None:
         follower = self._followers.get(log) or self._begin(log)
         try:
-            turned = follower.advance()
+            turned = follower.advance(None if finish else READ_SECONDS)
         finally:
             self._standing.durable[log] = follower.durable.end
         if follower.waiting:

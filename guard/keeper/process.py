@@ -67,12 +67,12 @@ class Keeper:
 
     def _keep(self) -> None:
         notary = None
-        ended = False
+        behind = ended = False
         while not ended:
             notary = notary or self._begin()
             if notary is not None:
-                self._step(notary)
-            ended = _ended(self._pause)
+                behind = self._step(notary)
+            ended = _ended(0.0 if behind else self._pause)
         if notary is not None:
             self._step(notary, finish=True)
         until = monotonic() + FINISH_SECONDS
@@ -104,13 +104,15 @@ class Keeper:
             yield "shipping", shipper.step, self._pause, faults()
         yield "retention", Retention(given, standing).step, self._pause, (ControlError, OSError, ValueError)
 
-    def _step(self, notary: Notary, *, finish: bool = False) -> None:
+    def _step(self, notary: Notary, *, finish: bool = False) -> bool:
+        """Whether the next should follow at once."""
         try:
-            notary.step(finish=finish)
+            behind = notary.step(finish=finish)
         except Exception as error:
             self._faults.tell("checkpoints", f"a fault in the guard, {type(error).__name__}: {error}")
-        else:
-            self._faults.over("checkpoints")
+            return False
+        self._faults.over("checkpoints")
+        return behind
 
     def _publish(self, log: str, note: bytes) -> None:
         for witness in self._witnesses:

@@ -20,6 +20,7 @@ class Progress(msgspec.Struct, frozen=True):
     hashes: tuple[bytes, ...]
     base: int
     offset: int
+    seq: int
 
 
 def save(path: Path, follower: Follower) -> None:
@@ -30,7 +31,7 @@ def save(path: Path, follower: Follower) -> None:
     """
     durable, place = follower.durable, follower.place
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    replace(path, msgspec.json.encode(Progress(durable.end, durable.hashes, place.base, place.offset)))
+    replace(path, msgspec.json.encode(Progress(durable.end, durable.hashes, *place)))
 
 
 def restore(path: Path, follower: Follower, folder: Path, signed: Checkpoint) -> bool:
@@ -40,20 +41,23 @@ def restore(path: Path, follower: Follower, folder: Path, signed: Checkpoint) ->
         durable = compact(0, kept.size, kept.hashes)
     except (OSError, ValueError):
         return False
-    place = Place(kept.base, kept.offset)
-    if durable.end != signed.size or durable.root() != signed.root or not _is_line(folder, place):
+    place = Place(kept.base, kept.offset, kept.seq)
+    if durable.end != signed.size or durable.root() != signed.root or kept.seq > kept.size:
+        return False
+    if not _is_there(folder, place):
         return False
     follower.resume(durable, place)
     return True
 
 
-def _is_line(folder: Path, place: Place) -> bool:
-    """Whether a line begins there, in a file that is still there as it was written."""
+def _is_there(folder: Path, place: Place) -> bool:
+    """Whether that record begins there, or will, in a file that is still there as it was written."""
+    head = b'{"seq":%d,' % place.seq
     if place.base < 0 or place.offset < 0:
         return False
     try:
         with (folder / f"{place.base:016d}{PLAIN}").open("rb") as file:
             file.seek(max(place.offset - 1, 0))
-            return place.offset == 0 or file.read(1) == b"\n"
+            return (place.offset == 0 or file.read(1) == b"\n") and head.startswith(file.read(len(head)))
     except OSError:
         return False

@@ -18,6 +18,9 @@ from guard.proof.keys import signer
 from guard.proof.node import node_name
 from guard.proof.tree import merge
 
+WAIT_SECONDS = 1.0
+"""Following logs goes first; so long after, the next piece is sealed nevertheless."""
+
 
 class Sealer:
     """Seals the segments of all logs in their order. A damaged one is told of, and it and those behind it are left."""
@@ -52,7 +55,7 @@ class Sealer:
         state = Path(self._orders.state)
         stamp = self._stamp(segment)
         try:
-            manifest = seal_next(self._orders.folder, log, signer(state, node_name(state), log))
+            manifest = seal_next(self._orders.folder, log, signer(state, node_name(state), log), wait=self._wait)
         except Damage as error:
             # Nothing becomes of it by trying again, until somebody has put the file right.
             self._damaged[log] = stamp
@@ -64,6 +67,9 @@ class Sealer:
             logger.info(
                 "sealed %s: %d records, %d bytes in %d", segment.name, manifest.count, manifest.plain, manifest.sealed
             )
+
+    def _wait(self) -> None:
+        self._standing.quiet.wait(WAIT_SECONDS)
 
     def _compare(self, segment: Segment, manifest: Manifest) -> None:
         """See whether what was sealed is what was signed for as it came.

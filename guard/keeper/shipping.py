@@ -16,8 +16,7 @@ import msgspec
 
 from guard import config
 from guard.journal.folder import logs
-from guard.keeper.cursor import Cursor, CursorError, Line
-from guard.keeper.follow import Place
+from guard.keeper.cursor import Cursor, CursorError, Line, Place
 from guard.keeper.standing import Standing
 from guard.proof.files import replace
 from guard.proof.node import node_name

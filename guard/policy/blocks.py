@@ -6,23 +6,29 @@ from collections.abc import Iterable
 from functools import lru_cache, partial
 
 from guard import config
+from guard.measures import Block
 from guard.policy.clients import Clients, Identity
 from guard.wire.address import Networks, parse_address
 
+KINDS = ("ip", "account", "client", "key")
 REMEMBERED = 16_384
 
 
 class Blocks:
     """Blocked addresses, networks, accounts, clients and keys, each with the reason given for it."""
 
-    def __init__(self, blocks: Iterable[config.Block], clients: Clients) -> None:
+    def __init__(self, blocks: Iterable[config.Block], clients: Clients, taken: Iterable[Block] = ()) -> None:
+        """Those of the configuration, and those that operators have `taken` since."""
         blocks = tuple(blocks)
-        networks = [block.ip for block in blocks if block.ip is not None]
+        more = {kind: {one.value: one.reason for one in taken if one.kind == kind} for kind in KINDS}
+        networks = [block.ip for block in blocks if block.ip is not None] + list(more["ip"])
         # A verdict holds as long as the blocks do, and most callers call again.
         self._network_of = lru_cache(REMEMBERED)(partial(_find, Networks(networks))) if networks else None
         self._accounts = {block.account: block.reason for block in blocks if block.account is not None}
-        self._clients = {block.client: block.reason for block in blocks if block.client is not None}
+        self._accounts |= more["account"]
+        self._clients = {block.client: block.reason for block in blocks if block.client is not None} | more["client"]
         self._keys = {clients.fingerprint(block.key): block.reason for block in blocks if block.key is not None}
+        self._keys |= more["key"]
 
     def find(self, address: str, identity: Identity) -> str | None:
         """What of the caller is blocked (``address 203.0.113.0/24``, ``account acme`` …), or None.

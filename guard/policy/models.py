@@ -11,6 +11,7 @@ from typing import NamedTuple
 from guard import config
 from guard.formats.base import Format
 from guard.formats.registry import format_for
+from guard.measures import NONE, Measures
 from guard.wire.address import Origin, parse_url
 
 REMEMBERED_PATHS = 1_024
@@ -38,10 +39,11 @@ class Version:
 
 
 class Model(NamedTuple):
-    """A model: the versions to try, the active one first, then the fallbacks in order."""
+    """A model: the versions to try, the active one first, then the fallbacks; and whether nobody gets to it."""
 
     name: str
     versions: tuple[Version, ...]
+    isolated: bool = False
 
 
 class Route(NamedTuple):
@@ -64,8 +66,15 @@ class Route(NamedTuple):
 class Routes:
     """All routes, in the order of the configuration: the first that fits is taken."""
 
-    def __init__(self, routes: tuple[config.Route, ...], models: Mapping[str, config.Model]) -> None:
-        built = {name: _model(name, entry) for name, entry in models.items()}
+    def __init__(
+        self, routes: tuple[config.Route, ...], models: Mapping[str, config.Model], measures: Measures = NONE
+    ) -> None:
+        """As the configuration has them, and the measures that operators have taken since."""
+        active = dict(measures.active)
+        built = {
+            name: _model(name, entry, active.get(name), isolated=name in measures.isolated)
+            for name, entry in models.items()
+        }
         self.models = built
         self.versions = tuple(version for model in built.values() for version in model.versions)
         self._routes = tuple(
@@ -89,10 +98,11 @@ class Routes:
         return tuple(route for route in self._routes if path.startswith(route.path))
 
 
-def _model(name: str, entry: config.Model) -> Model:
-    return Model(
-        name, tuple(Version(name, version, entry.versions[version]) for version in (entry.active, *entry.fallback))
-    )
+def _model(name: str, entry: config.Model, instead: str | None, *, isolated: bool) -> Model:
+    """A version that is asked `instead` takes the active one's place, which nobody is to fall back to."""
+    first = instead if instead in entry.versions else entry.active
+    order = [first, *(version for version in entry.fallback if version != first)]
+    return Model(name, tuple(Version(name, version, entry.versions[version]) for version in order), isolated)
 
 
 def _tls(origin: Origin, ca: str | None) -> ssl.SSLContext | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from guard.config import Config, Http
+from guard.measures import NONE, Measures
 from guard.policy.blocks import Blocks
 from guard.policy.clients import Clients
 from guard.policy.limits import Limits
@@ -12,6 +13,7 @@ from guard.policy.models import Routes
 from guard.wire.address import Networks
 
 if TYPE_CHECKING:
+    from guard.redaction.rules import Redaction
     from guard.ruleset.bundle import Bundle
 
 
@@ -28,9 +30,11 @@ class Policy(NamedTuple):
     routes: Routes
     rules: Bundle
     http: Http
+    redaction: Redaction | None = None
+    measures: Measures = NONE
 
 
-def build(config: Config, rules: Bundle, salt: bytes, version: int = 1) -> Policy:
+def build(config: Config, rules: Bundle, salt: bytes, version: int = 1, redaction: Redaction | None = None) -> Policy:
     """Make the policy that a configuration and a rule bundle state; `salt` is the installation's for key hashes."""
     clients = Clients(config.clients, salt)
     return Policy(
@@ -44,4 +48,19 @@ def build(config: Config, rules: Bundle, salt: bytes, version: int = 1) -> Polic
         routes=Routes(config.routes, config.models),
         rules=rules,
         http=config.data.http,
+        redaction=redaction,
+    )
+
+
+def with_measures(policy: Policy, config: Config, measures: Measures, version: int, rules: Bundle) -> Policy:
+    """The policy of the same configuration with other measures, of which the `rules` have those that were added."""
+    before = policy.measures
+    moved = (before.active, before.isolated) != (measures.active, measures.isolated)
+    return policy._replace(
+        version=version,
+        wire_version=b"%d" % version,
+        blocks=Blocks(config.blocks, policy.clients, measures.blocks),
+        routes=Routes(config.routes, config.models, measures) if moved else policy.routes,
+        rules=rules,
+        measures=measures,
     )

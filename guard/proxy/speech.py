@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from guard.formats.base import Output
 from guard.formats.lenient import recoded
 from guard.journal.record import frame_line
+from guard.redaction.seams import Pieces, Seams
+from guard.redaction.secrets import secrets_of
 from guard.stages.scan import StreamScan, scan_whole
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class Speech:
         self._journal = journal
         self._scan = StreamScan(exchange, limit)
         self._held: deque[Said] = deque()
+        self._seams = Seams(exchange.secrets or secrets_of(exchange))
         self._heard_at = 0.0
 
     def take(self, message: Message, frame: bytes) -> Iterator[bytes]:
@@ -53,7 +56,8 @@ class Speech:
         exchange = self._exchange
         exchange.findings = []
         texts = self._texts(message)
-        output = [(channel, text) for channel, text in texts if not channel.startswith("=")]
+        told = self._seams.hide(message.content, texts)
+        output = [(channel, text) for channel, text in told if not channel.startswith("=")]
         self._held.append(Said(time(), message, output, exchange.findings))
         self._heard_at = monotonic()
         self.count += 1
@@ -78,9 +82,11 @@ class Speech:
         return self._released(self._scan.close())
 
     def withhold(self) -> None:
-        """What is held is not given out."""
+        """What is held is not given out, and nothing more will come."""
         while self._held:
             self._write_down(passed=False)
+        rest = self._seams.take({}, last=True)
+        self._exchange.output, self._exchange.redacted = rest.output, rest.counts
 
     def _texts(self, message: Message) -> list[tuple[str, str]]:
         content = message.content if message.legible else recoded(message.content)
@@ -93,8 +99,12 @@ class Speech:
 
     def _write_down(self, *, passed: bool) -> None:
         said = self._held.popleft()
+        pieces: Pieces = {}
+        for channel, text in said.output:
+            pieces.setdefault(channel, []).append(text)
+        texts = self._seams.take(pieces, last=False)
         line = frame_line(
-            self._exchange, "model", said.message, at=said.at, passed=passed, texts=said.output, findings=said.findings,
+            self._exchange, "model", said.message, at=said.at, passed=passed, texts=texts, findings=said.findings,
             shed=self._journal.shedding,
         )  # fmt: skip
         self._journal.add_lazily(line)

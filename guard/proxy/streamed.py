@@ -9,6 +9,8 @@ from guard.formats.base import StreamReader
 from guard.formats.lenient import is_json
 from guard.journal.record import part_line
 from guard.proxy.heads import answer_head, broken_off, format_of, journal_unavailable
+from guard.redaction.seams import Seams, Taken
+from guard.redaction.secrets import secrets_of
 from guard.refusal import Refusal
 from guard.stages.scan import HeldTooMuch, StreamScan
 from guard.wire.pieces import Frame, Lines, Pieces, splitter_for
@@ -38,6 +40,8 @@ class Streamed:
         self.begun = False
         self.waiting: list[bytes] = []
         self.texts: dict[str, list[str]] = {}
+        self.seams = Seams(exchange.secrets or secrets_of(exchange))
+        self.withholds = False
         self.sent: list[bytes] = []
         self.sent_bytes = 0
         self.ended = ""
@@ -101,7 +105,7 @@ class Streamed:
         try:
             for raw, data, aside in frames:
                 deltas = self.splitter.texts(data) if isinstance(self.splitter, Pieces) else self.reader.read(data)
-                for channel, text in deltas:
+                for channel, text in self.seams.hide(data, deltas):
                     if not channel.startswith("="):
                         self.texts.setdefault(channel, []).append(text)
                 if aside:
@@ -177,23 +181,27 @@ class Streamed:
         return not self.tells_errors or self.reader.may_end(self.last)
 
     def _write_part(self) -> None:
-        body, output = self._take()
+        body, taken = self._take(last=False)
         journal = self.relay.proxy.journal
         if not journal.shedding:
-            journal.add_lazily(part_line(self.relay.exchange, body, output))
+            journal.add_lazily(part_line(self.relay.exchange, body, taken, withheld=self.withholds))
         if journal.full:
             self.relay.hold_model()
 
     def _keep_rest(self) -> None:
         exchange = self.relay.exchange
-        exchange.answer, exchange.output = self._take()
+        body, taken = self._take(last=True)
+        exchange.output, exchange.redacted = taken.output, taken.counts
+        exchange.answer, exchange.withheld = (b"", len(body)) if self.withholds else (body, 0)
         exchange.usage = self.reader.usage
         exchange.confidence = self.reader.confidence
 
-    def _take(self) -> tuple[bytes, list[tuple[str, str]]]:
+    def _take(self, *, last: bool) -> tuple[bytes, Taken]:
         body = b"".join(self.sent)
-        output = [(channel, "".join(texts)) for channel, texts in self.texts.items()]
+        taken = self.seams.take(self.texts, last=last)
+        # What is held back of the answer goes out later than its texts come, so that this lasts.
+        self.withholds = self.withholds or taken.unfit
         self.sent = []
         self.sent_bytes = 0
         self.texts = {}
-        return body, output
+        return body, taken

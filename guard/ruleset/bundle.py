@@ -11,6 +11,7 @@ from guard.ruleset.document import Read
 from guard.ruleset.engine import Engine, EngineError, EngineMissingError, EngineName, Terms, choose
 from guard.ruleset.folder import Folder
 from guard.ruleset.matcher import WIDEST, Matcher
+from guard.ruleset.pair import Matching
 from guard.ruleset.problem import BundleError, Problem
 from guard.ruleset.rule import Rule
 
@@ -32,8 +33,8 @@ class Bundle:
 
     rules: tuple[Rule, ...]
     hash: str
-    prompt: Matcher
-    output: Matcher
+    prompt: Matching
+    output: Matching
     warnings: tuple[str, ...]
     engine: str
 
@@ -52,14 +53,22 @@ def load(
 
     Raises `BundleError` with every problem found.
     """
+    folder = Folder(directory, now or datetime.now(UTC))
+    return compiled(folder, engine=engine, hold_back=hold_back, tried=True)
+
+
+def compiled(folder: Folder, *, engine: EngineName, hold_back: int, tried: bool = False) -> Bundle:
+    """Compile what was read; `tried`: and try each rule on its own tests.
+
+    Raises `BundleError` with every problem found.
+    """
     try:
         chosen = choose(engine)
     except EngineMissingError as error:
         raise BundleError([Problem(file="", why=str(error))]) from error
-    folder = Folder(directory, now or datetime.now(UTC))
     problems = folder.problems
     prompt, output = [_compile(folder, target, chosen, hold_back, problems) for target in ("prompt", "output")]
-    for read, _ in folder.ready:
+    for read, _ in folder.ready if tried else ():
         problems.extend(_try(read, prompt if read.rule.target == "prompt" else output))
     if problems:
         raise BundleError(problems)

@@ -50,6 +50,18 @@ def fold(ranges: Ranges) -> Ranges:
     return merge(folded)
 
 
+def both_cases(ranges: Ranges) -> Ranges:
+    """The set with each of its letters in the other case too, where that is one character."""
+    folded = list(ranges)
+    for low, high in ranges:
+        if high - low > WIDE:
+            folded += [(0x41, 0x5A), (0x61, 0x7A)] if low <= ord("z") and high >= ord("A") else []
+            continue
+        forms = [form for code in range(low, high + 1) for form in (chr(code).lower(), chr(code).upper())]
+        folded += [(ord(form), ord(form)) for form in forms if len(form) == 1]
+    return merge(folded)
+
+
 def holds(ranges: Ranges, code: int) -> bool:
     """Whether the character with this code point is in the set."""
     at = bisect_right(ranges, (code, LAST)) - 1

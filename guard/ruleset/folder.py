@@ -53,9 +53,10 @@ class Folder:
         reads, problems = read_document(path.name, content)
         self.problems.extend(problems)
         for read in reads:
-            self._rule(read)
+            self.take(read)
 
-    def _rule(self, read: Read) -> None:
+    def take(self, read: Read) -> None:
+        """Take a rule, wherever it comes from."""
         first = self._seen.setdefault(read.rule.id, read)
         if first is not read:
             where = f"{first.file}:{first.lines['']}"

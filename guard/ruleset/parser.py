@@ -3,13 +3,16 @@
 The dialect is the common part of PCRE and Python, with one meaning: letters match in either case (the text is
 normalised, and so is the pattern), ``\\w \\d \\s \\b`` are ASCII, ``.`` is anything but a newline, ``^`` and ``$`` are
 the beginning and the end of the whole text. What is not in the dialect is refused, never guessed.
+
+An *exact* pattern is one for texts as they are, which are not normalised: its letters match as they are written, or in
+either case where it begins with ``(?i)``.
 """
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-from guard.ruleset.characters import DIGIT, EVERY, NEWLINE, SPACE, WORD, Ranges, complement, fold, merge
+from guard.ruleset.characters import DIGIT, EVERY, NEWLINE, SPACE, WORD, Ranges, both_cases, complement, fold, merge
 from guard.ruleset.normalise import normalise
 from guard.ruleset.syntax import Again, At, Choice, Group, Look, Node, One, Place, Repeat, Sequence, Text, width
 
@@ -31,16 +34,18 @@ class PatternError(ValueError):
     """A pattern cannot be used; the message says why and, where one is known, at which character."""
 
 
-def parse(source: str) -> Node:
-    """The tree of a pattern. Raises `PatternError`."""
+def parse(source: str, *, exact: bool = False) -> Node:
+    """The tree of a pattern, for normalised texts or, if `exact`, for texts as they are. Raises `PatternError`."""
     if len(source) > LENGTH:
         raise PatternError(f"longer than {LENGTH} characters")
-    return _Parser(source).whole()
+    return _Parser(source, exact=exact).whole()
 
 
 class _Parser:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, exact: bool) -> None:
         self.source = source
+        self.exact = exact
+        self.either_case = False
         self.at = 0
         self.depth = 0
         self.dot = complement(NEWLINE)
@@ -52,6 +57,7 @@ class _Parser:
         for flags in ("(?i)", "(?s)", "(?is)", "(?si)"):
             if self.take(flags):
                 self.dot = EVERY if "s" in flags else self.dot
+                self.either_case = "i" in flags
                 break
         tree = self.choice()
         if self.at < len(self.source):
@@ -73,7 +79,7 @@ class _Parser:
             if item == At("start") and any(width(before)[1] != 0 for before in items):
                 self.fail("'^' after something else can never match", began)
             items.append(item)
-        return _join(items)
+        return self.joined(items)
 
     def repeated(self, item: Node, began: int) -> Node:
         """`item` with the quantifier that follows it, if one does."""
@@ -88,7 +94,7 @@ class _Parser:
         if self.quantifier() is not None:
             self.fail("a quantifier after a quantifier")
         if isinstance(item, Text):
-            item = Text(normalise(item.characters))
+            item = self.text(item.characters)
         return Repeat(item, *bounds)
 
     def quantifier(self) -> tuple[int, int | None] | None:
@@ -191,7 +197,7 @@ class _Parser:
         if self.at < len(self.source) and self.source[self.at] in PLACES:
             return At(PLACES[self.next()])
         found = self.escaped(began)
-        return Text(found) if isinstance(found, str) else One(fold(found))
+        return Text(found) if isinstance(found, str) else One(self.folded(found))
 
     def escaped(self, began: int) -> str | Ranges:
         """The character, or the set, that an escape stands for, in a set or outside."""
@@ -231,7 +237,7 @@ class _Parser:
             ranges.extend(self.member(began))
             first = False
         self.at += 1
-        members = fold(merge(ranges))
+        members = self.folded(merge(ranges))
         members = complement(members) if negative else members
         if not members:
             self.fail("a set that no character is in", began)
@@ -257,6 +263,33 @@ class _Parser:
         character = self.next()
         return self.escaped(self.at - 1) if character == "\\" else character
 
+    def joined(self, items: list[Node]) -> Node:
+        """The items in a row, with neighbouring characters made one text."""
+        joined: list[Node] = []
+        for item in items:
+            if isinstance(item, Text) and joined and isinstance(joined[-1], Text):
+                joined[-1] = Text(joined[-1].characters + item.characters)
+            else:
+                joined.append(item)
+        folded = [self.text(item.characters) if isinstance(item, Text) else item for item in joined]
+        kept = [item for item in folded if item != Text("")]
+        return kept[0] if len(kept) == 1 else Sequence(tuple(kept))
+
+    def text(self, characters: str) -> Node:
+        """These characters, in the form that they have in the texts that are searched."""
+        if not self.exact:
+            return Text(normalise(characters))
+        if not self.either_case or characters.lower() == characters.upper():
+            return Text(characters)
+        items = [One(both_cases(((ord(character), ord(character)),))) for character in characters]
+        return items[0] if len(items) == 1 else Sequence(tuple(items))
+
+    def folded(self, ranges: Ranges) -> Ranges:
+        """A set, with the form that each of its characters has in the texts that are searched."""
+        if not self.exact:
+            return fold(ranges)
+        return both_cases(ranges) if self.either_case else ranges
+
     def next(self) -> str:
         self.at += 1
         return self.source[self.at - 1]
@@ -272,16 +305,3 @@ class _Parser:
 
 def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
-
-
-def _join(items: list[Node]) -> Node:
-    """The items in a row, with neighbouring characters made one normalised text."""
-    joined: list[Node] = []
-    for item in items:
-        if isinstance(item, Text) and joined and isinstance(joined[-1], Text):
-            joined[-1] = Text(joined[-1].characters + item.characters)
-        else:
-            joined.append(item)
-    normal = [Text(normalise(item.characters)) if isinstance(item, Text) else item for item in joined]
-    kept = [item for item in normal if item != Text("")]
-    return kept[0] if len(kept) == 1 else Sequence(tuple(kept))

@@ -296,7 +296,22 @@ def sinks(config: Config, report: Report) -> None:
     report.check(sink.stream != "", (*path, "stream"), "it is empty", "the name of a stream")
 
 
+def redaction(config: Config, report: Report) -> None:
+    """What is redacted is told in exactly one way, under a kind that is not one of the guard's own."""
+    for index, entry in enumerate(config.journal.redact):
+        path: Path = ("journal", "redact", index)
+        if not all(report.sound((*path, key)) for key in ("name", "pattern", "field")):
+            continue
+        ways = (entry.pattern is not None) + (entry.field is not None)
+        report.check(ways == 1, path, f"it has {'both' if ways else 'neither'}", "either a pattern or a field")
+        own = entry.name in ("key", "withheld")
+        report.check(not own, (*path, "name"), f"{shown(entry.name)} is the guard's own", "another name for this kind")
+        right = entry.field is None or (_POINTER.fullmatch(entry.field) is not None and entry.field != "")
+        wanted = "a JSON pointer such as /user or /messages/*/name (RFC 6901)"
+        report.check(right, (*path, "field"), f"got {shown(entry.field)}", wanted)
+
+
 CHECKS: tuple[Callable[[Config, Report], None], ...] = (
-    models, paths, listeners, tls, balancers, networks, blocks, clients, routes, websockets, limits,
+    models, paths, listeners, tls, balancers, networks, blocks, clients, routes, websockets, limits, redaction,
     witnesses, sinks,
 )  # fmt: skip

@@ -17,9 +17,11 @@ def route_for(exchange: Exchange, name: str | None) -> Route:
     """The first of the routes under the request's path that is for this model.
 
     Raises:
-        Refusal: 404 where none is.
+        Refusal: 404 where none is; 503 where the model is isolated.
     """
     for candidate in exchange.routes:
         if candidate.accepts(name):
+            if candidate.model.isolated:
+                raise Refusal(503, "endpoint_isolated", "this model is not available now")
             return candidate
     raise Refusal(404, "model_not_found", "no route leads to a model of this name")

@@ -10,8 +10,8 @@ from guard.formats.base import Output
 from guard.stages.filter import blocked
 
 if TYPE_CHECKING:
+    from guard.ruleset.pair import Stream
     from guard.ruleset.rule import Rule
-    from guard.ruleset.stream import MatchStream
 
 MAX_CHANNELS = 1_024
 MAX_HELD_BYTES = 1_048_576
@@ -41,7 +41,7 @@ class StreamScan:
         self._limit = limit
         self._exchange = exchange
         self._matcher = exchange.policy.rules.output
-        self._streams: dict[str, MatchStream] = {}
+        self._streams: dict[str, Stream] = {}
         self._fed: dict[str, int] = {}
         self._held: deque[tuple[bytes, list[tuple[str, int]]]] = deque()
         self._held_bytes = 0
@@ -109,7 +109,7 @@ class StreamScan:
         """Give everything held; the texts go on being matched."""
         return self._empty()
 
-    def _stream(self, channel: str) -> MatchStream:
+    def _stream(self, channel: str) -> Stream:
         stream = self._streams.get(channel)
         if stream is None:
             if len(self._streams) >= MAX_CHANNELS:

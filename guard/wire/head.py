@@ -28,9 +28,10 @@ class RequestHead:
         closes: ``Connection`` asks for a close, whatever else it says (RFC 9112, section 9.3).
         for_model: the header lines to forward, by what they were made for; filled in as they are needed.
         caller: who it is that sends them, by which version of the policy: set and used by who tells that.
+        secrets: what of them must not be stored: likewise.
     """
 
-    __slots__ = ("caller", "chunked", "closes", "expects", "fields", "for_model", "headers", "version")
+    __slots__ = ("caller", "chunked", "closes", "expects", "fields", "for_model", "headers", "secrets", "version")
 
     def __init__(self, headers: Headers, version: str) -> None:
         """Check and keep; raises Refusal for what no legal request has."""
@@ -45,6 +46,7 @@ class RequestHead:
         self.expects = b"expect" in fields
         self.for_model: dict[Any, bytes] = {}
         self.caller: tuple[int, str, Any] | None = None
+        self.secrets: Any = None
 
     def retyped(self, content_type: bytes) -> RequestHead:
         """The same fields, but for the type of the body."""

@@ -56,6 +56,15 @@ def test_finished_segments_are_sealed_in_their_order(tmp_path):
     assert found[0].path(SEALED).stat().st_mode & 0o777 == 0o600
 
 
+def test_others_may_go_first_before_each_frame(tmp_path):
+    """Sealing asks before each piece whether it has to wait."""
+    write_log(tmp_path, [20, 1])
+    waits = []
+    manifest = seal_next(tmp_path, "w1", signer(), frame_bytes=500, wait=lambda: waits.append(1))
+    assert manifest is not None
+    assert len(waits) == len(manifest.frames) > 2
+
+
 def test_nothing_to_seal_is_none(tmp_path):
     """A log that has one segment, or none, has nothing that is finished."""
     assert seal_next(tmp_path, "w1", signer()) is None
@@ -110,15 +119,26 @@ def test_a_damaged_segment_is_not_sealed(tmp_path, change, seq, told):
     assert not segments(tmp_path, "w1")[0].sealed
 
 
-def test_a_record_that_is_no_json_is_not_sealed(tmp_path):
-    """What nobody could read is no evidence, however well it is chained."""
-    after = write_log(tmp_path, [1])
-    line, after = link(b"{oops}", after)
-    with segments(tmp_path, "w1")[0].path(PLAIN).open("ab") as file:
-        file.write(line)
+@pytest.mark.parametrize(
+    ("record", "time"),
+    [
+        (b'{"kind":"change","at":1753000000.1234567,"actor":"a"}', 1753000000.1234567),
+        (b'{"kind":"prompt","id":"a","at":17}', 17.0),
+        (b'{"kind":"prompt","id":"a","at":-1.5,"prompt":["\\",\\"at\\":3"]}', -1.5),
+        (b'{"kind":"outcome","id":"a","end":"complete","at":7.0}', None),
+        (b'{"kind":"prompt","id":"a","at":1e999}', None),
+        (b'{"kind":"prompt","id":"a","at":"7"}', None),
+        (b"{oops}", None),
+    ],
+)
+def test_the_time_of_a_record_is_what_it_begins_with(tmp_path, record, time):
+    """A time counts only where the guard writes it, before all that others say."""
+    line, after = link(record, BEGINNING)
+    (tmp_path / "w1").mkdir()
+    (tmp_path / "w1" / f"{0:016d}.jsonl").write_bytes(line)
     write_segment(tmp_path, [], after=after)
-    with pytest.raises(Damage, match=r"w1/2: .*no JSON"):
-        seal_all(tmp_path)
+    (manifest,) = seal_all(tmp_path)
+    assert (manifest.since, manifest.to) == (time, time)
 
 
 def test_a_gap_and_a_lost_manifest_stop_sealing(tmp_path):

@@ -5,18 +5,23 @@ import logging
 import os
 import signal
 from base64 import b64encode
+from contextlib import suppress
 from pathlib import Path
 
+import orjson
 import pytest
 from click.testing import CliRunner
+from websockets.exceptions import ConnectionClosed
 
-from guard.app import journal_folder
+from guard.assembly import journal_folder
 from guard.cli import main
 from guard.demo.children import Child
 from tests.cli.running import CONFIG, configure
 from tests.support.guard import guard, one_model
-from tests.support.model import answer_chat, model
+from tests.support.model import answer_chat, chat_answer, chat_delta, model
 from tests.support.raw import connected
+from tests.support.websocket import model as realtime_model
+from tests.support.websocket import realtime, session
 
 BODY = b'{"model":"m-1","messages":[{"role":"user","content":"hi"}]}'
 
@@ -191,3 +196,181 @@ def test_no_key_of_the_configuration_is_told(tmp_path):
                 assert child.process.poll() is None
         told += child.log.read_text()
     assert [n for n in range(len(wrong)) if canary(n).decode() in told] == []
+
+
+KEY = "canary/key+Of=One0123456789"
+CARRIERS: dict[str, tuple[str, dict[str, str]]] = {
+    "bearer": ("", {"authorization": f"Bearer {KEY}"}),
+    "x-api-key": ("", {"x-api-key": KEY}),
+    "api-key": ("", {"api-key": KEY}),
+    "basic": ("", {"authorization": "Basic " + b64encode(f"me:{KEY}".encode()).decode()}),
+    "query": ("?api_key=canary%2Fkey%2BOf%3DOne0123456789", {}),
+}
+ASKING = {"model": "m", "user": KEY, "messages": [{"role": "user", "content": f"is {KEY} my key?\nescaped: {KEY}"}]}
+
+
+def stored(folder: Path) -> tuple[bytes, list[dict[str, object]]]:
+    """The journal as it is on disk, and its records."""
+    data = b"".join(path.read_bytes() for path in sorted((folder / "state").rglob("*.jsonl")))
+    return data, [orjson.loads(line) for line in data.splitlines()]
+
+
+def strings(value: object) -> list[str]:
+    """Every string in a value, those in documents within strings too."""
+    if isinstance(value, str):
+        try:
+            return [value, *strings(orjson.loads(value))] if value[:1] in "{[" else [value]
+        except orjson.JSONDecodeError:
+            return [value]
+    parts = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for part in parts for text in strings(part)]
+
+
+def untold(folder: Path, *secrets: str) -> None:
+    """None of the secrets is in the journal, in whatever escapes; and there are marks in their place."""
+    data, records = stored(folder)
+    told = strings(records)
+    assert len(told) > 20
+    assert [secret for secret in secrets if secret.encode() in data or any(secret in text for text in told)] == []
+    assert b"[key:" in data
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+async def test_a_key_that_is_repeated_is_not_stored(tmp_path, carrier):
+    """In the body, the query, an answer, an error, a blocked prompt and a request that is no JSON."""
+
+    async def echo(call):
+        if b"fail" in call.body:
+            await call.answer(orjson.dumps({"error": {"message": f"wrong key: {KEY}"}}), status=401)
+        else:
+            await call.answer(chat_answer(f"Your key is {KEY}.").replace(b"+", b"\\u002b").replace(b"/", b"\\/"))
+
+    query, headers = CARRIERS[carrier]
+    path = f"/v1/chat/completions{query}{'&' if query else '?'}q={KEY}"
+    async with model(echo) as served, guard(tmp_path, one_model(served.url)) as running, running.client as client:
+        for document in (
+            ASKING,
+            {**ASKING, "metadata": {"x": "fail"}},
+            {**ASKING, "messages": [f"forbidden phrase {KEY}"]},
+        ):
+            answer = await client.post(path, json=document, headers=headers)
+        assert answer.status_code == 400
+        assert KEY in (await client.post(path, json=ASKING, headers=headers)).json()["choices"][0]["message"]["content"]
+        assert orjson.loads(served.calls[0].body) == ASKING
+        kind = {"content-type": "application/json"}
+        assert (await client.post(path, content=f'{{"a": {KEY}'.encode(), headers=headers | kind)).status_code == 400
+        exchanges = await running.journal(5)
+    untold(tmp_path, KEY)
+    [mark] = {text[text.index("[key:") :][:22] for text in exchanges[0]["prompt"][:1]}
+    assert exchanges[0]["output"] == [f"Your key is {mark}."]
+    if carrier not in ("basic", "query"):
+        assert mark == f"[key:{exchanges[0]['client']['key']}]"
+
+
+async def test_a_key_in_a_stream_is_not_stored_however_it_is_cut(tmp_path):
+    """In two events at every cut, and letter by letter: neither texts nor the events that are kept make the key."""
+    cuts = [*([KEY[:cut], KEY[cut:]] for cut in range(1, len(KEY))), list(KEY)]
+
+    async def speak(call):
+        await call.begin_stream()
+        for text in ("It is ", *cuts[int(call.document["messages"][0]["content"])], ", is it?"):
+            await call.chunk(chat_delta(text))
+        await call.chunk(b"data: [DONE]\n\n")
+        await call.end_stream()
+
+    async with model(speak) as served, guard(tmp_path, one_model(served.url)) as running:
+        for number in range(len(cuts)):
+            answer = await running.chat(str(number), stream=True, headers={"x-api-key": KEY})
+            assert said_in(answer.text) == f"It is {KEY}, is it?"
+        exchanges = await running.journal(len(cuts))
+    untold(tmp_path, KEY)
+    for exchange in exchanges:
+        mark = f"[key:{exchange['client']['key']}]"
+        assert exchange["output"] == [f"It is {mark}, is it?"]
+        assert not exchange["response"]["body"]
+        assert exchange["response"]["withheld"] > 300
+        assert exchange["redacted"] == {"key": 1}
+
+
+def said_in(events: str) -> str:
+    """The text that a stream's events make."""
+    found = [orjson.loads(line[6:]) for line in events.splitlines() if line.startswith("data: {")]
+    return "".join(event["choices"][0]["delta"]["content"] for event in found)
+
+
+async def test_a_key_between_two_records_of_a_stream_is_not_stored(tmp_path, monkeypatch):
+    """Where every event has a record of its own, no more than its first three letters are in those."""
+    monkeypatch.setattr("guard.proxy.streamed.PART_BYTES", 1)
+    pieces = [KEY[at : at + 2] for at in range(0, len(KEY), 2)]
+
+    async def speak(call):
+        await call.begin_stream()
+        for text in ("It is ", *pieces, ", is it?"):
+            await call.chunk(chat_delta(text))
+        await call.chunk(b"data: [DONE]\n\n")
+        await call.end_stream()
+
+    async with model(speak) as served, guard(tmp_path, one_model(served.url)) as running:
+        await running.chat(stream=True, headers={"x-api-key": KEY})
+        [exchange] = await running.journal()
+    untold(tmp_path, KEY)
+    assert said_in(exchange["response"]["body"]) in ("", "It is ", "It is ca")
+    assert exchange["output"] == [f"It is [key:{exchange['client']['key']}], is it?"]
+
+
+async def test_a_key_in_a_websocket_is_not_stored(tmp_path):
+    """In the handshake's subprotocol, in what the client says, in what the model says in pieces, in its last words."""
+
+    async def speak(connection):
+        async for message in connection:
+            place = {"response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0}
+            for at in range(0, len(KEY), 3):
+                event = {"type": "response.output_text.delta", **place, "delta": KEY[at : at + 3]}
+                await connection.send(orjson.dumps(event).decode())
+            event = {"type": "response.output_text.done", **place, "text": KEY}
+            await connection.send(orjson.dumps(event).decode())
+            await connection.send(message)
+            await connection.close(4000, f"bye {KEY}")
+
+    async with realtime_model(speak) as served, guard(tmp_path, realtime(served.url)) as running:
+        async with session(running, additional_headers={"authorization": f"Bearer {KEY}"}) as client:
+            item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": f"I am {KEY}"}]}
+            await client.send(orjson.dumps({"type": "conversation.item.create", "item": item}).decode())
+            heard = []
+            with suppress(ConnectionClosed):
+                while True:
+                    heard.append(orjson.loads(await client.recv()))
+        [exchange] = await running.journal()
+    assert "".join(event.get("delta", "") for event in heard) == KEY
+    untold(tmp_path, KEY)
+    mark = f"[key:{exchange['client']['key']}]"
+    assert exchange["prompt"] == [f"I am {mark}"]
+    assert mark in exchange["output"]
+    assert exchange["session"]["reason"] == f"bye {mark}"
+    kept = [orjson.loads(frame["text"]).get("delta", "") for frame in exchange["frames"] if frame["text"]]
+    assert "".join(kept) in (KEY[:3], "")
+
+
+async def test_keys_of_the_configuration_are_not_stored(tmp_path):
+    """Neither the one that models are asked with, which one echoes in an error, nor another client's in a prompt."""
+
+    async def echo(call):
+        await call.answer(b'{"error":{"message":"invalid: %b"}}' % (call.header(b"authorization") or b""), status=401)
+
+    clients = "clients: {a: {key: key-of-client-a}, b: {key: key-of-client-b}, c: {key: key-of-client-c}}"
+    async with model(echo) as served:
+        text = one_model(served.url, more=clients).replace(f'"{served.url}"', f'"{served.url}", key: key-of-the-model')
+        async with guard(tmp_path, text) as running:
+            answer = await running.chat("key-of-client-b", headers={"x-api-key": "key-of-client-a"})
+            await running.journal()
+    assert "key-of-the-model" in answer.text
+    untold(tmp_path, "key-of-the-model", "key-of-client-a", "key-of-client-b")
+
+
+async def test_what_is_too_short_for_a_key_is_a_word(tmp_path):
+    """A key of a few letters would be replaced in every text that has them."""
+    async with model() as served, guard(tmp_path, one_model(served.url)) as running:
+        await running.chat("Hello there", headers={"x-api-key": "Hello"})
+        [exchange] = await running.journal()
+    assert exchange["prompt"] == ["Hello there"]
+    assert "redacted" not in exchange

@@ -8,7 +8,7 @@ import ssl
 import pytest
 import trustme
 
-from guard.app import make_policy
+from guard.assembly import make_policy
 from tests.support.guard import guard, one_model
 from tests.support.model import Model, answer_chat
 

@@ -73,9 +73,9 @@ async def test_segments_end_by_size_and_age(tmp_path):
     assert {one["after"] for one in records(tmp_path / "size") if one["kind"] == "segment"} == {"start", "rotation"}
     with journaling(tmp_path / "age", segment_age=0.05) as journal:
         assert await fate(journal, 1) == (True, True)
-        await asyncio.sleep(0.06)
+        await until(lambda: len(files(tmp_path / "age")) == 2)
         assert await fate(journal, 2) == (True, True)
-    assert len(files(tmp_path / "age")) == 2
+        assert len(files(tmp_path / "age")) == 2
 
 
 @pytest.mark.usefixtures("quick")

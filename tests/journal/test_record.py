@@ -11,6 +11,7 @@ from guard.evidence.joining import join
 from guard.exchange import Attempt
 from guard.formats.base import Prompt
 from guard.journal.record import frame_line, outcome_line, part_line, prompt_line
+from guard.redaction.seams import Taken
 from guard.refusal import Refusal
 from guard.wire.websocket import Message
 from tests.support.values import exchange, policy
@@ -208,7 +209,7 @@ TEXTS = st.lists(st.tuples(st.sampled_from("ab="), st.text(st.characters(codec="
 def test_parts_make_a_whole(parts):
     """What was written in parts while it streamed is one answer again, its text put together by channel."""
     one = made(answer=b"", output=[])
-    lines = [read(prompt_line(one)), *(read(part_line(one, body, output)) for body, output in parts)]
+    lines = [read(prompt_line(one)), *(read(part_line(one, body, Taken(output, False, {}))) for body, output in parts)]
     joined = join([*lines, read(outcome_line(one, forwarded=True))])
     assert bytes_of(joined["response"]) == b"".join(body for body, _ in parts)
     said: dict[str, str] = {}
@@ -267,7 +268,8 @@ def test_the_line_of_a_message():
         "kind": "frame", "id": "1-test-1", "at": 1.5, "from": "client", "passed": True,
         "text": "é\n", "prompt": ["hi"], "findings": [finding],
     }  # fmt: skip
-    line = frame_line(made(), "model", Message(b"hi", False), at=1.5, passed=False, texts=[("c", "hi")], findings=[])
+    said = Taken([("c", "hi")], unfit=False, counts={})
+    line = frame_line(made(), "model", Message(b"hi", False), at=1.5, passed=False, texts=said, findings=[])
     assert read(line) == {
         "kind": "frame", "id": "1-test-1", "at": 1.5, "from": "model", "passed": False,
         "base64": "aGk=", "output": [["c", "hi"]], "findings": [],

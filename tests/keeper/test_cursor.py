@@ -3,8 +3,7 @@
 import pytest
 
 from guard.journal.chain import split
-from guard.keeper.cursor import Cursor, CursorError
-from guard.keeper.follow import Place
+from guard.keeper.cursor import Cursor, CursorError, Place
 from tests.support.growing import Growing
 from tests.support.keeping import Keeping
 

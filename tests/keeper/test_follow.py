@@ -56,7 +56,7 @@ def test_a_later_segment_makes_all_before_it_count(tmp_path):
     log.begin()
     assert follow.advance()
     assert follow.durable == tree(log, 6)
-    assert follow.place == (6, 0)
+    assert follow.place == (6, 0, 6)
 
 
 def test_what_was_written_again_counts_once(tmp_path):
@@ -164,6 +164,53 @@ def test_fewer_records_than_were_signed_for_are_told(tmp_path):
         follower(tmp_path, anchor=Anchor(9, follow.durable.root())).advance()
 
 
+def test_a_log_that_was_cut_back_meanwhile_is_told(tmp_path):
+    """Who goes on from before the end of what was signed for must come by that end."""
+    log, follow = Growing(tmp_path), follower(tmp_path)
+    log.prompts(8)
+    log.mark()
+    follow.advance()
+    assert follow.place.seq < follow.durable.end == 9
+    log.path.write_bytes(b"".join(log.path.read_bytes().splitlines(keepends=True)[:5]))
+    again = follower(tmp_path)
+    again.resume(follow.durable, follow.place)
+    with pytest.raises(FollowError, match="signed for 9 records, and it has only 5"):
+        again.advance()
+
+
+@pytest.mark.parametrize("size", [1, 64, 200, 1_000])
+def test_blocks_of_any_size_come_to_the_same(tmp_path, monkeypatch, size):
+    """A line longer than a block is read whole; the place to go on from is never far behind."""
+    monkeypatch.setattr("guard.keeper.follow.BLOCK_BYTES", size)
+    log, follow = Growing(tmp_path), follower(tmp_path)
+    log.prompts(20)
+    log.add({"kind": "prompt", "id": "x" * 3_000})
+    log.mark()
+    log.raw(b'{"seq":22,"kind"')
+    follow.advance()
+    assert follow.durable == tree(log, 22)
+    assert follow.place.seq >= 14
+    assert log.path.read_bytes()[follow.place.offset :].startswith(b'{"seq":%d,' % follow.place.seq)
+
+
+def test_a_log_that_is_far_behind_is_followed_in_turns(tmp_path, monkeypatch):
+    """When the time is over, what was read counts, and the next time it goes on from there, over segments too."""
+    monkeypatch.setattr("guard.keeper.follow.BLOCK_BYTES", 300)
+    log, follow = Growing(tmp_path), follower(tmp_path)
+    for _ in range(3):
+        log.prompts(4)
+        log.mark()
+        log.begin()
+    sizes = []
+    follow.advance(0.0)
+    while follow.behind:
+        sizes.append(follow.durable.end)
+        follow.advance(0.0)
+    assert follow.durable == tree(log, 18)
+    assert sizes == sorted(sizes)
+    assert len(set(sizes)) > 2
+
+
 def test_control_counts_as_soon_as_it_is_written(tmp_path):
     """The control log has no marks: what its writer has let go of is on disk."""
     follow = follower(tmp_path, "control")
@@ -241,7 +288,11 @@ def test_looking_often_or_seldom_comes_to_the_same(tmp_path_factory, steps, look
     once = follower(journal)
     once.advance()
     assert often.durable == once.durable == tree(log, durable)
-    assert often.place == once.place
+    for one in (often, once):
+        again = follower(journal)
+        again.resume(one.durable, one.place)
+        again.advance()
+        assert (again.durable, again.waiting) == (one.durable, None)
 
 
 def test_a_log_without_segments_has_nothing_yet(tmp_path):

@@ -1,5 +1,6 @@
 import pytest
 
+from guard import measures
 from guard.config import Block, Client
 from guard.policy.blocks import Blocks
 from guard.policy.clients import ANONYMOUS, Clients, Identity, key_hash
@@ -59,3 +60,17 @@ def test_many_blocks():
     for number in (0, 1, 255, 256, 4_999):
         assert blocks.find(f"10.{number // 256}.{number % 256}.77", ANONYMOUS) == f"address {networks[number]}"
     assert blocks.find("10.19.136.1", ANONYMOUS) is None
+
+
+def test_blocks_that_were_taken_since():
+    """What operators order counts beside what the configuration says; a key by its fingerprint."""
+    taken = [
+        measures.Block("ip", "198.51.100.0/24", "r"), measures.Block("account", "acme", "r"),
+        measures.Block("client", "lone", "r"), measures.Block("key", KEY_ID, "r"),
+    ]  # fmt: skip
+    blocks = Blocks([Block(ip="203.0.113.7")], CLIENTS, taken)
+    found = [blocks.find(address, ANONYMOUS) for address in ("203.0.113.7", "198.51.100.9", "192.0.2.1")]
+    assert found == ["address 203.0.113.7", "address 198.51.100.0/24", None]
+    assert [blocks.find("192.0.2.1", who) for who in (APP, LONE, STRANGER)] == [
+        "account acme", "client lone", f"key {KEY_ID}",
+    ]  # fmt: skip

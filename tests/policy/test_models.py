@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from guard.config import Model, Route, Version
+from guard.measures import Measures
 from guard.policy.models import REMEMBERED_PATHS, Routes
 
 MODELS = {
@@ -115,3 +116,20 @@ def test_a_route_carries_its_configuration():
         "chat",
     )
     assert routes({"also_accept": ("binary",)}).under("/v1/")[0].also_accept == ("binary",)
+
+
+@pytest.mark.parametrize(
+    ("active", "expected"),
+    [("v1", ["v1", "v3"]), ("v3", ["v3", "v1"]), ("v2", ["v2", "v3", "v1"]), ("gone", ["v2", "v3", "v1"])],
+)
+def test_a_version_that_is_asked_instead(active, expected):
+    """It takes the place of the configured one, which nobody falls back to; one that there is not changes nothing."""
+    made = Routes((), MODELS, Measures(active=(("chat", active),)))
+    assert [version.name for version in made.models["chat"].versions] == expected
+    assert [version.name for version in made.models["other"].versions] == ["only"]
+
+
+def test_a_model_that_is_isolated():
+    """It alone is."""
+    made = Routes((), MODELS, Measures(isolated=frozenset({"chat", "gone"})))
+    assert {name: model.isolated for name, model in made.models.items()} == {"chat": True, "other": False}

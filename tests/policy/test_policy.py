@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from guard.measures import Block, Measures
 from guard.policy.clients import Clients
-from guard.policy.policy import build
+from guard.policy.policy import build, with_measures
 from guard.ruleset.bundle import load
 from guard.wire.address import parse_address
 from tests.support.values import SALT, config
@@ -52,3 +53,18 @@ def test_a_policy_does_not_change():
         policy.version = 2
     assert policy._replace(version=2).clients is policy.clients
     assert isinstance(policy.clients, Clients)
+
+
+def test_measures_change_what_they_are_about():
+    """Blocks are others, routes only where a model was touched, and all else is the same."""
+    settings = config(blocks=[{"ip": "203.0.113.7"}])
+    policy = build(settings, load(None), SALT)
+    blocked = with_measures(policy, settings, Measures(3, (Block("ip", "198.51.100.9", "r"),)), 4, policy.rules)
+    assert (blocked.version, blocked.wire_version, blocked.measures.version) == (4, b"4", 3)
+    assert blocked.blocks.find("198.51.100.9", blocked.clients.identify("x")) == "address 198.51.100.9"
+    assert blocked.blocks.find("203.0.113.7", blocked.clients.identify("x")) == "address 203.0.113.7"
+    assert blocked.routes is policy.routes
+    isolated = with_measures(blocked, settings, Measures(5, isolated=frozenset(settings.models)), 6, policy.rules)
+    assert all(model.isolated for model in isolated.routes.models.values())
+    assert not any(model.isolated for model in policy.routes.models.values())
+    assert isolated.clients is policy.clients

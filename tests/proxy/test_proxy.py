@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from guard.app import make_policy
+from guard.assembly import make_policy
 from guard.proxy.relay import Relay
 from tests.support.guard import configure, guard, one_model, raw_request
 from tests.support.model import Call, chat_answer, chat_delta, model
@@ -32,8 +32,8 @@ async def test_no_byte_of_an_answer_before_its_prompt_is_on_disk(tmp_path, monke
         go.wait(10)
         sync(descriptor)
 
-    monkeypatch.setattr(os, "fdatasync", slow_sync)
     async with model() as served, guard(tmp_path, one_model(served.url)) as running:
+        monkeypatch.setattr(os, "fdatasync", slow_sync)
         reader, writer = await running.open()
         writer.write(raw_request({"model": "m", "messages": []}))
         async with asyncio.timeout(5):

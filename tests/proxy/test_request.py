@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from guard.app import make_policy
+from guard.assembly import make_policy
 from guard.proxy.request import REMEMBERED_VERSIONS
 from tests.support.guard import guard, one_model, raw_request
 from tests.support.model import model

@@ -13,7 +13,7 @@ import orjson
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from guard.app import make_policy
+from guard.assembly import make_policy
 from guard.proxy import session as sessions
 from guard.proxy import speech
 from tests.support.guard import configure, guard

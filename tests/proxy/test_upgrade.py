@@ -14,7 +14,7 @@ import pytest
 import trustme
 from websockets.exceptions import InvalidStatus
 
-from guard.app import make_policy
+from guard.assembly import make_policy
 from tests.support.guard import configure, guard, one_model, raw_request
 from tests.support.model import answer_chat, chat_answer
 from tests.support.model import model as http_model

@@ -327,6 +327,25 @@ def test_session_timeout(tmp_path, value, expected):
 
 
 @pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ({"name": "email", "pattern": "[a-z]+@[a-z]+"}, None),
+        ({"name": "user", "field": "/messages/*/name"}, None),
+        ({"name": "user"}, "journal.redact[0]: it has neither; either a pattern or a field"),
+        ({"name": "user", "field": "/user", "pattern": "x"}, "journal.redact[0]: it has both"),
+        ({"name": "key", "pattern": "x"}, 'journal.redact[0].name: "key" is the guard\'s own'),
+        ({"name": "user", "field": "user"}, 'journal.redact[0].field: got "user"; a JSON pointer'),
+        ({"name": "user", "field": ""}, "journal.redact[0].field"),
+        ({"name": "no name", "pattern": "x"}, "journal.redact[0].name"),
+        ({"name": "a", "pattern": "x", "filed": "/x"}, "journal.redact[0].filed: there is no key filed here; field?"),
+    ],
+)
+def test_redaction(tmp_path, entry, expected):
+    """What is redacted is a pattern or a field, under a name of its own."""
+    one(told(tmp_path, journal={"redact": [entry]}), expected)
+
+
+@pytest.mark.parametrize(
     ("witness", "expected"),
     [
         ({"file": "/mnt/elsewhere/checkpoints"}, None),

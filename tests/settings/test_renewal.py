@@ -1,6 +1,6 @@
 from msgspec.structs import replace
 
-from guard.config import Block, Config, Data, Http, Identify, Journal, Limit, Rules, Tls, Upstream
+from guard.config import Block, Config, Data, Http, Identify, Journal, Limit, Redact, Rules, Tls, Upstream
 from guard.settings.renewal import renewed
 from tests.support.values import config
 
@@ -16,6 +16,7 @@ def test_decisions_are_taken_over():
         limits=(Limit(per="client", concurrency=1),),
         identify=Identify(unknown="refuse"),
         rules=Rules(dir=None),
+        journal=Journal(redact=(Redact(name="user", field="/user"),)),
         routes=(*RUNNING.routes, replace(RUNNING.routes[0], path="/")),
     )
     assert renewed(RUNNING, fresh) == (fresh, [])

@@ -51,3 +51,15 @@ def test_without_body_there_is_no_name():
     assert one.route.path == "/v1/models"
     with pytest.raises(Refusal):
         route(exchange(RULES, "/v1/chat/completions"), Meters())
+
+
+def test_nobody_gets_to_a_model_that_is_isolated():
+    """It is refused with 503, and no other route is taken in its place."""
+    before = RULES.routes.under("/v1/models")
+    isolated = tuple(one._replace(model=one.model._replace(isolated=True)) for one in before)
+    one = exchange(RULES, "/v1/models")
+    one.routes = isolated
+    with pytest.raises(Refusal) as refused:
+        route(one, Meters())
+    assert (refused.value.status, refused.value.code) == (503, "endpoint_isolated")
+    assert one.route is None

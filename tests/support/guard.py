@@ -13,7 +13,8 @@ import orjson
 import yaml
 from uvicorn.server import ServerState
 
-from guard.app import balancers, decide, journal_folder, open_journal, protocol
+from guard.app import protocol
+from guard.assembly import balancers, decide, journal_folder, open_journal
 from guard.config import Config
 from guard.evidence.reader import exchanges
 from guard.proxy.proxy import Proxy

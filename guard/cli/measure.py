@@ -1,0 +1,136 @@
+"""Taking measures: into the control log, and the wait until the workers have them in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep, time
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from guard.cli.errors import TroubleError, tell
+from guard.cli.options import actor_option, config_option, configuration, json_option
+from guard.cli.output import emit
+from guard.cli.times import DURATION, shown
+from guard.config import Config
+
+if TYPE_CHECKING:
+    from guard.custody.measures import State
+    from guard.custody.workers import Running
+
+PATIENCE_SECONDS = 5.0
+STEP_SECONDS = 0.005
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Order(NamedTuple):
+    """Who orders a measure, why, for what incident, and for how many seconds (None: until it is taken back)."""
+
+    config: Path | None
+    actor: str | None
+    reason: str
+    incident: str | None
+    lasts: float | None
+    as_json: bool
+
+
+def order_options(command: Command) -> Command:
+    """The options that every measure has; they are one `order` to the command."""
+
+    def wrapped(
+        *arguments: Any, config: Path | None, actor: str | None, reason: str, incident: str | None,
+        lasts: float | None, as_json: bool, **more: Any,
+    ) -> Any:  # fmt: skip
+        order = Order(config, actor, reason, incident, lasts, as_json)
+        return command(*arguments, order=order, **more)
+
+    wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
+    for option in reversed(
+        (
+            click.option("--reason", required=True, help="Why, for whoever reads the control log."),
+            click.option("--for", "lasts", type=DURATION, help="How long: 15m, 2h, 7d.  [default: until taken back]"),
+            click.option("--incident", metavar="ID", help="The incident that it is for."),
+            actor_option,
+            config_option,
+            json_option,
+        )
+    ):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]
+
+
+def take(order: Order, change: dict[str, Any], what: str, settings: Config | None = None) -> int:
+    """Write a measure down, wait until every worker that runs has it in force, and say so.
+
+    `what` is it in words. Returns the exit code: 1 if some worker did not take it in time.
+
+    Raises:
+        TroubleError: it cannot be written down; the message says why.
+    """
+    from guard.custody import control
+    from guard.proof.node import node_name
+
+    settings = settings or configuration(order.config, keys=False)
+    state = Path(settings.state)
+    journal = state / settings.journal.dir
+    began = monotonic()
+    expires = time() + order.lasts if order.lasts is not None else None
+    try:
+        record = control.append(
+            journal, change, reason=order.reason, actor=order.actor, incident=order.incident, expires=expires,
+            node=node_name(state),
+        )  # fmt: skip
+    except (control.ControlError, ValueError) as error:
+        raise TroubleError(str(error)) from None
+    late, workers = _await(state, journal, record["seq"] + 1)
+    seconds = monotonic() - began
+    if order.as_json:
+        emit({**record, "workers": len(workers), "late": [one.log for one in late], "seconds": round(seconds, 4)})
+    else:
+        until = f" until {shown(expires)}" if expires is not None else ""
+        click.echo(f"{what}{until}: {_told(late, workers, seconds)}")
+    if late:
+        tell(f"{', '.join(one.log for one in late)}: not in force there; see the guard's log, and `guard log verify`")
+    return int(bool(late))
+
+
+def state_of(config: Path | None) -> State:
+    """The measures in force.
+
+    Raises:
+        TroubleError: the control log cannot be relied on.
+    """
+    from guard.custody import control
+    from guard.custody.measures import State
+
+    settings = configuration(config, keys=False)
+    state = State()
+    try:
+        state.take(control.changes(Path(settings.state) / settings.journal.dir))
+    except control.ControlError as error:
+        raise TroubleError(f"{error}; `guard log verify` tells more") from None
+    state.drop_expired(time())
+    return state
+
+
+def _await(state: Path, journal: Path, version: int) -> tuple[list[Running], list[Running]]:
+    """Those workers that are late with that version of the measures when patience is over, and all of them."""
+    from guard.custody.workers import running
+
+    until = monotonic() + PATIENCE_SECONDS
+    while True:
+        workers = running(state, journal)
+        late = [one for one in workers if one.measures < version]
+        if not late or monotonic() > until:
+            return late + [one for one in workers if one.fault and one not in late], workers
+        sleep(STEP_SECONDS)
+
+
+def _told(late: list[Running], workers: list[Running], seconds: float) -> str:
+    if not workers:
+        return "no guard runs here now; it is in force when one is started"
+    in_force = len(workers) - len(late)
+    of = f" of {len(workers)}" if late else ""
+    return f"in force on {in_force}{of} worker{'s' if in_force != 1 else ''} after {seconds * 1000:.0f} ms"

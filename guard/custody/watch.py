@@ -1,0 +1,44 @@
+"""A worker's eye on the control log: the measures as they come, and the word that they are in force."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from time import time
+
+from guard.custody.control import ControlError
+from guard.custody.measures import State
+from guard.custody.tail import Tail
+from guard.measures import Measures
+
+logger = logging.getLogger("guard.control")
+
+
+class Watch:
+    """Looks when it is asked to. What cannot be read changes nothing: the measures known so far stay in force."""
+
+    def __init__(self, journal: Path) -> None:
+        self.state = State()
+        self._tail = Tail(journal)
+        self._trouble = ""
+
+    def news(self) -> Measures | None:
+        """The measures now in force, if they are others than at the last look; quick where nothing has changed."""
+        changed = self._tail.grown() and self._read()
+        now = time()
+        if now >= self.state.next_expiry:
+            self.state.drop_expired(now)
+            changed = True
+        return self.state.measures() if changed else None
+
+    def _read(self) -> bool:
+        try:
+            records = self._tail.news()
+        except (ControlError, OSError) as error:
+            if str(error) != self._trouble:
+                logger.error("measures cannot be read, those known so far stay in force: %s", error)
+            self._trouble = str(error)
+            return False
+        self._trouble = ""
+        self.state.take(records)
+        return bool(records)

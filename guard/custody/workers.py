@@ -1,0 +1,77 @@
+"""Which workers run, and which measures each has in force: a small file for each, in the state folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from guard.journal.folder import logs
+
+FOLDER = "workers"
+
+
+class Running(msgspec.Struct, frozen=True):
+    """A worker that runs: the log that it writes, its process, and the versions of its measures and its policy.
+
+    `fault` says what of the measures it could not put in force; empty: nothing.
+    """
+
+    log: str
+    pid: int
+    measures: int
+    policy: int
+    fault: str = ""
+
+
+def acknowledge(state: Path, worker: Running) -> None:
+    """Say what a worker has in force.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    folder = state / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    draft = folder / f"{worker.log}.draft"
+    draft.write_bytes(msgspec.json.encode(worker))
+    draft.replace(folder / f"{worker.log}.json")
+
+
+def leave(state: Path, log: str) -> None:
+    """The worker of that log ends."""
+    with suppress(OSError):
+        (state / FOLDER / f"{log}.json").unlink()
+
+
+def running(state: Path, journal: Path) -> list[Running]:
+    """The workers that run now: those whose log is locked by them."""
+    found = []
+    for log in logs(journal):
+        worker = _read(state / FOLDER / f"{log}.json")
+        if worker is not None and worker.log == log and _is_locked(journal / f"{log}.lock"):
+            found.append(worker)
+    return found
+
+
+def _read(path: Path) -> Running | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Running)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

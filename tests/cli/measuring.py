@@ -1,0 +1,30 @@
+"""Commands that take measures, on a state folder where no guard runs."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from click.testing import CliRunner, Result
+
+from guard.cli import main
+from guard.custody.control import changes
+from tests.cli.running import CONFIG
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    """Run a command with a configuration of one model with two versions, and one client."""
+    path = folder / "guard.yaml"
+    settings = yaml.safe_load(CONFIG)
+    settings["models"]["chat"] = {
+        "versions": {"v1": {"url": "http://127.0.0.1:9"}, "v2": {"url": "http://127.0.0.1:8"}},
+        "active": "v2",
+        "fallback": ["v1"],
+    }
+    settings["clients"] = {"app": {"key": "${UNSET_KEY}", "account": "acme"}}
+    path.write_text(yaml.safe_dump(settings))
+    return CliRunner().invoke(main, [*arguments, "--config", str(path)])
+
+
+def taken(folder: Path) -> list[dict[str, Any]]:
+    """What the control log says was done."""
+    return list(changes(folder / "var" / "journal"))

@@ -1,0 +1,71 @@
+"""`guard block`."""
+
+import json
+
+import pytest
+
+from tests.cli.measuring import run, taken
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "name"),
+    [
+        ("ip", "203.0.113.9/24", "203.0.113.0/24"),
+        ("client", "app", "app"),
+        ("account", "acme", "acme"),
+        ("key", "0" * 16, "0" * 16),
+    ],
+)
+def test_a_block_is_written_down(tmp_path, kind, value, name):
+    """Who blocked whom, why, for what incident and until when; no key has to be in the environment for it."""
+    result = run(
+        tmp_path, "block", kind, value, "--reason", "attack", "--incident", "INC-1", "--for", "2h", "--actor", "ann"
+    )
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"blocked {kind} {name} until ")
+    assert result.stdout.endswith("no guard runs here now; it is in force when one is started\n")
+    (record,) = taken(tmp_path)
+    assert record["change"] == {"type": "block", "kind": kind, "value": name}
+    assert (record["actor"], record["reason"], record["incident"]) == ("ann", "attack", "INC-1")
+    assert record["expires"] == pytest.approx(record["at"] + 7_200, abs=5)
+
+
+def test_blocks_are_listed(tmp_path):
+    """Those in force, with what is known of them; JSON has all of it."""
+    assert run(tmp_path, "block", "list").stdout == ""
+    run(tmp_path, "block", "ip", "203.0.113.9", "--reason", "scans\x1b[2J", "--incident", "INC-1")
+    run(tmp_path, "block", "client", "app", "--reason", "over", "--for", "0.001s")
+    result = run(tmp_path, "block", "list")
+    assert result.stdout.count("\n") == 1
+    assert result.stdout.startswith("ip 203.0.113.9  since 20")
+    assert "INC-1: scans\\x1b[2J" in result.stdout
+    (block,) = json.loads(run(tmp_path, "block", "list", "--json").stdout)
+    assert (block["kind"], block["value"], block["incident"]) == ("ip", "203.0.113.9", "INC-1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["ip", "nonsense", "--reason", "r"], "is no address or network"),
+        (["client", "nobody", "--reason", "r"], "there is no client"),
+        (["ip", "203.0.113.9"], "Missing option '--reason'"),
+        (["ip", "203.0.113.9", "--reason", "r", "--for", "soon"], "'soon' is no duration"),
+        (["ip", "203.0.113.9", "--reason", "r", "--for", "0s"], "'0s' is no duration"),
+    ],
+)
+def test_what_makes_no_sense_is_not_written_down(tmp_path, arguments, told):
+    """A mistake is told, and changes nothing."""
+    result = run(tmp_path, "block", *arguments)
+    assert result.exit_code != 0
+    assert told in result.stderr
+    assert taken(tmp_path) == []
+
+
+def test_a_control_log_that_is_damaged_is_trouble(tmp_path):
+    """The command says so instead of a half of what is in force."""
+    run(tmp_path, "block", "ip", "203.0.113.9", "--reason", "r")
+    path = tmp_path / "var" / "journal" / "control" / f"{0:016d}.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"203.0.113.9", b"203.0.113.8"))
+    result = run(tmp_path, "block", "list")
+    assert result.exit_code == 1
+    assert "`guard log verify` tells more" in result.stderr

@@ -1,0 +1,50 @@
+"""`guard route`."""
+
+import json
+
+import pytest
+
+from tests.cli.measuring import run, taken
+
+
+def listed(folder):
+    """What `guard route list` says of the one model."""
+    (row,) = json.loads(run(folder, "route", "list", "--json").stdout)
+    return row
+
+
+def test_a_model_is_switched_and_back(tmp_path):
+    """The version that is named is asked first; the one that it takes the place of is not fallen back to."""
+    assert listed(tmp_path) == {"model": "chat", "active": "v2", "fallback": ["v1"], "isolated": False}
+    result = run(tmp_path, "route", "switch", "chat", "--to", "v1", "--reason", "v2 is poisoned")
+    assert result.stdout.startswith("chat goes to v1: ")
+    assert listed(tmp_path) == {"model": "chat", "active": "v1", "fallback": [], "isolated": False}
+    assert run(tmp_path, "route", "switch", "chat", "--reason", "v2 is mended").exit_code == 0
+    assert listed(tmp_path)["active"] == "v2"
+    assert [record["change"]["version"] for record in taken(tmp_path)] == ["v1", None]
+
+
+def test_a_model_is_isolated_and_online_again(tmp_path):
+    """Nobody gets to it, then everybody does."""
+    assert run(tmp_path, "route", "isolate", "chat", "--reason", "r").stdout.startswith("chat is isolated: ")
+    assert listed(tmp_path)["isolated"]
+    assert run(tmp_path, "route", "list").stdout == "chat  v2, then v1  isolated\n"
+    assert run(tmp_path, "route", "online", "chat", "--reason", "r").stdout.startswith("chat is online: ")
+    assert not listed(tmp_path)["isolated"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["switch", "other", "--to", "v1"], "there is no model 'other'; there are chat"),
+        (["switch", "chat", "--to", "v9"], "chat has no version 'v9'; it has v1, v2"),
+        (["isolate", "other"], "there is no model 'other'"),
+        (["online", "other"], "there is no model 'other'"),
+    ],
+)
+def test_what_there_is_not_is_told(tmp_path, arguments, told):
+    """And nothing is changed."""
+    result = run(tmp_path, "route", *arguments, "--reason", "r")
+    assert result.exit_code == 1
+    assert told in result.stderr
+    assert taken(tmp_path) == []

@@ -1,0 +1,107 @@
+"""The measures in force are what the changes, in their order, come to."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guard.custody.measures import State
+from guard.measures import AddedRule, Block, Measures
+
+
+def records(*changes: dict[str, Any], first: int = 1, **more: Any) -> list[dict[str, Any]]:
+    """Changes as the control log has them."""
+    return [
+        {"seq": seq, "kind": "change", "at": 10.0, "actor": "ann", "reason": "r", "change": change, **more}
+        for seq, change in enumerate(changes, first)
+    ]
+
+
+def block(kind: str, value: str) -> dict[str, Any]:
+    """Somebody is not served."""
+    return {"type": "block", "kind": kind, "value": value}
+
+
+def unblock(kind: str, value: str) -> dict[str, Any]:
+    """Somebody is served again."""
+    return {"type": "unblock", "kind": kind, "value": value}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ([], Measures(0)),
+        ([block("ip", "203.0.113.9")], Measures(2, (Block("ip", "203.0.113.9", "r"),))),
+        ([block("ip", "a"), unblock("ip", "a")], Measures(3)),
+        ([block("ip", "a"), unblock("client", "a")], Measures(3, (Block("ip", "a", "r"),))),
+        ([unblock("ip", "a")], Measures(2)),
+        ([{"type": "switch", "model": "chat", "version": "v1"}], Measures(2, (), (("chat", "v1"),))),
+        (
+            [
+                {"type": "switch", "model": "chat", "version": "v1"},
+                {"type": "switch", "model": "chat", "version": None},
+            ],
+            Measures(3),
+        ),
+        ([{"type": "isolate", "model": "chat"}], Measures(2, (), (), frozenset({"chat"}))),
+        ([{"type": "isolate", "model": "chat"}, {"type": "online", "model": "chat"}], Measures(3)),
+        (
+            [{"type": "add-rule", "id": "a", "target": "output", "regex": "x+", "shadow": True}],
+            Measures(2, rules=(AddedRule("a", "output", "x+", True, True),)),
+        ),
+        (
+            [
+                {"type": "add-rule", "id": "a", "target": "prompt", "literal": "x"},
+                {"type": "add-rule", "id": "b", "target": "prompt", "literal": "y"},
+                {"type": "remove-rule", "id": "a"},
+            ],
+            Measures(4, rules=(AddedRule("b", "prompt", "y", False, False),)),
+        ),
+        ([{"type": "hold", "log": None}, {"type": "of a later program"}, {"type": 7}], Measures(4)),
+        ([block("planet", "x"), {"type": "block", "kind": "ip", "value": 7}, {"type": "switch"}], Measures(4)),
+    ],
+)
+def test_the_last_change_on_a_thing_counts(changes, expected):
+    """Whatever else stands in the log, and what is no measure, is passed over."""
+    state = State()
+    state.take(records(*changes))
+    assert state.measures() == expected
+
+
+def test_a_measure_is_over_when_it_says():
+    """One second before it is in force, then it is not; others are not touched."""
+    state = State()
+    state.take(records(block("ip", "a"), {"type": "isolate", "model": "chat"}, expires=100.0))
+    state.take(records(block("ip", "b"), first=3))
+    assert state.next_expiry == 100.0
+    state.drop_expired(99.0)
+    assert len(state.blocks) == 2
+    state.drop_expired(100.0)
+    assert state.measures() == Measures(4, (Block("ip", "b", "r"),))
+    assert state.next_expiry == float("inf")
+
+
+CHANGES = st.lists(
+    st.builds(
+        lambda kind, value, add: block(kind, value) if add else unblock(kind, value),
+        st.sampled_from(["ip", "account", "client", "key"]),
+        st.sampled_from("abc"),
+        st.booleans(),
+    )
+)
+
+
+@given(CHANGES, st.data())
+def test_it_does_not_matter_how_changes_are_read(changes, data):
+    """All at once or in any pieces, they come to the same."""
+    cut = data.draw(st.integers(0, len(changes)))
+    whole, parts = State(), State()
+    whole.take(records(*changes))
+    parts.take(records(*changes)[:cut])
+    parts.take(records(*changes)[cut:])
+    assert whole.measures() == parts.measures()
+    expected = {}
+    for change in changes:
+        expected[change["kind"], change["value"]] = change["type"] == "block"
+    assert set(whole.blocks) == {key for key, blocked in expected.items() if blocked}

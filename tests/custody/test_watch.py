@@ -1,0 +1,51 @@
+"""A worker's eye on the control log."""
+
+from time import time
+
+from guard.custody.control import append
+from guard.custody.watch import Watch
+from guard.journal.folder import PLAIN, segments
+from guard.measures import Block, Measures
+
+
+def block(journal, value, **more):
+    """Somebody is not served."""
+    append(journal, {"type": "block", "kind": "ip", "value": value}, reason="r", actor="a", **more)
+
+
+def test_news_are_told_once(tmp_path):
+    """A look gives the measures if they are others than before, else nothing."""
+    watch = Watch(tmp_path)
+    assert watch.news() is None
+    block(tmp_path, "203.0.113.9")
+    assert watch.news() == Measures(2, (Block("ip", "203.0.113.9", "r"),))
+    assert watch.news() is None
+    append(tmp_path, {"type": "hold"}, reason="r", incident="I")
+    assert watch.news() == Measures(3, (Block("ip", "203.0.113.9", "r"),))
+
+
+def test_a_measure_that_is_over_is_news(tmp_path):
+    """Nobody has to say so."""
+    watch = Watch(tmp_path)
+    block(tmp_path, "a", expires=time() + 0.1)
+    measures = watch.news()
+    assert measures is not None
+    assert len(measures.blocks) == 1
+    while (measures := watch.news()) is None:
+        pass
+    assert measures == Measures(2)
+
+
+def test_what_cannot_be_read_changes_nothing(tmp_path, caplog):
+    """The measures known so far stay, and the log says why, once."""
+    block(tmp_path, "a")
+    watch = Watch(tmp_path)
+    assert watch.news() is not None
+    block(tmp_path, "b")
+    path = segments(tmp_path, "control")[0].path(PLAIN)
+    path.write_bytes(path.read_bytes().replace(b'"b"', b'"c"'))
+    for _ in range(3):
+        path.write_bytes(path.read_bytes() + b"x")
+        assert watch.news() is None
+    assert len(watch.state.blocks) == 1
+    assert len([line for line in caplog.messages if "measures cannot be read" in line]) == 1
