@@ -19,6 +19,7 @@ from guard.assembly import decide, journal_folder
 from guard.config import Config
 from guard.keeper.attendant import Attendant
 from guard.keeper.orders import orders
+from guard.proof.files import try_disk
 from guard.ruleset.redactor import RedactionError
 from guard.wire.address import parse_listen
 from guard.wire.preface import Preface
@@ -65,10 +66,11 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
     try:
         decisions = decide(config)
         journal_folder(config).mkdir(parents=True, exist_ok=True, mode=0o700)
+        try_disk(journal_folder(config))
     except (TlsError, RedactionError) as error:
         raise StartError(str(error)) from error
     except (OSError, ValueError) as error:
-        raise StartError(f"the state folder cannot be used: {error}") from error
+        raise StartError(f"the state folder {config.state} cannot be used: {_reason(error)}") from error
     _allow_descriptors()
     data = config.data
     listener = _bind(data.listen)
@@ -100,6 +102,13 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
         return 0
 
 
+def _reason(error: Exception) -> str:
+    """Why, in words."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return f"{error.strerror.lower()}{f' ({error.filename})' if error.filename else ''}"
+
+
 class _Server(uvicorn.Server):
     """Takes a signal as the wish to stop, which is then granted: the process ends with 0, not as if it were killed."""
 
@@ -125,6 +134,14 @@ class _Workers(Multiprocess):
             signal.sigwait({signal.SIGHUP})
             self._reload()
         super().handle_signals()
+
+    def keep_subprocess_alive(self) -> None:
+        """Start those anew that have died, or hang, and say so."""
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for old, new in zip(before, self.processes, strict=True):
+            if new is not old:
+                logger.warning("worker %d is gone; worker %d is started in its place", old.pid, new.pid)
 
     def _reload(self) -> None:
         """Have the workers read it if it is fit to be used; those that are started later begin with it."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 
 from guard.app import StartError, serve
@@ -50,6 +53,18 @@ def test_a_state_folder_that_cannot_be_used_is_told(tmp_path):
     config = configure(tmp_path, one_model("http://127.0.0.1:1"))
     (tmp_path / "state").write_text("")
     with pytest.raises(StartError, match="state folder"):
+        serve(config, ready=print, reread=lambda: config)
+
+
+def test_a_full_disk_is_told_at_the_start(tmp_path, monkeypatch):
+    """A guard that could not write a word down says so before anything listens."""
+    config = configure(tmp_path, one_model("http://127.0.0.1:1"))
+
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("guard.app.try_disk", full)
+    with pytest.raises(StartError, match=r"state cannot be used: no space left on device"):
         serve(config, ready=print, reread=lambda: config)
 
 
@@ -141,7 +156,7 @@ def test_after_kill_9_every_id_that_a_client_saw_is_in_the_journal(tmp_path):
 
 
 def test_several_workers_share_the_port(tmp_path):
-    """Two workers answer on one port, each with a log of its own."""
+    """Two workers answer on one port, each with a log of its own; one that dies is started anew, and that is told."""
     with serving(tmp_path, CONFIG, data="workers: 2") as running:
         workers = set()
         for _ in range(1_000):
@@ -152,6 +167,12 @@ def test_several_workers_share_the_port(tmp_path):
                 break
         assert len(workers) == 2
         assert len(list(running.journal.rglob("*.jsonl"))) == 2
+        pid = orjson.loads(next(running.journal.rglob("*.jsonl")).read_bytes().split(b"\n")[0])["pid"]
+        os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + 20
+        while f"worker {pid} is gone; worker " not in running.guard.log.read_text():
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")

@@ -43,7 +43,9 @@ def decompress(frame: bytes, size: int) -> bytes:
         raise FrameError(f"it cannot be decompressed ({str(error).lower().rstrip('.')})") from None
     if len(data) > size:
         raise FrameError(f"it holds more than the {size} bytes that it should")
-    if not decompressor.eof or len(data) < size:
+    if not decompressor.eof and len(data) == size:
+        raise FrameError("it is cut off before its end")
+    if len(data) < size:
         raise FrameError(f"it holds {len(data)} bytes instead of {size}")
     if decompressor.unused_data:
         raise FrameError(f"there are {len(decompressor.unused_data)} bytes behind its end")

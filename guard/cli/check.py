@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -111,7 +112,8 @@ def _elsewhere(path: Path, config: Config) -> list[str]:
         if one.file is not None and not Path(one.file).parent.is_dir()
     ]
     if config.journal.ship.redis.url is not None and find_spec("redis") is None:
-        errors.append(f"{path}: journal.ship.redis: it needs the extra `redis`: pip install 'guard-gateway[redis]'")
+        get = f"{sys.executable} -m pip install 'guard-gateway[redis]'"
+        errors.append(f"{path}: journal.ship.redis: the library redis is not installed; get it with: {get}")
     return errors
 
 

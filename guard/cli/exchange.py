@@ -35,7 +35,7 @@ def page(exchange: dict[str, Any]) -> Text:
         ("client", _client(exchange, whole=True)),
         ("route", f"{exchange['route']} -> {_where(exchange)}, policy {exchange['policy']}"),
         ("request", f"{request.get('method')} {request.get('path')}"),
-        ("response", response.get("status")),
+        ("response", f"{response.get('status')}, not written down" if exchange.get("shed") else response.get("status")),
         ("end", _end(exchange)),
         ("session", _session(exchange.get("session"))),
         ("timings", ", ".join(f"{name.removesuffix('_us')} {value / 1000:.1f} ms" for name, value in timings.items())),
@@ -51,16 +51,19 @@ def page(exchange: dict[str, Any]) -> Text:
     if "frames" in exchange:
         _frames(text, exchange["frames"])
     else:
-        _texts(text, "prompt", exchange["prompt"] or [request.get("body")])
-        _texts(text, "output", exchange["output"] or [response.get("body")])
+        _texts(text, "prompt", exchange["prompt"], request.get("body"))
+        _texts(text, "output", exchange["output"], response.get("body"))
     text.rstrip()
     return text
 
 
-def _texts(text: Text, title: str, texts: list[str | None]) -> None:
-    for number, content in enumerate(texts, 1):
+def _texts(text: Text, title: str, texts: list[str], body: str | None) -> None:
+    """The texts; where there are none, the body in which they were looked for, or which the guard itself made."""
+    found: list[tuple[str, str | None]] = []
+    found += [(f"{title} {number} of {len(texts)}", content) for number, content in enumerate(texts, 1)]
+    for name, content in found or [(f"no {title}; the body", body)]:
         if content:
-            text.append(f"\n--- {title} {number} of {len(texts)}\n", "bold")
+            text.append(f"\n--- {name}\n", "bold")
             text.append(visible(content, lines=True) + "\n")
 
 

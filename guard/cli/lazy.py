@@ -7,6 +7,9 @@ from typing import Any
 
 import click
 
+LONG = 300
+"""The most characters of a command's first sentence."""
+
 
 class LazyGroup(click.Group):
     """A group whose commands are the objects of their names in the modules of their names in a package."""
@@ -19,6 +22,12 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         """The commands in the order in which one needs them."""
         return list(self.names)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What each is for, in its whole first sentence; click would break it off where the line ends."""
+        found = [(name, self.get_command(ctx, name)) for name in self.names]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(LONG)) for name, one in found if one is not None])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command with this name, or None."""

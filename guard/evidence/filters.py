@@ -23,6 +23,8 @@ from guard.evidence.texts import (
 OPEN = "open"
 """How the end of an exchange is called that has none yet."""
 
+ENDS = ("complete", "refused", "client_disconnected", "truncated", "upstream_error", OPEN)
+
 _STATUS = re.compile(r"([1-9][0-9]{2})(?:-([1-9][0-9]{2}))?|([1-9])xx")
 
 Test = Callable[[dict[str, Any]], bool]
@@ -97,12 +99,16 @@ def _in_time(since: float | None, until: float | None) -> Callable[[float], bool
 def _tests(filters: Filters) -> list[Test]:
     """The cheap ones first."""
     tests: list[Test] = []
+    if filters.since is not None and filters.until is not None and filters.since > filters.until:
+        raise FilterError("there is no time between --since and --until: --since is the later one")
     if filters.since is not None or filters.until is not None:
         in_time = _in_time(filters.since, filters.until)
         tests.append(lambda exchange: exchange["at"] is not None and in_time(exchange["at"]))
     names = ("id", "route", "model", "version", "reason")
     tests += [_value(name, frozenset(wanted)) for name in names if (wanted := getattr(filters, name))]
     if filters.end:
+        if other := next((end for end in filters.end if end not in ENDS), None):
+            raise FilterError(f"{other!r} is no end; expected one of {', '.join(ENDS)}")
         ends = frozenset(None if end == OPEN else end for end in filters.end)
         tests.append(lambda exchange: exchange["end"] in ends)
     if filters.client:

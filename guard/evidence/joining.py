@@ -41,6 +41,7 @@ def join(lines: Sequence[Line]) -> dict[str, Any]:
         "timings": outcome.get("timings") or {},
         "end": outcome.get("end"),
         "reason": outcome.get("reason"),
+        **({"shed": True} if any(line.get("shed") for line in lines) else {}),
         **_redacted(lines),
         **_conversation(outcome, frames),
     }

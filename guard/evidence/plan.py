@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from guard.evidence.chunk import Task
-from guard.evidence.filters import Filters
+from guard.evidence.filters import FilterError, Filters
 from guard.evidence.note import Note
 from guard.evidence.record import began_as
 from guard.evidence.source import UNREADABLE, Source, began, manifest, readable_logs, sources, unreadable
@@ -55,9 +55,16 @@ def window(filters: Filters, *, trust_ids: bool) -> tuple[float | None, float | 
 
 
 def courses(journal: Path, filters: Filters, *, trust_ids: bool) -> list[Course]:
-    """The logs that are wanted, and of each the segments that can have exchanges of the wanted time."""
+    """The logs that are wanted, and of each the segments that can have exchanges of the wanted time.
+
+    Raises:
+        FilterError: a log that is wanted is not there.
+    """
     since, until = window(filters, trust_ids=trust_ids)
-    found = [log for log in readable_logs(journal) if not filters.log or log in filters.log]
+    there = readable_logs(journal)
+    if other := next((log for log in filters.log if log not in there), None):
+        raise FilterError(f"there are no exchanges in a log {other!r}; expected one of {', '.join(there) or 'none'}")
+    found = [log for log in there if not filters.log or log in filters.log]
     return [_course(log, sources(journal, log), since, until) for log in found]
 
 

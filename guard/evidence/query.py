@@ -157,7 +157,7 @@ def _meant(duckdb: Any, error: BaseException, feed: _Feed) -> BaseException:
 
 def _words(error: BaseException) -> str:
     """What went wrong; an error always says something."""
-    return str(error).strip() or type(error).__name__
+    return "\n".join(line for line in str(error).split("\n") if line.strip()) or type(error).__name__
 
 
 def _duckdb() -> Any:

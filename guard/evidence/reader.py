@@ -7,14 +7,19 @@ out.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from heapq import heappush, heappushpop
 from pathlib import Path
 from typing import Any
 
+from guard.archive.manifest import unverified
+from guard.archive.statement import read
 from guard.evidence.filters import Filters
 from guard.evidence.note import Note, log
 from guard.evidence.record import began_as
 from guard.evidence.scan import Progress, Scan
+from guard.journal.folder import CONTROL, MANIFEST, all_segments
+from guard.proof.note import NoteError
 
 TAIL_CHUNK_BYTES = 262_144
 
@@ -74,6 +79,22 @@ def find(journal: Path, id: str, note: Note = log, progress: Progress | None = N
     if found is None and began_as(id) is not None:
         everywhere = Scan(journal, wanted, Objects, note=note, progress=progress, trust_ids=False)
         found = next((one for made in everywhere.run() for one in made), None)
+    return found
+
+
+def deleted(journal: Path, id: str) -> list[str]:
+    """The segments whose records were deleted and are of the time that is in the id: it may have been in them."""
+    at = began_as(id)
+    if at is None:
+        return []
+    found = []
+    for segment in all_segments(journal):
+        if not segment.deleted or segment.log == CONTROL:
+            continue
+        with suppress(OSError, NoteError):
+            said = unverified(read(segment.path(MANIFEST)))
+            if said.since is not None and said.to is not None and said.since - 1 <= at <= said.to + 1:
+                found.append(segment.name)
     return found
 
 

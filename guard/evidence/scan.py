@@ -74,6 +74,9 @@ class Scan(Generic[T]):
 
     `make` makes a `Gather` for each piece (in another process: it must be picklable). With `newest_first` pieces are
     scanned from the logs' ends, until there is `enough`. Without `trust_ids` the times in ids do not say where.
+
+    Raises:
+        FilterError: a log that is wanted is not there.
     """
 
     def __init__(

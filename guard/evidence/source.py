@@ -191,4 +191,5 @@ def manifest(source: Source) -> Manifest | None:
 def unreadable(source: Source, error: Exception) -> str:
     """Why a segment cannot be read, in a sentence."""
     reason = (error.strerror or str(error)).lower() if isinstance(error, OSError) else str(error)
+    reason = reason.removeprefix(f"{source.name}: ")
     return f"{source.name}: it cannot be read ({reason})"

@@ -57,6 +57,11 @@ GROUPS: dict[str, Callable[[Exchange], str]] = {
 COUNTED = ("end", "reason", "status", "version", "client", "account", "address", "route")
 
 
+def ranked(counts: Counter[str]) -> dict[str, int]:
+    """The most frequent first; of those that are as frequent the first by name, so that it is the same each time."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
 class Durations:
     """How often which duration (microseconds), to within 1 %: exact below 128, then 128 steps for each doubling."""
 
@@ -124,7 +129,7 @@ class Numbers:
         """It as plain values."""
         return {
             "exchanges": self.exchanges,
-            "end": dict(self.ends.most_common()),
+            "end": ranked(self.ends),
             "tokens": {name: self.tokens[name] for name in TOKENS},
             "timings": {name: durations.told() for name, durations in self.durations.items()},
         }
@@ -183,10 +188,10 @@ class Summary:
             **self.numbers.told(),
             "from": self.times[0] if self.times else None,
             "to": self.times[-1] if self.times else None,
-            **{name: dict(counts.most_common()) for name, counts in self.counts.items()},
+            **{name: ranked(counts) for name, counts in self.counts.items()},
             "refusals": {
                 "count": self.counted["reason"].total(),
-                **{name: dict(counts.most_common()) for name, counts in self.counted.items()},
+                **{name: ranked(counts) for name, counts in self.counted.items()},
             },
         }
         if self._by is not None:

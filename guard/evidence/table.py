@@ -6,6 +6,7 @@ are others here. The extra `analysis` has what makes them.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -151,4 +152,4 @@ def arrow() -> Any:
 
 def missing(library: str) -> str:
     """How to get what is not there."""
-    return f"{library} is not installed; install the extra: pip install 'guard-gateway[analysis]'"
+    return f"{library} is not installed; get it with: {sys.executable} -m pip install 'guard-gateway[analysis]'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +59,7 @@ class Cursor:
         """
         found: list[Line] = []
         segments = self._listing.segments()
-        for segment, following in zip(segments, [*segments[1:], None], strict=True):
+        for segment, following in zip_longest(segments, segments[1:]):
             limit = end if following is None else min(end, following.base)
             while self.seq < limit and len(found) < count and size > 0:
                 if segment.deleted:

@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from contextlib import nullcontext
+from itertools import zip_longest
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO, NamedTuple
@@ -94,7 +95,9 @@ class Follower:
         turned, self.behind = False, False
         self._until = None if seconds is None else monotonic() + seconds
         found = [segment for segment in self._listing.segments() if segment.base >= self.place.base]
-        for segment, following in zip(found, [*found[1:], None], strict=True):
+        if not found and self._here != Place(0, 0, 0):
+            raise FollowError(f"its segment {self.place.base} is not there, and none after it")
+        for segment, following in zip_longest(found, found[1:]):
             if segment.base != self.place.base:
                 raise FollowError(f"its segment {self.place.base} is not there, not even a manifest of it")
             self._read(segment, following)

@@ -7,6 +7,7 @@ other by the control log's lock.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from time import time
@@ -18,7 +19,7 @@ from guard.archive.tombstone import Tombstone
 from guard.custody.control import ControlError, append, changes, locked
 from guard.custody.holds import Hold, in_force
 from guard.journal.folder import CONTROL, MANIFEST, PLAIN, SEALED, TOMBSTONE, Segment, logs, sync_folder
-from guard.keeper.faults import logger
+from guard.keeper.faults import Faults, logger
 from guard.keeper.listing import Listing
 from guard.keeper.orders import Orders
 from guard.keeper.standing import Standing
@@ -46,6 +47,7 @@ class Retention:
         self._listings: dict[str, Listing] = {}
         self._manifests: dict[tuple[str, int], Manifest] = {}
         self._unfinished = True
+        self._faults = Faults()
         self._holds: list[Hold] = []
         self._read: list[tuple[Path, int]] = []
 
@@ -71,13 +73,26 @@ class Retention:
             return []
         found = sorted(self._sealed(), key=_ended)
         size = self._size() if rules.bytes is not None else 0
-        due = []
+        due, kept = [], False
         for one in found:
             reason = self._reason(one, size)
-            if reason is not None and self._may_go(one):
+            if reason is None:
+                continue
+            if self._may_go(one):
                 due.append((one, reason))
                 size -= one.manifest.sealed
+            else:
+                kept = True
+        self._tell_of_size(rules.bytes, kept=kept and rules.bytes is not None and size > rules.bytes)
         return due
+
+    def _tell_of_size(self, most: int | None, *, kept: bool) -> None:
+        """What is held takes room all the same: whoever has to see to the disk should know."""
+        if kept:
+            what = f"the journal takes more than {most} bytes, for some of it is held, or not shipped yet"
+            self._faults.tell("retention", what, logging.WARNING)
+        else:
+            self._faults.over("retention")
 
     def _reason(self, one: _Sealed, size: int) -> str | None:
         """Why it should go, with so many bytes in the journal."""

@@ -7,6 +7,7 @@ noted down as received is sent again. Only records that are on disk are sent.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -149,7 +150,8 @@ def _connected(sink: config.RedisSink) -> Redis:
     try:
         from redis import Redis
     except ImportError:
-        raise ShipError("it needs the extra `redis`: pip install 'guard-gateway[redis]'") from None
+        get = f"{sys.executable} -m pip install 'guard-gateway[redis]'"
+        raise ShipError(f"the library redis is not installed; get it with: {get}") from None
     assert sink.url is not None
     return Redis.from_url(sink.url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=ANSWER_SECONDS)
 

@@ -46,7 +46,7 @@ def load_salt(state: Path) -> bytes:
         ValueError: the file is not a salt.
     """
     path = state / "salt"
-    state.mkdir(parents=True, exist_ok=True)
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
         _make_salt(path)
     salt = path.read_bytes()

@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import mkstemp
 
+TRY_BYTES = 4_096
+
 
 def make_once(path: Path, content: bytes, mode: int = 0o600) -> bytes:
     """What the file holds; if there is none, it is made with this content. Of several that try, the first one's stays.
@@ -15,7 +17,7 @@ def make_once(path: Path, content: bytes, mode: int = 0o600) -> bytes:
         OSError: it cannot be read or made.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, draft = mkstemp(dir=path.parent, prefix=f"{path.name}.")
         try:
             _write(descriptor, content, mode)
@@ -39,6 +41,19 @@ def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
     _write(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode), content, mode)
     draft.replace(path)
     sync_folder(path.parent)
+
+
+def try_disk(folder: Path) -> None:
+    """See that a file can be written there; nothing stays of it.
+
+    Raises:
+        OSError: it cannot.
+    """
+    descriptor, draft = mkstemp(dir=folder, prefix="try.")
+    try:
+        _write(descriptor, bytes(TRY_BYTES), 0o600)
+    finally:
+        os.unlink(draft)  # noqa: PTH108 -- as it was made
 
 
 def sync_folder(folder: Path) -> None:

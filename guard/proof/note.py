@@ -36,6 +36,10 @@ class NoteError(ValueError):
     """What was read is no note, no key, or not signed by whom it should be; the message says why."""
 
 
+class UntrustedError(NoteError):
+    """It is a signed note, and none of those who are trusted signed it."""
+
+
 class Signature(NamedTuple):
     """One line: who signed, with which of their keys (`id`, 4 bytes), and the signature."""
 
@@ -169,7 +173,7 @@ def verified(data: bytes, keys: Iterable[Verifier]) -> tuple[str, Verifier]:
     signed_by = next((key for key, _ in found if key is not None), None)
     if signed_by is None:
         names = ", ".join(f"{line.name}+{line.id.hex()}" for line in note.signatures[:3])
-        raise NoteError(f"it is signed by {names}, which is no key that is trusted here")
+        raise UntrustedError(f"it is signed by {names}, which is no key that is trusted here")
     return note.text, signed_by
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from guard.config import Block, Config, Model, Route
 from guard.settings.problem import Path, Report, shown
+from guard.settings.reader import is_variable
 from guard.wire.address import parse_listen, parse_url
 
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
@@ -269,7 +270,7 @@ def witnesses(config: Config, report: Report) -> None:
         one = (witness.file is None) != (witness.url is None)
         report.check(one, path, "it is nowhere, or in two places", "exactly one of file and url")
         report.check(witness.file != "", (*path, "file"), "it is empty", "the path of a file")
-        usable = witness.url is None or is_webhook(witness.url)
+        usable = witness.url is None or is_variable(witness.url) or is_webhook(witness.url)
         report.check(usable, (*path, "url"), "it cannot be used", "https://host[:port]/path, or http://")
         lonely = witness.key is not None and witness.url is None
         report.check(not lonely, (*path, "key"), "there is no url that it could be for", "url beside it")
@@ -290,7 +291,7 @@ def sinks(config: Config, report: Report) -> None:
     """What ships has somewhere to ship to."""
     sink = config.journal.ship.redis
     path: Path = ("journal", "ship", "redis")
-    usable = sink.url is None or sink.url.startswith(("redis://", "rediss://", "unix://"))
+    usable = sink.url is None or is_variable(sink.url) or sink.url.startswith(("redis://", "rediss://", "unix://"))
     report.check(usable, (*path, "url"), "it cannot be used", "redis://, rediss:// or unix://")
     report.check(sink.stream != "", (*path, "stream"), "it is empty", "the name of a stream")
 

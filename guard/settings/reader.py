@@ -118,6 +118,11 @@ class Reader:
         return secret
 
 
+def is_variable(value: str) -> bool:
+    """Whether it is still the name of a variable, as it is for who reads without an environment."""
+    return _VARIABLE.fullmatch(value) is not None
+
+
 def is_secret(path: Path) -> bool:
     """Whether a key, or an address that is one, stands there: it may come from the environment, and is not printed."""
     match path:

@@ -37,7 +37,7 @@ def test_any_flipped_bit_is_found():
     [
         (b"", 1, "0 bytes instead of 1"),
         (b"odd", 1, "cannot be decompressed"),
-        (FRAME[:-1], len(DATA), "it holds"),
+        (FRAME[:-1], len(DATA), "cut off before its end"),
         (FRAME, len(DATA) - 1, "more than the 6999 bytes"),
         (FRAME, len(DATA) + 1, "7000 bytes instead of 7001"),
         (FRAME + b"x", len(DATA), "1 bytes behind its end"),

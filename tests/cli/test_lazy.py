@@ -19,3 +19,8 @@ def test_commands_are_those_named_in_their_order():
 def test_what_is_not_named_is_no_command():
     """A module that is there but not named is no command of the group."""
     assert GROUP.get_command(CONTEXT, "folder") is None
+
+
+def test_help_says_whole_sentences():
+    """What a command is for is not broken off."""
+    assert "..." not in GROUP.get_help(CONTEXT).partition("Commands:")[2]

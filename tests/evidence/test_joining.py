@@ -175,3 +175,9 @@ def test_an_open_websocket_has_no_session_yet():
     found = join([prompt(), message("client", text="{}", prompt=[])])
     assert (found["session"], found["end"], len(found["frames"])) == (None, None, 1)
     assert join([prompt(), outcome(session=SESSION)])["frames"] == []
+
+
+def test_what_was_shed_is_told():
+    """An answer that was not written down says so; others have no such member."""
+    assert join([prompt(), outcome(shed=True)])["shed"] is True
+    assert "shed" not in join([prompt(), outcome()])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.evidence.filters import Filters
+from guard.evidence.filters import FilterError, Filters
 from guard.evidence.reader import Objects
 from guard.evidence.scan import Scan
 from tests.evidence.made import ids, mark, outcome, part, prompt, refused
@@ -125,7 +125,8 @@ def test_ends_are_looked_for_behind_the_time(tmp_path):
 def test_logs_can_be_chosen(journal):
     """Only the logs that are named are read."""
     assert {id_[:2] for id_ in ids(scanned(journal, Filters(log=("w2",))))} == {"w2"}
-    assert scanned(journal, Filters(log=("w3",))) == []
+    with pytest.raises(FilterError, match="in a log 'w3'; expected one of w1, w2"):
+        scanned(journal, Filters(log=("w3",)))
 
 
 def test_progress_is_told(journal):

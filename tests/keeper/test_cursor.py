@@ -101,3 +101,9 @@ def test_a_damaged_sealed_segment_is_told(tmp_path):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(CursorError, match="w1/0: record 0 is not where it should be"):
         Cursor(keeping.journal, "w1").read(6, 100, MUCH)
+
+
+def test_a_log_without_segments_has_no_records(tmp_path):
+    """Its folder is there before its first segment is."""
+    (tmp_path / "w1").mkdir()
+    assert Cursor(tmp_path, "w1").read(0, 1, MUCH) == []

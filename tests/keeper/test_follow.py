@@ -293,3 +293,18 @@ def test_looking_often_or_seldom_comes_to_the_same(tmp_path_factory, steps, look
         again.resume(one.durable, one.place)
         again.advance()
         assert (again.durable, again.waiting) == (one.durable, None)
+
+
+def test_a_log_without_segments_has_nothing_yet(tmp_path):
+    """A folder whose first segment could not be made is no fault; one whose segments are gone is."""
+    (tmp_path / "w1").mkdir()
+    follow = follower(tmp_path)
+    assert not follow.advance()
+    log = Growing(tmp_path)
+    log.prompts(1)
+    log.mark()
+    follow.advance()
+    for path in (tmp_path / "w1").iterdir():
+        path.unlink()
+    with pytest.raises(FollowError, match="its segment 0 is not there"):
+        follow.advance()

@@ -117,6 +117,22 @@ def test_size_does_not_reach_what_is_held(tmp_path):
     assert left(keeping) == [15]
 
 
+def test_room_that_holds_take_is_told_once(tmp_path, caplog):
+    """What is kept beyond the size is told when it begins, and when it is over."""
+    caplog.set_level("INFO")
+    keeping = sealed(tmp_path, [1_000.0, 2_000.0], retention=Rules(bytes=1))
+    append(keeping.journal, {"type": "hold", "until": 1_500.0}, reason="r", incident="I")
+    retention = Retention(keeping.orders, keeping.standing, lambda: 10_000.0)
+    retention.step()
+    retention.step()
+    append(keeping.journal, {"type": "release"}, reason="r", incident="I")
+    retention.step()
+    assert [line for line in caplog.messages if line.startswith("retention")] == [
+        "retention: the journal takes more than 1 bytes, for some of it is held, or not shipped yet",
+        "retention: it goes on",
+    ]
+
+
 def test_a_control_log_that_was_altered_stops_all_deletion(tmp_path):
     """Where a hold may have been taken away, nothing is deleted."""
     keeping = sealed(tmp_path, [1_000.0], retention=Rules(age=1.0))

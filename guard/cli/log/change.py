@@ -7,14 +7,23 @@ from typing import Any
 
 import click
 
-from guard.cli.errors import TroubleError
+from guard.cli.errors import TroubleError, failed
 from guard.cli.log.folder import journal_folder
 from guard.cli.options import configuration
 from guard.custody import control
 from guard.custody.holds import Hold, in_force
 from guard.proof.node import node_name
 
-incident_option = click.option("--incident", required=True, metavar="ID", help="The incident that it is for.")
+
+def _named(_: click.Context, option: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("it is empty; expected the incident's name", param=option)
+    return value
+
+
+incident_option = click.option(
+    "--incident", required=True, metavar="ID", callback=_named, help="The incident that it is for."
+)
 reason_option = click.option("--reason", required=True, help="Why, for whoever reads the control log.")
 
 
@@ -32,6 +41,10 @@ def change(
         return control.append(folder, what, actor=actor, reason=reason, incident=incident, node=node)
     except (control.ControlError, ValueError) as error:
         raise TroubleError(str(error)) from None
+    except OSError as error:
+        raise TroubleError(
+            f"the control log in {folder} cannot be written, so that nothing has changed: {failed(error)}"
+        ) from None
 
 
 def held(config: Path | None) -> list[Hold]:

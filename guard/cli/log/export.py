@@ -52,6 +52,8 @@ def export(
     from guard.evidence.table import MissingExtraError
 
     folder = journal_folder(config, journal)
+    if not output.parent.is_dir():
+        raise TroubleError(f"there is no folder {output.parent}; expected one that is there to put {output.name} into")
 
     def record(exported: Exported) -> None:
         if not unrecorded:

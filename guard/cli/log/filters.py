@@ -39,6 +39,18 @@ OPTIONS = (
 )
 
 
+def check(filters: Filters) -> None:
+    """Look at filters before anything is read.
+
+    Raises:
+        UsageError: one of them means nothing.
+    """
+    try:
+        Matcher(filters)
+    except FilterError as error:
+        raise click.UsageError(str(error)) from None
+
+
 def filter_options(command: Command) -> Command:
     """TEXT and all filters, as one argument `filters`; what means nothing is trouble before anything is read."""
 
@@ -47,8 +59,8 @@ def filter_options(command: Command) -> Command:
         filters = Filters(**{name: options.pop(name) for name in Filters._fields})
         if filters.text == "":
             filters = filters._replace(text=None)
+        check(filters)
         try:
-            Matcher(filters)
             return command(*arguments, filters=filters, **options)
         except FilterError as error:
             raise TroubleError(str(error)) from None

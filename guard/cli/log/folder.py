@@ -10,6 +10,7 @@ import click
 
 from guard.cli.errors import TroubleError
 from guard.cli.options import config_option, configuration
+from guard.journal.folder import logs
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -32,11 +33,18 @@ def journal_folder(config: Path | None, journal: Path | None = None) -> Path:
         TroubleError: there is none.
     """
     if journal is not None:
-        if not journal.is_dir():
+        if not _is_journal(journal):
             raise TroubleError(f"there is no journal at {journal}; expected a folder with folders w1, w2, … in it")
         return journal
     settings = configuration(config, keys=False)
     folder = Path(settings.state) / settings.journal.dir
-    if not folder.is_dir():
+    if not _is_journal(folder):
         raise TroubleError(f"there is no journal at {folder}; `guard serve` begins one")
     return folder
+
+
+def _is_journal(folder: Path) -> bool:
+    """Whether it has logs, or at least the lock file of one: of any other folder nothing is to be told, least of all
+    that it is sound.
+    """
+    return bool(logs(folder)) or any(folder.glob("*.lock"))

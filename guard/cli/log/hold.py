@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -12,6 +13,7 @@ from guard.cli.log.folder import journal_folder
 from guard.cli.options import actor_option, config_option, json_option
 from guard.cli.output import emit
 from guard.cli.times import WHEN, shown
+from guard.cli.visible import visible
 from guard.custody.holds import HOLD
 from guard.journal.folder import logs
 
@@ -46,4 +48,6 @@ def hold(
     if as_json:
         emit(record)
     else:
-        click.echo(f"held for {incident}: nothing of it is deleted until `guard log release --incident {incident}`")
+        first, last = shown(since) or "the beginning", shown(until) or "any time"
+        click.echo(visible(f"held for {incident}: {name or 'all logs'}, from {first} to {last}"))
+        click.echo(visible(f"until `guard log release --incident {quote(incident)} --reason …`"))

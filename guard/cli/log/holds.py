@@ -19,10 +19,13 @@ from guard.cli.visible import visible
 def holds(config: Path | None, as_json: bool) -> None:
     """List the holds in force, one a line."""
     screen = console()
-    for hold in held(config):
+    found = held(config)
+    if not found and not as_json:
+        screen.print("nothing is held")
+    for hold in found:
         if as_json:
             emit(hold._asdict())
             continue
         bounds = f"{shown(hold.since) or 'the beginning'} to {shown(hold.until) or 'any time'}"
         what = f"{hold.incident}  {hold.log or 'all logs'} from {bounds}"
-        screen.print(visible(f"{what}  since {shown(hold.at)} by {hold.actor}: {hold.reason}"))
+        screen.print(visible(f"{what}  held {shown(hold.at)} by {hold.actor}: {hold.reason}"))

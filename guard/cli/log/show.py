@@ -20,9 +20,15 @@ from guard.evidence import reader
 @json_option
 def show(id: str, config: Path | None, journal: Path | None, as_json: bool) -> None:
     """Print all that the journal has of the exchange ID (the answer's x-guard-id header)."""
+    folder = journal_folder(config, journal)
     with progress() as told:
-        exchange = reader.find(journal_folder(config, journal), id, tell, told)
+        exchange = reader.find(folder, id, tell, told)
     if exchange is None:
+        if gone := reader.deleted(folder, id):
+            raise TroubleError(
+                f"the journal has no exchange {id}; records of its time were deleted ({', '.join(gone)}): the control "
+                "log and their tombstones tell by whom and why"
+            )
         raise TroubleError(f"the journal has no exchange {id}; `guard log tail` lists the newest")
     if as_json:
         emit(exchange)

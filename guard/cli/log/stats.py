@@ -48,8 +48,11 @@ def _show(screen: Console, told: dict[str, Any], by: str | None, top: int) -> No
     from guard.cli.exchange import time_of
 
     tokens = told["tokens"]
-    screen.print(f"{told['exchanges']} exchanges, {time_of(told['from'])} to {time_of(told['to'])}")
-    screen.print(f"{tokens['input_tokens']} tokens in, {tokens['output_tokens']} out")
+    if not told["exchanges"]:
+        screen.print("no exchanges")
+    else:
+        screen.print(f"{told['exchanges']} exchanges, {time_of(told['from'])} to {time_of(told['to'])}")
+        screen.print(f"{tokens['input_tokens']} tokens in, {tokens['output_tokens']} out")
     for name, percentiles in told["timings"].items():
         if percentiles:
             parts = (f"{label} {value / 1000:.1f} ms" for label, value in percentiles.items())

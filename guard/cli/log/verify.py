@@ -50,7 +50,7 @@ def verify(
     else:
         _print(report)
     if report.problems and not keys:
-        tell("no key was trusted; name one with --key (`guard log key` prints it)")
+        tell("no key was named to trust; name one with --key (`guard log key`, where the guard runs, prints it)")
     sys.exit(not report.sound)
 
 
@@ -110,9 +110,16 @@ def _print(report: Report) -> None:
     screen.print("sound" if report.sound else f"not sound: {count} problem{'s' if count > 1 else ''}")
 
 
+def _where(log: LogReport) -> str:
+    """Which records they are; where one is bad, only those before it are known to be in their places."""
+    if log.records + log.deleted <= log.end:
+        return f"{log.first} to {log.end - 1}"
+    return f"whole up to {log.end - 1}" if log.end else "not whole from the first on"
+
+
 def _line(log: LogReport) -> str:
-    where = f" ({log.first} to {log.end - 1})" if log.records else ""
+    where = f" ({_where(log)})" if log.records else ""
     deleted = f", {log.deleted:,} deleted" if log.deleted else ""
-    checkpoint = "no checkpoint" if log.checkpoint is None else f"checkpoint of {log.checkpoint:,}"
-    segments = f"{log.segments} segments, {log.sealed} of them sealed"
-    return f"{log.log}: {log.records:,} records{where}{deleted}; {segments}; {checkpoint}"
+    checkpoint = "no checkpoint that counts" if log.checkpoint is None else f"checkpoint of {log.checkpoint:,}"
+    segments = f"{log.segments} segment{'s' * (log.segments != 1)}, {log.sealed} of them sealed"
+    return f"{log.log}: {log.records:,} record{'s' * (log.records != 1)}{where}{deleted}; {segments}; {checkpoint}"

@@ -81,7 +81,7 @@ def _logs(journal: Path, kept: Iterable[Outside]) -> tuple[list[str], list[Probl
     numbers = [int(name[1:]) for name in names if name != CONTROL]
     known = {f"w{number}": "later ones are there" for number in range(1, max(numbers, default=0))}
     known |= {lock[1]: "its lock file is there" for lock in map(_LOCK.fullmatch, os.listdir(journal)) if lock}  # noqa: PTH208
-    known |= {one.log: f"{one.name} is a checkpoint of it" for one in kept}
+    known |= {one.log: f"a checkpoint of it is in {one.name}" for one in kept}
     for log, why in known.items():
         if log not in names:
             problems.append(Problem(log, f"the whole log is missing; {why}", 0))

@@ -35,5 +35,5 @@ def outside(name: str, data: bytes) -> list[Outside]:
     if not found or data[at:].strip(b"\n"):
         raise NoteError(f"{name}: it holds no checkpoints: expected signed notes, one after the other")
     if len(found) > 1:
-        return [one._replace(name=f"{name}, the {number}. in it") for number, one in enumerate(found, 1)]
+        return [one._replace(name=f"{name}, number {number}") for number, one in enumerate(found, 1)]
     return found

@@ -14,7 +14,7 @@ from guard.archive.statement import read
 from guard.journal.folder import CHECKPOINT, MANIFEST, TOMBSTONE, Segment
 from guard.proof import checkpoint as checkpoints
 from guard.proof.checkpoint import Checkpoint
-from guard.proof.note import NoteError, Verifier
+from guard.proof.note import NoteError, UntrustedError, Verifier
 
 T = TypeVar("T")
 
@@ -34,6 +34,7 @@ class Statements:
         self.log = log
         self.keys = keys
         self.problems: list[Problem] = []
+        self._unkeyed = False
 
     def of(self, segment: Segment) -> Stated:
         """What is stated about a segment."""
@@ -96,9 +97,15 @@ class Statements:
     def _try(self, open_: Callable[[], T], seq: int | None, file: str) -> T | None:
         try:
             return open_()
+        except UntrustedError as error:
+            if self.keys:
+                self._tell(seq, file, str(error))
+            elif not self._unkeyed:  # as much is true of everything that is signed
+                self._unkeyed = True
+                self._tell(None, None, "what is signed here is not verified, for no key was named to trust")
         except NoteError as error:
             self._tell(seq, file, str(error))
-            return None
+        return None
 
     def _tell(self, seq: int | None, file: str | None, reason: str) -> None:
         self.problems.append(Problem(self.log, reason, seq, file))

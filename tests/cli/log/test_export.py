@@ -74,3 +74,10 @@ def test_files_are_not_replaced(config, tmp_path):
     result = export(tmp_path, "--config", config)
     assert result.exit_code == 1
     assert result.stderr == f"guard: {tmp_path}/out: is there already, and is not replaced\n"
+
+
+def test_a_folder_that_is_not_there_is_told(config, tmp_path):
+    """Before anything is read, and by its own name."""
+    result = export(tmp_path / "none", "--config", config)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"guard: there is no folder {tmp_path}/none; ")

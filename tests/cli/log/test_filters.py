@@ -30,7 +30,7 @@ def search(folder, *arguments):
         (("--reason", "why"), []),
         (("--since", "1970-01-01T00:00:02", "--until", "1970-01-02"), ["id-2"]),
         (("--since", "1h"), []),
-        (("--log", "w2"), []),
+        (("--log", "w1", "--end", "complete", "--end", "open"), ["id-1", "id-2"]),
     ],
 )
 def test_filters(tmp_path, arguments, found):
@@ -44,9 +44,12 @@ def test_filters(tmp_path, arguments, found):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("(", "--regex"), 1, "this is no regular expression"),
-        (("--address", "home"), 1, "expected one such as 203.0.113.9"),
-        (("--status", "ok"), 1, "expected one such as 503"),
+        (("(", "--regex"), 2, "this is no regular expression"),
+        (("--address", "home"), 2, "expected one such as 203.0.113.9"),
+        (("--status", "ok"), 2, "expected one such as 503"),
+        (("--end", "done"), 2, "expected one of complete, refused, client_disconnected"),
+        (("--since", "1h", "--until", "2h"), 2, "--since is the later one"),
+        (("--log", "w2"), 1, "there are no exchanges in a log 'w2'; expected one of w1"),
         (("--since", "soon"), 2, "expected 30s, 15m, 2h"),
     ],
 )

@@ -33,9 +33,12 @@ def test_a_hold_is_a_change(tmp_path):
 
 
 def test_people_are_told_how_to_end_it(tmp_path):
-    """Without --json one line says what holds, and how it ends."""
-    result = run(tmp_path, "hold", "--incident", "INC-7", "--reason", "leak")
-    assert "guard log release --incident INC-7" in result.stdout
+    """Without --json two lines say what is held, and how it ends."""
+    result = run(tmp_path, "hold", "--incident", "INC 7", "--reason", "leak", "--since", "1772366400", "--log", "w1")
+    assert result.stdout == (
+        "held for INC 7: w1, from 2026-03-01T12:00:00Z to any time\n"
+        "until `guard log release --incident 'INC 7' --reason …`\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,3 +63,25 @@ def test_a_control_log_that_cannot_be_written_is_trouble(tmp_path):
     result = run(tmp_path, "hold", "--incident", "INC-7", "--reason", "leak")
     assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
     assert "does not begin with the record 0" in result.stderr
+
+
+def test_an_incident_has_a_name(tmp_path):
+    """A hold of no incident could not be told from others, or released."""
+    result = run(tmp_path, "hold", "--incident", " ", "--reason", "leak")
+    assert result.exit_code == 2
+    assert "expected the incident's name" in result.stderr
+
+
+def test_a_full_disk_is_told(tmp_path, monkeypatch):
+    """Whoever could not hold knows that nothing is held, and where there is no room."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("guard.custody.control.append", full)
+    result = run(tmp_path, "hold", "--incident", "INC-7", "--reason", "leak")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"guard: the control log in {tmp_path}/var/journal cannot be written, so that nothing has changed: "
+        "no space left on device\n"
+    )

@@ -8,7 +8,8 @@ from tests.cli.log.test_hold import run
 
 def test_holds_are_listed(tmp_path):
     """Each hold in force is a line, for people and for programs."""
-    assert run(tmp_path, "holds").stdout == ""
+    assert run(tmp_path, "holds").stdout == "nothing is held\n"
+    assert run(tmp_path, "holds", "--json").stdout == ""
     journal = tmp_path / "var" / "journal"
     append(journal, {"type": "hold", "since": 0}, reason="leak\x1b[2J", incident="INC-1", actor="ann")
     append(journal, {"type": "hold", "log": "w1"}, reason="again", incident="INC-2", actor="bob")

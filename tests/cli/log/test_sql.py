@@ -63,3 +63,22 @@ def test_wrong_questions_are_trouble(journal, query):
     result = sql(journal, query)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("guard: ")
+
+
+def test_columns_that_do_not_fit_stand_one_below_the_other(journal):
+    """A table of many columns would have one letter in each; numbers of a table stand to the right."""
+    result = sql(journal, "select * from exchanges order by id limit 2")
+    lines = result.stdout.splitlines()
+    assert lines[0] == "--- row 1"
+    assert lines[1].split() == ["id", "id-1"]
+    assert "--- row 2" in lines
+    lines = sql(journal, "select id, length(id) * 100 n from exchanges").stdout.splitlines()
+    assert lines[3] == " id-1   400 "
+
+
+def test_meaningless_times_are_trouble(journal):
+    """Bounds with nothing between them are a wrong command line, as for a search; so is no such log trouble."""
+    assert sql(journal, "select 1 from exchanges", "--since", "1h", "--until", "2h").exit_code == 2
+    result = sql(journal, "select id from exchanges", "--log", "w7")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "guard: there are no exchanges in a log 'w7'; expected one of w1\n"

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from guard.archive.sealing import seal_next
 from guard.cli import main
-from guard.journal.folder import PLAIN, segments
+from guard.journal.folder import PLAIN, SEALED, segments
 from guard.proof.keys import signing_key
 from guard.proof.node import node_name
 from guard.proof.note import Signer
@@ -72,6 +72,13 @@ def test_the_first_bad_record_is_named(journal):
     ]
 
 
+def test_records_behind_a_bad_one_are_not_said_to_be_in_their_place(journal):
+    """Up to where a log is whole is told, beside how many records there are."""
+    path = segments(journal, "w1")[1].path(SEALED)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert verify("--journal", journal, "--key", KEY).stdout.startswith("w1: 4 records (whole up to 3), 4 deleted; ")
+
+
 def test_the_configured_journal_has_its_own_key(tmp_path):
     """Without --journal the configuration says where the journal and the key are."""
     state = tmp_path / "var"
@@ -85,11 +92,23 @@ def test_the_configured_journal_has_its_own_key(tmp_path):
 
 
 def test_without_a_key_one_is_asked_for(journal):
-    """What is signed is not sound for whoever trusts nobody, and the message says what to do."""
+    """What is signed is not sound for whoever trusts nobody, which is told once, and the message says what to do."""
     result = verify("--journal", journal)
     assert result.exit_code == 1
-    assert "no key that is trusted here" in result.stdout
-    assert result.stderr == "guard: no key was trusted; name one with --key (`guard log key` prints it)\n"
+    assert result.stdout.splitlines()[1:] == [
+        "w1: what is signed here is not verified, for no key was named to trust",
+        "not sound: 1 problem",
+    ]
+    assert result.stderr == (
+        "guard: no key was named to trust; name one with --key (`guard log key`, where the guard runs, prints it)\n"
+    )
+
+
+def test_records_are_verified_without_a_key_too(journal):
+    """What was changed in a record is found all the same."""
+    path = segments(journal, "w1")[-1].path(PLAIN)
+    path.write_bytes(path.read_bytes().replace(b'"at":1009', b'"at":1008'))
+    assert "one of the two was changed" in verify("--journal", journal).stdout
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_an_empty_journal_is_sound_and_none_is_an_error(tmp_path):
     [
         ("w1", None, "w1/0: the whole log is missing; later ones are there"),
         ("w2", "w2.lock", "w2/0: the whole log is missing; its lock file is there"),
-        ("control", None, "control/0: the whole log is missing; kept, the 3. in it is a checkpoint of it"),
+        ("control", None, "control/0: the whole log is missing; a checkpoint of it is in kept, number 3"),
     ],
 )
 def test_a_log_that_is_missing_is_told(journal, log, lock, reason):

@@ -16,7 +16,7 @@ def test_notes_stand_one_after_the_other():
     for data in (ONE + TWO, ONE + b"\n" + TWO, b"\n" + ONE + b"\n\n\n" + TWO + b"\n"):
         found = outside("kept", data)
         assert [(one.log, one.note) for one in found] == [("w1", ONE), ("w2", TWO)]
-        assert found[1].name == "kept, the 2. in it"
+        assert found[1].name == "kept, number 2"
     assert outside("kept", ONE)[0].name == "kept"
 
 
