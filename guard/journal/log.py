@@ -32,6 +32,7 @@ MARK_SECONDS = 1.0
 # The thread writes what is larger, and all while a sync takes longer: then the kernel may hold writers up.
 INLINE_BYTES = 1_048_576
 SLOW_SECONDS = 0.05
+CLOSE_SECONDS = 20.0
 
 
 class Owner(Protocol):
@@ -86,6 +87,8 @@ class Log:
         self._deferred = 0
         self._opening = False
         self._life = 0
+        self._closed = False
+        self._reports: deque[Report] = deque()
         self._unmarked = False
         self._marking: asyncio.TimerHandle | None = None
         self._retrying: asyncio.TimerHandle | None = None
@@ -110,11 +113,11 @@ class Log:
         self._bytes += batch.size
         self._pending.append(batch)
         self._pending_bytes += batch.size
+        self._fill()
         if self._is_slow(batch.size):
             batch.unwritten = True
             self._deferred += 1
             self._disk.put(batch)
-            self._fill()
             return
         try:
             self._segment.write(batch.data)
@@ -125,8 +128,19 @@ class Log:
         self._is_written(batch)
 
     def close(self) -> None:
-        """Sync everything; blocks until it is on disk."""
-        segment = self._disk.close()
+        """Sync everything, and tell who waits; blocks until it is on disk, or that takes too long."""
+        self._closed = True
+        for timer in (self._retrying, self._marking):
+            if timer is not None:
+                timer.cancel()
+        try:
+            segment = self._disk.close(CLOSE_SECONDS)
+        except TimeoutError:
+            # The thread is still writing, so the log stays locked until the process has ended.
+            logger.error("the disk takes too long: %d bytes of the journal may not be on it", self._pending_bytes)
+            return
+        while self._reports:
+            self._take_next()
         if segment is not None:
             if self.healthy:
                 # Only now is everything on disk, and nobody is left to hear of a failure to say so.
@@ -134,9 +148,6 @@ class Log:
                     segment.write(link(_mark(self._position), self._position)[0])
                     segment.sync()
             segment.close()
-        for timer in (self._retrying, self._marking):
-            if timer is not None:
-                timer.cancel()
         self.slot.close()
 
     # What becomes of batches.
@@ -162,6 +173,8 @@ class Log:
         batch.settle(durable=True)
 
     def _fill(self) -> None:
+        if self._pending_bytes > self._settings.buffer_bytes // 2:
+            self._disk.hurry()
         if not self.full and self._pending_bytes > self._settings.buffer_bytes:
             self.full = True
             self._owner.filled(True)
@@ -175,15 +188,21 @@ class Log:
 
     def _reported(self, report: Report) -> None:
         """Called in the disk's thread."""
+        self._reports.append(report)
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._take, report)
+            self._loop.call_soon_threadsafe(self._take_next)
+
+    def _take_next(self) -> None:
+        if self._reports:  # else `close` has taken it
+            self._take(self._reports.popleft())
 
     def _take(self, report: Report) -> None:
         if report.free is not None:
             self._owner.saw(report.free)
-        elif report.life != self._life:
+        if report.free is not None or report.life != self._life:
             return
-        elif report.error is not None:
+        self.durable = report.begun or self.durable
+        if report.error is not None:
             self._fail(report.error)
         elif report.opened is not None:
             self._opened(report.opened)
@@ -205,14 +224,13 @@ class Log:
         self._opening = True
         self._bytes = len(line)
         self._began_at = monotonic()
-        self._disk.put(Opening(base, line, self._life))
+        self._disk.put(Opening(base, line, self._position, self._life))
 
     def _opened(self, segment: Segment) -> None:
         self._segment = segment
         self._opening = False
-        if not self.healthy:
+        if not self.healthy and not self._closed:
             self.healthy = True
-            self.durable = self._position
             logger.warning("the journal is written again, to %s", segment.path)
             self._owner.resumed()
 
@@ -225,14 +243,15 @@ class Log:
         pending = list(self._pending)
         self._pending.clear()
         self._pending_bytes = 0
-        self._retrying = self._loop.call_later(RETRY_SECONDS, self._open, "failure")
+        if not self._closed:
+            self._retrying = self._loop.call_later(RETRY_SECONDS, self._open, "failure")
         self._owner.failed(error, pending)
         self._drain()
 
     # Records of its own.
 
     def _mark_soon(self) -> None:
-        if self._unmarked and self._marking is None:
+        if self._unmarked and self._marking is None and not self._closed:
             self._marking = self._loop.call_later(MARK_SECONDS, self._write_mark)
 
     def _write_mark(self) -> None:
