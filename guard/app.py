@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from guard.config import Config
@@ -93,7 +94,12 @@ class Worker:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak ASGI's lifespan protocol: build the proxy at startup, end what is open at shutdown."""
         await receive()
-        proxy, entrance = self._start()
+        try:
+            proxy, entrance = self._start()
+        except (BundleError, TlsError, OSError, ValueError) as error:
+            logger.error("the guard cannot start: %s", error)
+            await send({"type": "lifespan.startup.failed"})
+            return
         scope["state"].update(service=proxy, entrance=entrance)
         hung_up = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
@@ -254,8 +260,9 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
             server = _Server(server_config)
             server.run(sockets=[listener])
             return 0 if server.started else 1
-        _Workers(server_config, sockets=[listener]).run()
-        return 0
+        workers = _Workers(server_config, sockets=[listener])
+        workers.run()
+        return 1 if any(process.exitcode == STARTUP_FAILURE for process in workers.processes) else 0
 
 
 class _Server(uvicorn.Server):

@@ -60,13 +60,17 @@ class Disk:
         syncing_since: when (monotonic seconds) the sync began that goes on; 0.0: none does.
     """
 
-    def __init__(self, folder: Path, segment: Segment, report: Callable[[Report], None], interval: float) -> None:
-        """With `segment` as the first; `report` is called in the thread; `interval` seconds are between syncs."""
+    def __init__(
+        self, folder: Path, segment: Segment | None, report: Callable[[Report], None], interval: float
+    ) -> None:
+        """With `segment` as the first (None: that failed); `report` is called in the thread; `interval` seconds are
+        between syncs.
+        """
         self.folder = folder
         self.syncing_since = 0.0
-        self._segment: Segment | None = segment
+        self._segment = segment
         self._life = 0
-        self._failed = False
+        self._failed = segment is None
         self._report = report
         self._interval = interval
         self._hurry = threading.Event()

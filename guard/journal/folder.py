@@ -22,6 +22,9 @@ from typing import BinaryIO, NamedTuple
 
 from guard.proof.files import sync_folder as sync_folder
 
+MOST_RECORDS = 10**16
+"""A log has no more: its segments' names have no more digits."""
+
 PLAIN = ".jsonl"
 SEALED = ".jsonl.zst"
 MANIFEST = ".manifest"
@@ -100,4 +103,9 @@ def open_file(path: Path) -> BinaryIO:
     Raises:
         OSError: it cannot be opened.
     """
-    return os.fdopen(os.open(path, READ), "rb")
+    descriptor = os.open(path, READ)
+    try:
+        return os.fdopen(descriptor, "rb")
+    except OSError as error:
+        os.close(descriptor)
+        raise OSError(error.errno, error.strerror, str(path)) from None

@@ -22,7 +22,7 @@ from guard import __version__, config
 from guard.journal.batch import Batch
 from guard.journal.chain import Position, link
 from guard.journal.disk import Disk, Opening, Report
-from guard.journal.segment import Segment
+from guard.journal.segment import Segment, UnsyncedNameError
 from guard.journal.slot import Slot
 
 logger = logging.getLogger("guard.journal")
@@ -68,10 +68,8 @@ class Log:
         owner: Owner,
         custody: Callable[[], dict[str, Any]],
     ) -> None:
-        """Begin a segment; `custody` tells what its first record says of who writes.
-
-        Raises:
-            OSError: it cannot be written.
+        """Begin a segment, or, if that cannot be, go on trying; `custody` tells what its first record says of who
+        writes.
         """
         self.slot = slot
         self.healthy = True
@@ -94,13 +92,25 @@ class Log:
         self._retrying: asyncio.TimerHandle | None = None
 
         recovered = slot.recovered
-        head = self._head("crash" if recovered.torn else "start", torn=recovered.torn)
-        line, self._position = link(head, recovered.position)
-        self.durable = self._position
-        self._segment = Segment(slot.folder, recovered.position.seq, line)
-        self._bytes = len(line)
+        self.durable = self._position = recovered.position
+        self._torn = recovered.torn
         self._began_at = monotonic()
+        line, end = link(self._head("crash" if recovered.torn else "start"), recovered.position)
+        self._bytes = len(line)
+        self._segment: Segment | None = None
+        failure: OSError | None = None
+        try:
+            self._segment = Segment(slot.folder, recovered.position.seq, line)
+            self._is_begun(end)
+        except UnsyncedNameError as error:
+            self._is_begun(end)
+            failure = error
+        except OSError as error:
+            failure = error
+        self._position = self.durable
         self._disk = Disk(slot.folder, self._segment, self._reported, settings.interval if self._early else 0.0)
+        if failure is not None:
+            self._fail(failure)
 
     # What its owner asks for.
 
@@ -119,6 +129,7 @@ class Log:
             self._deferred += 1
             self._disk.put(batch)
             return
+        assert self._segment is not None
         try:
             self._segment.write(batch.data)
         except OSError as error:
@@ -201,7 +212,8 @@ class Log:
             self._owner.saw(report.free)
         if report.free is not None or report.life != self._life:
             return
-        self.durable = report.begun or self.durable
+        if report.begun is not None:
+            self._is_begun(report.begun)
         if report.error is not None:
             self._fail(report.error)
         elif report.opened is not None:
@@ -225,6 +237,11 @@ class Log:
         self._bytes = len(line)
         self._began_at = monotonic()
         self._disk.put(Opening(base, line, self._position, self._life))
+
+    def _is_begun(self, end: Position) -> None:
+        """A segment has its first record on disk, and all that is before it."""
+        self.durable = end
+        self._torn = 0
 
     def _opened(self, segment: Segment) -> None:
         self._segment = segment
@@ -263,11 +280,11 @@ class Log:
             batch.own = True
             self.write(batch)
 
-    def _head(self, after: str, *, torn: int = 0) -> bytes:
+    def _head(self, after: str) -> bytes:
         return orjson.dumps(
             {
                 "kind": "segment", "at": time(), "log": self.slot.log, "pid": os.getpid(), "software": __version__,
-                **self._custody(), "after": after, "torn": torn,
+                **self._custody(), "after": after, "torn": self._torn,
             }
         )  # fmt: skip
 

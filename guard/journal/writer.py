@@ -48,7 +48,7 @@ class Journal:
         """Go on with a log; `custody` says in it who writes: node, configuration, rules, policy.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: its folder is gone.
         """
         self.settings = settings
         self.loop = loop

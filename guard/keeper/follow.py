@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -19,7 +20,7 @@ import orjson
 from guard.archive.lines import LINE_BYTES
 from guard.custody.control import locked
 from guard.journal.chain import split
-from guard.journal.folder import CONTROL, PLAIN, Segment
+from guard.journal.folder import CONTROL, PLAIN, Segment, open_file
 from guard.keeper.listing import Listing
 from guard.proof.tree import Range, merge
 
@@ -90,7 +91,7 @@ class Follower:
             raise FollowError(self._forged)
         turned = False
         found = [segment for segment in self._listing.segments() if segment.base >= self.place.base]
-        for segment, following in zip(found, [*found[1:], None], strict=True):
+        for segment, following in zip_longest(found, found[1:]):
             if segment.base != self.place.base:
                 raise FollowError(f"its segment {self.place.base} is not there, not even a manifest of it")
             self._read(segment, following)
@@ -110,7 +111,7 @@ class Follower:
             return
         # Whoever holds the control log's lock writes to it: without that lock, what is there may not be on disk yet.
         held = locked(self._journal, PATIENCE) if self.log == CONTROL else nullcontext()
-        with held, segment.path(PLAIN).open("rb") as file:
+        with held, open_file(segment.path(PLAIN)) as file:
             self._lines(file, segment, limit)
             if self.log == CONTROL:
                 os.fdatasync(file.fileno())

@@ -157,6 +157,33 @@ async def test_a_failure_while_a_segment_is_begun(tmp_path, monkeypatch, target,
     assert len(list(tmp_path.glob("w1/*"))) == len(files(tmp_path))
 
 
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("target", "name"), [(segments, "write_all"), (segments, "sync_folder"), (os, "link")])
+async def test_a_disk_that_is_full_at_the_start(tmp_path, monkeypatch, target, name):
+    """A worker that cannot write at first refuses, and goes on when it can; it tells what was torn."""
+    with journaling(tmp_path) as journal:
+        assert await fate(journal, "before") == (True, True)
+    with files(tmp_path)[0].open("ab") as file:
+        file.write(b"torn")
+    fail_once(monkeypatch, target, name)
+    with journaling(tmp_path) as journal:
+        assert not journal.ready()
+        assert await fate(journal, "kept") == (False, False)
+        await until(journal.ready)
+        assert await fate(journal, "after") == (True, True)
+    assert lines(tmp_path) == ["before", "kept", "after"]
+    assert [one["torn"] for one in records(tmp_path) if one["kind"] == "segment"][:2] == [0, 4]
+
+
+async def test_a_disk_that_stays_full(tmp_path, monkeypatch, caplog):
+    """A journal that never could be written is closed as quickly as any."""
+    monkeypatch.setattr(os, "link", lambda *_: os.open("/dev/full/no", 0))
+    with journaling(tmp_path) as journal:
+        assert await fate(journal, "lost") == (False, False)
+    assert files(tmp_path) == []
+    assert "1 records could not be written" in caplog.text
+
+
 async def test_durable_before_forward(tmp_path):
     """With `before_forward` what waits for the write waits for the disk."""
     with journaling(tmp_path, durability="before_forward") as journal:

@@ -267,6 +267,7 @@ async def test_what_comes_after_the_end_is_not_written(tmp_path):
     """A record that is added to a closed journal goes to no file, whoever has its descriptor now."""
     with journaling(tmp_path) as journal:
         assert await fate(journal, "one") == (True, True)
+        assert journal.log._segment is not None
         descriptor = journal.log._segment.fd
         journal.close()
         reader, writer = os.pipe()
