@@ -49,12 +49,13 @@ class Walk:
         """
         *lines, unfinished = block.split(b"\n")
         counted = lines if self._end is None else lines[: self._end - self.position.seq]
+        all_count = len(counted) == len(lines)
         if counted and not self._known:
             self._believe(counted.pop(0))
         good = self._follow(counted)
         if good < len(counted):
             raise Damage(self._problem(counted[good]))
-        return len(counted) == len(lines) and not unfinished
+        return all_count and not unfinished
 
     def missing(self) -> Problem | None:
         """What is wrong if there is no more to be read."""

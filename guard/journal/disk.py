@@ -6,6 +6,7 @@ comes for it is said to have failed, until the journal asks for a new segment.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -176,12 +177,16 @@ class Disk:
         self._report(Report(self._life, error=error, begun=begun))
 
     def _look(self) -> None:
-        """See once a second how much room is left."""
+        """See once a second how much room is left, and whether the file is still there."""
         now = monotonic()
-        if now >= self._look_at:
-            self._look_at = now + LOOK_SECONDS
-            with suppress(OSError):  # a folder that does not tell cannot be watched, but perhaps written
-                self._report(Report(self._life, free=free_bytes(self.folder)))
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_SECONDS
+        segment = self._segment
+        if segment is not None and not self._failed and segment.deleted():
+            self._fail(FileNotFoundError(errno.ENOENT, "somebody has deleted it", str(segment.path)))
+        with suppress(OSError):  # a folder that does not tell cannot be watched, but perhaps written
+            self._report(Report(self._life, free=free_bytes(self.folder)))
 
 
 def free_bytes(folder: Path) -> int:

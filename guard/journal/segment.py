@@ -61,6 +61,10 @@ class Segment:
         """
         os.fdatasync(self.fd)
 
+    def deleted(self) -> bool:
+        """Whether the file has no name any more: what is written to it then is nowhere."""
+        return os.fstat(self.fd).st_nlink == 0
+
     def close(self) -> None:
         """Close the file as it is."""
         os.close(self.fd)

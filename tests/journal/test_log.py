@@ -13,7 +13,7 @@ from time import monotonic
 import orjson
 import pytest
 
-from guard.journal import log
+from guard.journal import disk, log
 from guard.journal import segment as segments
 from guard.journal.segment import Segment
 from tests.support.journaling import PATIENCE, fail_with, fate, files, future, ignore, journaling, kinds, record, until
@@ -111,6 +111,21 @@ async def test_a_folder_that_is_gone_and_comes_back(tmp_path):
         await until(journal.ready)
         assert await fate(journal, "found") == (True, True)
     assert lines(tmp_path) == ["failed", "found"]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_file_that_somebody_deletes(tmp_path, monkeypatch, caplog):
+    """It is noticed soon, and what comes then is in another file; what was in it is gone, and counted as missing."""
+    monkeypatch.setattr(disk, "LOOK_SECONDS", 0.02)
+    with journaling(tmp_path) as journal:
+        assert await fate(journal, "gone") == (True, True)
+        files(tmp_path)[0].unlink()
+        await until(lambda: not journal.ready())
+        await until(journal.ready)
+        assert "somebody has deleted it" in caplog.text
+        assert await fate(journal, "after") == (True, True)
+    assert [path.name for path in files(tmp_path)] == ["0000000000000002.jsonl"]
+    assert b'"after"' in files(tmp_path)[0].read_bytes()
 
 
 async def test_failures_leak_nothing(tmp_path, monkeypatch):
