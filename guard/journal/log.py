@@ -11,8 +11,9 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import takewhile
 from time import monotonic, time
 from typing import Any, Protocol
 
@@ -33,6 +34,7 @@ MARK_SECONDS = 1.0
 INLINE_BYTES = 1_048_576
 SLOW_SECONDS = 0.05
 CLOSE_SECONDS = 20.0
+WAIT_SECONDS = 30.0
 
 
 class Owner(Protocol):
@@ -119,6 +121,7 @@ class Log:
         if self._bytes >= self._settings.segment_bytes or monotonic() - self._began_at >= self._settings.segment_age:
             self._open("rotation")
         batch.bind(self._position)
+        batch.at = monotonic()
         self._position = batch.end
         self._bytes += batch.size
         self._pending.append(batch)
@@ -137,6 +140,10 @@ class Log:
             return
         self._disk.put(batch)
         self._is_written(batch)
+
+    def late(self, now: float) -> Iterator[Batch]:
+        """What has waited for the disk for so long that nobody should wait on; it is written all the same."""
+        return takewhile(lambda batch: batch.at < now - WAIT_SECONDS, self._pending)
 
     def close(self) -> None:
         """Sync everything, and tell who waits; blocks until it is on disk, or that takes too long."""

@@ -111,6 +111,11 @@ class Journal:
         self._custody = custody
         self.add_lazily(orjson.dumps({"kind": "policy", "at": time(), **custody}))
 
+    def sweep(self, now: float) -> None:
+        """Tell who has waited too long for a disk that hangs; `now` is monotonic seconds."""
+        for batch in list(self.log.late(now)):
+            batch.settle(durable=self._passes)
+
     def close(self) -> None:
         """Write and sync everything; blocks until it is on disk, or that takes too long. What comes later is lost."""
         if self._closed:

@@ -145,6 +145,7 @@ class Proxy:
             except Exception:
                 relay.fault()
         self.admission.sweep(now)
+        self.journal.sweep(now)
         if self.journal.ready():
             self._write_down(self.refusals.due(time()))
         for pool in self._pools.values():

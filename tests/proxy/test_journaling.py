@@ -170,6 +170,23 @@ async def test_refusals_do_not_wait_for_a_slow_disk(tmp_path, gate):
     assert [(one["reason"], one["count"]) for one in counts] == [("client_blocked", 5)]
 
 
+async def test_nobody_waits_for_ever_for_a_disk_that_hangs(tmp_path, gate, monkeypatch):
+    """Who has waited too long is told 503, without an id; what was asked, and the refusal, are written all the same."""
+    go, slow = gate
+    monkeypatch.setattr(log, "WAIT_SECONDS", 0.2)
+    async with model() as served, guard(tmp_path, one_model(served.url)) as running:
+        slow.set()
+        hung = await asyncio.gather(running.chat("whole"), running.chat("streamed", stream=True))
+        for answer in hung:
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "journal_unavailable")
+            assert "x-guard-id" not in answer.headers
+        go.set()
+        exchanges = await running.journal(2)
+        assert (await running.chat()).status_code == 200
+    assert sorted(exchange["prompt"] for exchange in exchanges) == [["streamed"], ["whole"]]
+    assert {exchange["reason"] for exchange in exchanges} == {"journal_unavailable"}
+
+
 async def test_the_end_of_a_stream_that_waits_for_the_disk_at_the_last(tmp_path, gate):
     """A stream that the shutdown ends before its first byte could go out is told so, and its end is in the journal."""
     go, slow = gate
