@@ -13,13 +13,13 @@ from contextlib import suppress
 from types import FrameType
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from guard.assembly import decide, journal_folder
 from guard.config import Config
 from guard.keeper.attendant import Attendant
 from guard.keeper.orders import orders
-from guard.proof.files import try_disk
 from guard.ruleset.redactor import RedactionError
 from guard.wire.address import parse_listen
 from guard.wire.preface import Preface
@@ -66,7 +66,6 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
     try:
         decisions = decide(config)
         journal_folder(config).mkdir(parents=True, exist_ok=True, mode=0o700)
-        try_disk(journal_folder(config))
     except (TlsError, RedactionError) as error:
         raise StartError(str(error)) from error
     except (OSError, ValueError) as error:
@@ -98,8 +97,9 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
             server = _Server(server_config)
             server.run(sockets=[listener])
             return 0 if server.started else 1
-        _Workers(server_config, sockets=[listener]).run()
-        return 0
+        workers = _Workers(server_config, sockets=[listener])
+        workers.run()
+        return 1 if any(process.exitcode == STARTUP_FAILURE for process in workers.processes) else 0
 
 
 def _reason(error: Exception) -> str:

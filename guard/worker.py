@@ -21,6 +21,7 @@ from guard.policy.policy import Policy, with_measures
 from guard.proxy.proxy import Proxy
 from guard.ruleset.bundle import Bundle, BundleError
 from guard.ruleset.emergency import with_added
+from guard.ruleset.redactor import RedactionError
 from guard.settings import SettingsError
 from guard.settings.renewal import renewed
 from guard.wire.preface import Entrance
@@ -63,7 +64,12 @@ class Worker:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak ASGI's lifespan protocol: build the proxy at startup, end what is open at shutdown."""
         await receive()
-        proxy, entrance = self._start()
+        try:
+            proxy, entrance = self._start()
+        except (BundleError, RedactionError, TlsError, OSError, ValueError) as error:
+            logger.error("the guard cannot start: %s", error)
+            await send({"type": "lifespan.startup.failed"})
+            return
         scope["state"].update(service=proxy, entrance=entrance)
         hung_up = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)

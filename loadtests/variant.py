@@ -28,6 +28,7 @@ def unsynced(log: Log, batch: Batch) -> None:
     """Write, chained, and say that it is all on disk."""
     batch.bind(log._position)
     log._position = batch.end
+    assert log._segment is not None
     log._segment.write(batch.data)
     batch.written()
     batch.settle(durable=True)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -56,16 +57,18 @@ def test_a_state_folder_that_cannot_be_used_is_told(tmp_path):
         serve(config, ready=print, reread=lambda: config)
 
 
-def test_a_full_disk_is_told_at_the_start(tmp_path, monkeypatch):
-    """A guard that could not write a word down says so before anything listens."""
-    config = configure(tmp_path, one_model("http://127.0.0.1:1"))
-
-    def full(_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("guard.app.try_disk", full)
-    with pytest.raises(StartError, match=r"state cannot be used: no space left on device"):
-        serve(config, ready=print, reread=lambda: config)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_cannot_start_is_told(tmp_path, workers):
+    """What keeps a worker from starting is one sentence, and the guard's end says that it failed."""
+    config = tmp_path / "guard.yaml"
+    text = CONFIG.format(url="http://127.0.0.1:1") + f"data: {{listen: '127.0.0.1:0', workers: {workers}}}\n"
+    config.write_text(f"{text}state: {tmp_path / 'state'}\nrules: {{dir: null}}\n")
+    (tmp_path / "state" / "node").mkdir(parents=True)
+    command = [str(Path(sys.executable).with_name("guard")), "serve", "--config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode not in {0, -signal.SIGTERM}
+    assert "the guard cannot start: [Errno 21] Is a directory" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_broken_rules_are_told(tmp_path):

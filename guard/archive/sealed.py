@@ -16,7 +16,7 @@ from typing import Self
 from guard.archive.compression import FrameError, decompress
 from guard.archive.damage import Damage, Problem
 from guard.archive.manifest import Manifest, manifest_of
-from guard.journal.folder import READ, SEALED, Segment
+from guard.journal.folder import SEALED, Segment, open_descriptor
 
 KEPT_FRAMES = 2
 
@@ -37,7 +37,7 @@ class Sealed:
         self.name = f"{segment.log}/{segment.path(SEALED).name}"
         self._starts = [0, *accumulate(frame.plain for frame in self.manifest.frames)]
         self._kept: dict[int, bytes] = {}
-        self._fd = os.open(segment.path(SEALED), READ)
+        self._fd = open_descriptor(segment.path(SEALED))
 
     def frame(self, number: int) -> bytes:
         """A frame's whole lines.

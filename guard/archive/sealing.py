@@ -23,7 +23,7 @@ from guard.archive.manifest import Frame, Manifest, check_place, opened
 from guard.archive.statement import read
 from guard.archive.walk import Walk
 from guard.journal.chain import BEGINNING
-from guard.journal.folder import MANIFEST, PLAIN, SEALED, Segment, segments, sync_folder
+from guard.journal.folder import MANIFEST, PLAIN, SEALED, Segment, open_file, segments, sync_folder
 from guard.proof.files import replace
 from guard.proof.note import NoteError, Signer, Verifier
 
@@ -85,7 +85,7 @@ def _manifest(segment: Segment, keys: list[Verifier]) -> Manifest:
 
 def _seal(segment: Segment, sealing: _Sealing, signer: Signer, trusted: list[Verifier]) -> Manifest:
     draft = segment.folder / DRAFT
-    with segment.path(PLAIN).open("rb") as plain, draft.open("wb") as file:
+    with open_file(segment.path(PLAIN)) as plain, draft.open("wb") as file:
         os.fchmod(file.fileno(), 0o600)
         manifest = sealing.run(plain, file)
         file.flush()

@@ -17,7 +17,7 @@ from guard.archive.head import head_of
 from guard.archive.manifest import Manifest, manifest_of
 from guard.archive.sealed import Sealed
 from guard.evidence.record import time_of
-from guard.journal.folder import CONTROL, PLAIN, READ, Segment, logs, segments
+from guard.journal.folder import CONTROL, PLAIN, Segment, logs, open_descriptor, segments
 from guard.proof.note import NoteError
 
 BLOCK_BYTES = 65_536
@@ -95,7 +95,7 @@ class PlainContent:
     """A file as it is written."""
 
     def __init__(self, path: Path) -> None:
-        self._fd = os.open(path, READ)
+        self._fd = open_descriptor(path)
         self.size = os.fstat(self._fd).st_size
 
     def read(self, start: int, stop: int) -> bytes:

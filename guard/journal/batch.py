@@ -20,13 +20,14 @@ class Batch:
         data: the lines that they are then, until they are on disk: if they do not get there they are written again.
         size: how many bytes those are.
         end: where the log is behind them.
+        at: when they got their place (monotonic seconds).
         own: it is a mark, which calls for no other mark.
         unwritten: the thread has to write them.
         durable, failed: what those who wait were told, or would be: at most one is true.
     """
 
     __slots__ = (
-        "after_sync", "after_write", "data", "durable", "end", "failed", "own", "records", "size", "unwritten",
+        "after_sync", "after_write", "at", "data", "durable", "end", "failed", "own", "records", "size", "unwritten",
     )  # fmt: skip
 
     def __init__(self, records: Iterable[bytes] = ()) -> None:
@@ -36,6 +37,7 @@ class Batch:
         self.own = False
         self.unwritten = False
         self.end: Position = BEGINNING
+        self.at = 0.0
         self.after_write: list[Action] = []
         self.after_sync: list[Action] = []
         self.durable = False

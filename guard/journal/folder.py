@@ -14,13 +14,18 @@ A log is written by one process at a time: `w1`, `w2`, … by data workers, `con
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from guard.proof.files import sync_folder as sync_folder
+
+MOST_RECORDS = 10**16
+"""A log has no more: its segments' names have no more digits."""
 
 PLAIN = ".jsonl"
 SEALED = ".jsonl.zst"
@@ -29,7 +34,7 @@ TOMBSTONE = ".tombstone"
 CONTROL = "control"
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-"""How a journal's files are opened for reading: a pipe in the place of one is empty, and nobody waits for it."""
+"""How a journal's files are opened for reading: nobody waits for a pipe in the place of one."""
 
 CHECKPOINT = "checkpoint"
 """What the file in a log's folder is called that has its newest signed checkpoint."""
@@ -100,4 +105,20 @@ def open_file(path: Path) -> BinaryIO:
     Raises:
         OSError: it cannot be opened.
     """
-    return os.fdopen(os.open(path, READ), "rb")
+    return os.fdopen(open_descriptor(path), "rb")
+
+
+def open_descriptor(path: Path) -> int:
+    """Likewise, as a descriptor.
+
+    Raises:
+        OSError: it cannot be opened, or is no file: a device may have no end.
+    """
+    descriptor = os.open(path, READ)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "not a regular file", str(path))

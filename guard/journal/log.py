@@ -11,8 +11,9 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import takewhile
 from time import monotonic, time
 from typing import Any, Protocol
 
@@ -22,7 +23,7 @@ from guard import __version__, config
 from guard.journal.batch import Batch
 from guard.journal.chain import Position, link
 from guard.journal.disk import Disk, Opening, Report
-from guard.journal.segment import Segment
+from guard.journal.segment import Segment, UnsyncedNameError
 from guard.journal.slot import Slot
 
 logger = logging.getLogger("guard.journal")
@@ -32,6 +33,8 @@ MARK_SECONDS = 1.0
 # The thread writes what is larger, and all while a sync takes longer: then the kernel may hold writers up.
 INLINE_BYTES = 1_048_576
 SLOW_SECONDS = 0.05
+CLOSE_SECONDS = 20.0
+WAIT_SECONDS = 30.0
 
 
 class Owner(Protocol):
@@ -67,10 +70,8 @@ class Log:
         owner: Owner,
         custody: Callable[[], dict[str, Any]],
     ) -> None:
-        """Begin a segment; `custody` tells what its first record says of who writes.
-
-        Raises:
-            OSError: it cannot be written.
+        """Begin a segment, or, if that cannot be, go on trying; `custody` tells what its first record says of who
+        writes.
         """
         self.slot = slot
         self.healthy = True
@@ -86,18 +87,32 @@ class Log:
         self._deferred = 0
         self._opening = False
         self._life = 0
+        self._closed = False
+        self._reports: deque[Report] = deque()
         self._unmarked = False
         self._marking: asyncio.TimerHandle | None = None
         self._retrying: asyncio.TimerHandle | None = None
         self._ageing: asyncio.TimerHandle | None = None
 
         recovered = slot.recovered
-        head = self._head("crash" if recovered.torn else "start", torn=recovered.torn)
-        line, self._position = link(head, recovered.position)
-        self.durable = self._position
-        self._segment = Segment(slot.folder, recovered.position.seq, line)
+        self.durable = self._position = recovered.position
+        self._torn = recovered.torn
+        line, end = link(self._head("crash" if recovered.torn else "start"), recovered.position)
         self._bytes = len(line)
+        self._segment: Segment | None = None
+        failure: OSError | None = None
+        try:
+            self._segment = Segment(slot.folder, recovered.position.seq, line)
+            self._is_begun(end)
+        except UnsyncedNameError as error:
+            self._is_begun(end)
+            failure = error
+        except OSError as error:
+            failure = error
+        self._position = self.durable
         self._disk = Disk(slot.folder, self._segment, self._reported, settings.interval if self._early else 0.0)
+        if failure is not None:
+            self._fail(failure)
 
     # What its owner asks for.
 
@@ -108,16 +123,18 @@ class Log:
         if self._ageing is None:
             self._ageing = self._loop.call_later(self._settings.segment_age, self._grow_old)
         batch.bind(self._position)
+        batch.at = monotonic()
         self._position = batch.end
         self._bytes += batch.size
         self._pending.append(batch)
         self._pending_bytes += batch.size
+        self._fill()
         if self._is_slow(batch.size):
             batch.unwritten = True
             self._deferred += 1
             self._disk.put(batch)
-            self._fill()
             return
+        assert self._segment is not None
         try:
             self._segment.write(batch.data)
         except OSError as error:
@@ -126,9 +143,24 @@ class Log:
         self._disk.put(batch)
         self._is_written(batch)
 
+    def late(self, now: float) -> Iterator[Batch]:
+        """What has waited for the disk for so long that nobody should wait on; it is written all the same."""
+        return takewhile(lambda batch: batch.at < now - WAIT_SECONDS, self._pending)
+
     def close(self) -> None:
-        """Sync everything; blocks until it is on disk."""
-        segment = self._disk.close()
+        """Sync everything, and tell who waits; blocks until it is on disk, or that takes too long."""
+        self._closed = True
+        for timer in (self._retrying, self._marking, self._ageing):
+            if timer is not None:
+                timer.cancel()
+        try:
+            segment = self._disk.close(CLOSE_SECONDS)
+        except TimeoutError:
+            # The thread is still writing, so the log stays locked until the process has ended.
+            logger.error("the disk takes too long: %d bytes of the journal may not be on it", self._pending_bytes)
+            return
+        while self._reports:
+            self._take_next()
         if segment is not None:
             if self.healthy:
                 # Only now is everything on disk, and nobody is left to hear of a failure to say so.
@@ -136,9 +168,6 @@ class Log:
                     segment.write(link(_mark(self._position), self._position)[0])
                     segment.sync()
             segment.close()
-        for timer in (self._retrying, self._marking, self._ageing):
-            if timer is not None:
-                timer.cancel()
         self.slot.close()
 
     # What becomes of batches.
@@ -164,6 +193,8 @@ class Log:
         batch.settle(durable=True)
 
     def _fill(self) -> None:
+        if self._pending_bytes > self._settings.buffer_bytes // 2:
+            self._disk.hurry()
         if not self.full and self._pending_bytes > self._settings.buffer_bytes:
             self.full = True
             self._owner.filled(True)
@@ -177,15 +208,22 @@ class Log:
 
     def _reported(self, report: Report) -> None:
         """Called in the disk's thread."""
+        self._reports.append(report)
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._take, report)
+            self._loop.call_soon_threadsafe(self._take_next)
+
+    def _take_next(self) -> None:
+        if self._reports:  # else `close` has taken it
+            self._take(self._reports.popleft())
 
     def _take(self, report: Report) -> None:
         if report.free is not None:
             self._owner.saw(report.free)
-        elif report.life != self._life:
+        if report.free is not None or report.life != self._life:
             return
-        elif report.error is not None:
+        if report.begun is not None:
+            self._is_begun(report.begun)
+        if report.error is not None:
             self._fail(report.error)
         elif report.opened is not None:
             self._opened(report.opened)
@@ -207,7 +245,12 @@ class Log:
         self._opening = True
         self._bytes = len(line)
         self._stop_ageing()
-        self._disk.put(Opening(base, line, self._life))
+        self._disk.put(Opening(base, line, self._position, self._life))
+
+    def _is_begun(self, end: Position) -> None:
+        """A segment has its first record on disk, and all that is before it."""
+        self.durable = end
+        self._torn = 0
 
     def _grow_old(self) -> None:
         """A segment that has records is not left open for ever, even if no more come."""
@@ -223,9 +266,8 @@ class Log:
     def _opened(self, segment: Segment) -> None:
         self._segment = segment
         self._opening = False
-        if not self.healthy:
+        if not self.healthy and not self._closed:
             self.healthy = True
-            self.durable = self._position
             logger.warning("the journal is written again, to %s", segment.path)
             self._owner.resumed()
 
@@ -238,14 +280,15 @@ class Log:
         pending = list(self._pending)
         self._pending.clear()
         self._pending_bytes = 0
-        self._retrying = self._loop.call_later(RETRY_SECONDS, self._open, "failure")
+        if not self._closed:
+            self._retrying = self._loop.call_later(RETRY_SECONDS, self._open, "failure")
         self._owner.failed(error, pending)
         self._drain()
 
     # Records of its own.
 
     def _mark_soon(self) -> None:
-        if self._unmarked and self._marking is None:
+        if self._unmarked and self._marking is None and not self._closed:
             self._marking = self._loop.call_later(MARK_SECONDS, self._write_mark)
 
     def _write_mark(self) -> None:
@@ -257,11 +300,11 @@ class Log:
             batch.own = True
             self.write(batch)
 
-    def _head(self, after: str, *, torn: int = 0) -> bytes:
+    def _head(self, after: str) -> bytes:
         return orjson.dumps(
             {
                 "kind": "segment", "at": time(), "log": self.slot.log, "pid": os.getpid(), "software": __version__,
-                **self._custody(), "after": after, "torn": torn,
+                **self._custody(), "after": after, "torn": self._torn,
             }
         )  # fmt: skip
 

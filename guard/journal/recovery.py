@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import orjson
 
-from guard.journal.chain import BEGINNING, Entry, Position, leaf, split
-from guard.journal.folder import PLAIN, Segment, open_file, segments
+from guard.journal.chain import BEGINNING, TAIL_BYTES, Entry, Position, leaf, split
+from guard.journal.folder import MOST_RECORDS, PLAIN, Segment, open_file, segments
 
 logger = logging.getLogger("guard.journal")
+
+PIECE_BYTES = 1_048_576
+LINE_BYTES = 1_073_741_824
+RECORD = b'{"seq":'
 
 
 class UnfitError(Exception):
@@ -46,7 +51,7 @@ def recover(journal: Path, log: str, *, synced: bool = False) -> Recovered:
     it what elsewhere a mark says.
 
     Raises:
-        UnfitError: its last segment does not begin with a record.
+        UnfitError: its last segment does not begin with a record, or there is no number for another.
         OSError: it cannot be read or synced.
     """
     found = segments(journal, log)
@@ -58,6 +63,8 @@ def recover(journal: Path, log: str, *, synced: bool = False) -> Recovered:
     with open_file(last.path(PLAIN)) as file:
         recovered = _end(file, last, synced=synced)
         os.fdatasync(file.fileno())
+    if recovered.position.seq >= MOST_RECORDS:
+        raise UnfitError(f"{last.path(PLAIN)}: a log has no record {recovered.position.seq}")
     return recovered
 
 
@@ -82,7 +89,7 @@ def _prefix(file: BinaryIO, segment: Segment) -> _Prefix | None:
     What the first one states as its chain is taken as it is, for the record before it is in another file.
     """
     whole = None
-    for line in file:
+    for line in _lines(file):
         entry = split(line) if line.endswith(b"\n") else None
         if whole is None:
             if entry is None or entry.seq != segment.base:
@@ -102,10 +109,12 @@ def _follows(entry: Entry, position: Position) -> bool:
 def _beyond(file: BinaryIO, whole: _Prefix, *, synced: bool) -> _Prefix | None:
     """The last record behind a fault, if one there says that the faulty one was on disk."""
     size, last, damaged = whole.size, None, synced
-    for line in file:
+    for line in _lines(file):
         size += len(line)
         entry = split(line) if line.endswith(b"\n") else None
-        if entry is not None and entry.seq >= whole.position.seq:
+        # A number that is too large for what is before it was made up.
+        most = whole.position.seq + (size - whole.size) // TAIL_BYTES
+        if entry is not None and whole.position.seq <= entry.seq < most:
             last = _Prefix(Position(entry.seq + 1, entry.chain), size)
             damaged = damaged or _durable(line) >= whole.position.seq
     return last if damaged else None
@@ -120,3 +129,11 @@ def _durable(line: bytes) -> int:
     except orjson.JSONDecodeError:
         return -1
     return durable if isinstance(durable, int) else -1
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """A file's lines; what does not begin as a record may come in pieces, for it may be as long as the disk."""
+    while piece := file.readline(PIECE_BYTES):
+        if len(piece) == PIECE_BYTES and piece.startswith(RECORD):
+            piece += file.readline(LINE_BYTES)
+        yield piece

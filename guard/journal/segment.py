@@ -11,6 +11,10 @@ from guard.journal.folder import Segment as Place
 DRAFT = "next"
 
 
+class UnsyncedNameError(OSError):
+    """A segment has its name, and its first line on disk, but whether the name is there too cannot be told."""
+
+
 class Segment:
     """An open file that records are appended to. It has its first line on disk before it has its name."""
 
@@ -18,6 +22,7 @@ class Segment:
         """Make the file; `head` is its first line.
 
         Raises:
+            UnsyncedNameError: it was made, and counts; but nothing more may be written to it.
             OSError: it cannot be made, or there is one of that name.
         """
         self.path = Place(folder.name, base, folder).path(PLAIN)
@@ -29,11 +34,15 @@ class Segment:
             write_all(self.fd, head)
             os.fdatasync(self.fd)
             os.link(draft, self.path)  # which, unlike a rename, never takes the place of a file that is there
-            draft.unlink()
-            sync_folder(folder)
         except OSError:
             os.close(self.fd)
             raise
+        try:
+            draft.unlink()
+            sync_folder(folder)
+        except OSError as error:
+            os.close(self.fd)
+            raise UnsyncedNameError(error.errno, error.strerror, str(self.path)) from error
 
     def write(self, data: bytes) -> None:
         """Append lines.
@@ -51,6 +60,10 @@ class Segment:
                 fsync Failures?", USENIX ATC 2020): the file must not be used any more.
         """
         os.fdatasync(self.fd)
+
+    def deleted(self) -> bool:
+        """Whether the file has no name any more: what is written to it then is nowhere."""
+        return os.fstat(self.fd).st_nlink == 0
 
     def close(self) -> None:
         """Close the file as it is."""

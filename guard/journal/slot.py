@@ -62,19 +62,34 @@ def take(journal: Path, log: str, *, wait: bool = False) -> Slot | None:
     Raises:
         OSError: the folder cannot be used.
     """
-    lock = os.open(journal / f"{log}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        lock = os.open(journal / f"{log}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except IsADirectoryError as error:
+        _leave(error)
+        return None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not (journal / log).is_dir():
             (journal / log).mkdir(mode=0o700)
             sync_folder(journal)
-        return Slot(journal / log, recover(journal, log), lock)
+        return Slot(journal / log, _recovered(journal, log), lock)
     except BlockingIOError:
         os.close(lock)
-    except UnfitError as error:
-        logger.error("%s; the log is left as it is, and another one begun", error)
+    except (UnfitError, FileExistsError) as error:
+        _leave(error)
         os.close(lock)
     except BaseException:
         os.close(lock)
         raise
     return None
+
+
+def _recovered(journal: Path, log: str) -> Recovered:
+    try:
+        return recover(journal, log)
+    except OSError as error:
+        raise UnfitError(f"{journal / log}: its end cannot be read ({error})") from error
+
+
+def _leave(error: Exception) -> None:
+    logger.error("%s; the log is left as it is, and another one begun", error)

@@ -48,7 +48,7 @@ class Journal:
         """Go on with a log; `custody` says in it who writes: node, configuration, rules, policy.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: its folder is gone.
         """
         self.settings = settings
         self.loop = loop
@@ -111,12 +111,20 @@ class Journal:
         self._custody = custody
         self.add_lazily(orjson.dumps({"kind": "policy", "at": time(), **custody}))
 
+    def sweep(self, now: float) -> None:
+        """Tell who has waited too long for a disk that hangs; `now` is monotonic seconds."""
+        for batch in list(self.log.late(now)):
+            batch.settle(durable=self._passes)
+
     def close(self) -> None:
-        """Write and sync everything; blocks until it is on disk."""
-        if not self._closed:
-            self._closed = True
-            self._flush()
-            self.log.close()
+        """Write and sync everything; blocks until it is on disk, or that takes too long. What comes later is lost."""
+        if self._closed:
+            return
+        self._flush()
+        self._closed = True
+        self.log.close()
+        if lost := self.lost + len(self._kept.records):
+            logger.error("%d records could not be written, and are lost", lost)
 
     # At the end of a turn.
 
@@ -130,12 +138,12 @@ class Journal:
         if not batch.records:
             return
         self._batch = Batch()
-        if not self.log.healthy or (self._space.short and self._passes):
-            self._turn_away(batch)
-            return
-        if (self._kept.records or self.lost) and not self._space.short:
+        if self.log.healthy and not self._space.short and not self._closed:
             self._write_kept()
-        self.log.write(batch)
+        if self._closed or not self.log.healthy or (self._space.short and self._passes):
+            self._turn_away(batch)
+        else:
+            self.log.write(batch)
 
     def _turn_away(self, batch: Batch) -> None:
         """Keep what cannot be written now for later, as far as there is room for it."""
@@ -152,7 +160,8 @@ class Journal:
         kept, self._kept = self._kept, Batch()
         if self.lost:
             logger.error("%d records could not be written, and are lost", self.lost)
-            kept.records.append(orjson.dumps({"kind": "lost", "at": time(), "records": self.lost}))
+            # First, so that there is room for it again if this write fails too.
+            kept.records.insert(0, orjson.dumps({"kind": "lost", "at": time(), "records": self.lost}))
             self.lost = 0
         if kept.records:
             self.log.write(kept)

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from guard.archive.lines import LINE_BYTES, line_ends
 from guard.custody.control import locked
-from guard.journal.folder import CONTROL, PLAIN, Segment
+from guard.journal.folder import CONTROL, PLAIN, Segment, open_file
 from guard.keeper.leaves import find
 from guard.keeper.listing import Listing
 from guard.proof.tree import Range, merge
@@ -118,7 +118,7 @@ class Follower:
             return
         # Whoever holds the control log's lock writes to it: without that lock, what is there may not be on disk yet.
         held = locked(self._journal, PATIENCE) if self.log == CONTROL else nullcontext()
-        with held, segment.path(PLAIN).open("rb") as file:
+        with held, open_file(segment.path(PLAIN)) as file:
             self._lines(file, segment, limit)
             if self.log == CONTROL and self._here.seq > self.durable.end:
                 os.fdatasync(file.fileno())

@@ -87,7 +87,7 @@ class Notary:
         """A follower that goes on where the last one signed, if that can be believed; else it reads the whole log."""
         path = self._orders.folder / log / CHECKPOINT
         self._signers[log] = signer(Path(self._orders.state), self._node, log)
-        note = path.read_bytes() if path.exists() else None
+        note = read(path) if path.exists() else None
         signed = None if note is None else self._opened(path, note, log)
         anchor = None if signed is None else Anchor(signed.size, signed.root)
         follower = Follower(self._orders.folder, log, self._leaves, anchor)

@@ -44,8 +44,13 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("guard").setLevel(logging.INFO)
     line = sys.stdin.buffer.readline()
-    if line:
+    if not line:
+        return
+    try:
         Keeper(decode(line)).run()
+    except OSError as error:
+        logger.error("the keeper cannot go on: %s", error)
+        sys.exit(1)
 
 
 class Keeper:

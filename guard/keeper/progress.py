@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from guard.journal.folder import PLAIN
+from guard.journal.folder import PLAIN, open_file
 from guard.keeper.follow import Follower, Place
 from guard.proof.checkpoint import Checkpoint
 from guard.proof.files import replace
@@ -56,7 +56,7 @@ def _is_there(folder: Path, place: Place) -> bool:
     if place.base < 0 or place.offset < 0:
         return False
     try:
-        with (folder / f"{place.base:016d}{PLAIN}").open("rb") as file:
+        with open_file(folder / f"{place.base:016d}{PLAIN}") as file:
             file.seek(max(place.offset - 1, 0))
             return (place.offset == 0 or file.read(1) == b"\n") and head.startswith(file.read(len(head)))
     except OSError:

@@ -43,19 +43,6 @@ def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
     sync_folder(path.parent)
 
 
-def try_disk(folder: Path) -> None:
-    """See that a file can be written there; nothing stays of it.
-
-    Raises:
-        OSError: it cannot.
-    """
-    descriptor, draft = mkstemp(dir=folder, prefix="try.")
-    try:
-        _write(descriptor, bytes(TRY_BYTES), 0o600)
-    finally:
-        os.unlink(draft)  # noqa: PTH108 -- as it was made
-
-
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable.
 

@@ -101,7 +101,7 @@ class Proxy:
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     def stop(self) -> None:
-        """End what is still open, telling clients so, and put the journal to rest."""
+        """End what is still open, telling clients so; `emptied` waits for the end of that."""
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in list(self.connections):
@@ -110,15 +110,21 @@ class Proxy:
             pool.close()
         self.reading_room.shutdown(wait=False, cancel_futures=True)
         self._write_down(self.refusals.rest())
-        self.journal.close()
 
     async def emptied(self) -> None:
-        """Wait, not for long, until the clients have what was written to them; then break what is left."""
+        """Wait, not for long, until the clients have what was written to them; then break what is left, and put the
+        journal to rest: what an exchange comes to is written down when it ends, and some end only now.
+        """
+        await self._without_connections()
+        for connection in list(self.connections):
+            connection.transport.abort()
+        await self._without_connections()
+        self.journal.close()
+
+    async def _without_connections(self) -> None:
         until = monotonic() + GOODBYE_SECONDS
         while self.connections and monotonic() < until:
             await asyncio.sleep(SWEEP_SECONDS / 10)
-        for connection in list(self.connections):
-            connection.transport.abort()
 
     def _go_on(self) -> None:
         """The disk has caught up: begin what waits, and let models that were held speak on."""
@@ -139,6 +145,7 @@ class Proxy:
             except Exception:
                 relay.fault()
         self.admission.sweep(now)
+        self.journal.sweep(now)
         if self.journal.ready():
             self._write_down(self.refusals.due(time()))
         for pool in self._pools.values():

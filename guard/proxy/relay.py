@@ -311,7 +311,8 @@ class Relay(Intake):
         """Whether the exchange, of which nothing is written yet, is one too many of its kind to be written down."""
         if self.forwarded or self.batch is not None:
             return False
-        exchange, room = self.exchange, self.proxy.journal.ready()
+        exchange, journal = self.exchange, self.proxy.journal
+        room = journal.ready() and not journal.full
         return self.proxy.refusals.counted(caller_of(exchange), reason, status, time(), len(exchange.body), room=room)
 
     def _over(self, end: str) -> None:

@@ -76,7 +76,7 @@ class Session:
         """The client has its 101; `early` is what it sent before that."""
         self.open = True
         self.client.take(early)
-        self._go_on()
+        self.go_on()
 
     def client_data(self, data: bytes) -> None:
         """Bytes came from the client."""
@@ -87,7 +87,7 @@ class Session:
     def client_full(self, full: bool) -> None:
         """The client takes no more for now, or takes more again."""
         self.client.fill(full)
-        self._go_on()
+        self.go_on()
 
     def client_left(self) -> None:
         """The client's connection is gone."""
@@ -102,7 +102,7 @@ class Session:
     def model_full(self, full: bool) -> None:
         """The model takes no more for now, or takes more again."""
         self.model.fill(full)
-        self._go_on()
+        self.go_on()
 
     def model_lost(self, error: str) -> None:
         """The model's connection is gone."""
@@ -159,7 +159,8 @@ class Session:
 
     # Listening.
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """There may be room for more, on one side or in the journal."""
         self._hear_client()
         self._hear_model()
 
@@ -198,10 +199,10 @@ class Session:
     # That one side is full must not keep it from speaking: it may be waiting for just that before it reads on.
 
     def _client_may_speak(self) -> bool:
-        return self.open and not (self.over or self.asking or self.model.full)
+        return self.open and not (self.over or self.asking or self.model.full or self.relay.proxy.journal.full)
 
     def _model_may_speak(self) -> bool:
-        return self.open and not (self.over or self.waiting or self.client.full)
+        return self.open and not (self.over or self.waiting or self.client.full or self.relay.proxy.journal.full)
 
     def _hear(
         self,

@@ -136,6 +136,7 @@ class Streamed:
         if relay.finished:
             return
         if not durable:
+            self._keep_rest()
             relay.refuse(journal_unavailable())
             return
         exchange.first_byte_at = now = monotonic()

@@ -148,6 +148,13 @@ class Upgrade(Relay):
             agreed.abandon()
         super().stop_model()
 
+    def release_model(self) -> None:
+        """Read on, and in a session from both sides."""
+        if self.session is None:
+            super().release_model()
+        else:
+            self.session.go_on()
+
     def fault(self) -> None:
         """Something in the guard failed."""
         if self.session is None:

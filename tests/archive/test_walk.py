@@ -75,6 +75,10 @@ def test_without_the_chain_before_the_first_record_is_believed():
     walk.take(b"".join(LINES[4:]))
     assert walk.position == PLACES[9]
     assert walk.leaves == of_leaves(4, [place.chain for place in PLACES[5:]])
+    walk = Walk(later, "w1/4.jsonl", None, end=9)
+    assert walk.take(LINES[4])
+    assert walk.take(b"".join(LINES[5:]))
+    assert walk.missing() is None
     with pytest.raises(Damage, match=r"w1/4: .*line 1.*this is record 3"):
         Walk(later, "w1/4.jsonl", None).take(LINES[3])
 

@@ -4,6 +4,7 @@ import os
 from queue import SimpleQueue
 
 from guard.journal.batch import Batch
+from guard.journal.chain import BEGINNING
 from guard.journal.disk import Disk, Opening, Report, free_bytes
 from guard.journal.segment import Segment
 
@@ -33,7 +34,7 @@ def test_it_writes_syncs_and_begins_segments_in_order(tmp_path):
     """What comes behind the wish for a segment is in that one."""
     disk, reports = running(tmp_path)
     first, second = batch(b"first\n"), batch(b"second\n")
-    for work in (first, Opening(2, b"head 2\n", 0), second):
+    for work in (first, Opening(2, b"head 2\n", BEGINNING, 0), second):
         disk.put(work)
     seen: list[str] = []
     while not seen or seen[-1] != "durable second":
@@ -41,7 +42,7 @@ def test_it_writes_syncs_and_begins_segments_in_order(tmp_path):
         seen += [f"written {'first' if one is first else 'second'}" for one in report.written]
         seen += [f"durable {'first' if one is first else 'second'}" for one in report.durable]
         seen += ["opened"] if report.opened else []
-    segment = disk.close()
+    segment = disk.close(PATIENCE)
     assert segment is not None
     segment.close()
     assert seen == ["written first", "durable first", "opened", "written second", "durable second"]
@@ -56,16 +57,16 @@ def test_nothing_is_done_with_a_file_that_failed(tmp_path):
     os.dup2(full, disk._segment.fd)
     os.close(full)
     late = batch(b"late\n")
-    for work in (batch(b"lost\n"), late, Opening(5, b"of the same life\n", 0)):
+    for work in (batch(b"lost\n"), late, Opening(5, b"of the same life\n", BEGINNING, 0)):
         disk.put(work)
     assert reports.get(timeout=PATIENCE).error is not None
-    disk.put(Opening(1, b"head 1\n", 1))
+    disk.put(Opening(1, b"head 1\n", BEGINNING, 1))
     disk.put(batch(b"again\n"))
     report = reports.get(timeout=PATIENCE)
     assert (report.life, report.opened.path.name) == (1, "0000000000000001.jsonl")
     assert len(reports.get(timeout=PATIENCE).written) == 1
     assert len(reports.get(timeout=PATIENCE).durable) == 1
-    segment = disk.close()
+    segment = disk.close(PATIENCE)
     assert segment is not None
     segment.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0000000000000000.jsonl", "0000000000000001.jsonl"]
@@ -75,9 +76,9 @@ def test_nothing_is_done_with_a_file_that_failed(tmp_path):
 def test_a_segment_that_cannot_be_begun(tmp_path):
     """It is told, and the disk ends without a file."""
     disk, reports = running(tmp_path)
-    disk.put(Opening(0, b"a name that is taken\n", 0))
+    disk.put(Opening(0, b"a name that is taken\n", BEGINNING, 0))
     assert isinstance(reports.get(timeout=PATIENCE).error, FileExistsError)
-    assert disk.close() is None
+    assert disk.close(PATIENCE) is None
 
 
 def test_room_is_counted(tmp_path):

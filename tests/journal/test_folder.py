@@ -78,8 +78,19 @@ def test_syncing_a_folder_that_is_gone_fails(tmp_path):
         sync_folder(tmp_path / "gone")
 
 
-def test_a_pipe_keeps_nobody_waiting(tmp_path):
-    """What was put in the place of a file, and would never end, is empty."""
-    os.mkfifo(tmp_path / "pipe")
-    with open_file(tmp_path / "pipe") as file:
-        assert file.read() == b""
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (os.mkfifo, "not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
+        (lambda path: path.mkdir(), "Is a directory"),
+    ],
+)
+def test_what_is_no_file_keeps_nobody_waiting(tmp_path, make, told):
+    """What was put in the place of a file, and might never end, is not opened, and no descriptor is lost."""
+    path = tmp_path / "odd"
+    make(path)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(OSError, match=f"{told}.*odd"):
+        open_file(path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

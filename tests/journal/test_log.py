@@ -1,6 +1,7 @@
 """A log while it is written, over segments, failures and restarts."""
 
 import asyncio
+import errno
 import json
 import os
 import subprocess
@@ -12,7 +13,8 @@ from time import monotonic
 import orjson
 import pytest
 
-from guard.journal import log
+from guard.journal import disk, log
+from guard.journal import segment as segments
 from guard.journal.segment import Segment
 from tests.support.journaling import PATIENCE, fail_with, fate, files, future, ignore, journaling, kinds, record, until
 from tests.support.journals import lines, records
@@ -111,6 +113,21 @@ async def test_a_folder_that_is_gone_and_comes_back(tmp_path):
     assert lines(tmp_path) == ["failed", "found"]
 
 
+@pytest.mark.usefixtures("quick")
+async def test_a_file_that_somebody_deletes(tmp_path, monkeypatch, caplog):
+    """It is noticed soon, and what comes then is in another file; what was in it is gone, and counted as missing."""
+    monkeypatch.setattr(disk, "LOOK_SECONDS", 0.02)
+    with journaling(tmp_path) as journal:
+        assert await fate(journal, "gone") == (True, True)
+        files(tmp_path)[0].unlink()
+        await until(lambda: not journal.ready())
+        await until(journal.ready)
+        assert "somebody has deleted it" in caplog.text
+        assert await fate(journal, "after") == (True, True)
+    assert [path.name for path in files(tmp_path)] == ["0000000000000002.jsonl"]
+    assert b'"after"' in files(tmp_path)[0].read_bytes()
+
+
 async def test_failures_leak_nothing(tmp_path, monkeypatch):
     """After many failures there are as many threads and open files as before, and every record is there once."""
     monkeypatch.setattr(log, "RETRY_SECONDS", 0.0)
@@ -125,6 +142,61 @@ async def test_failures_leak_nothing(tmp_path, monkeypatch):
         assert threading.active_count() == threads
         assert len(list(OPEN_FILES.iterdir())) == descriptors
     assert lines(tmp_path) == list(range(41))
+
+
+def fail_once(monkeypatch, target: object, name: str) -> None:
+    """The next call of something fails, and those after it do not."""
+    real = getattr(target, name)
+
+    def fail(*_: object) -> None:
+        monkeypatch.setattr(target, name, real)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(target, name, fail)
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [(Segment, "write"), (Segment, "sync"), (segments, "write_all"), (segments, "sync_folder"), (os, "link")],
+)
+async def test_a_failure_while_a_segment_is_begun(tmp_path, monkeypatch, target, name):
+    """Whatever fails at a rotation, or with the first records behind it, the log goes on by itself, with all of it."""
+    with journaling(tmp_path, segment_bytes=400) as journal:
+        assert await fate(journal, "x" * 300) == (True, True)
+        fail_once(monkeypatch, target, name)
+        assert (await fate(journal, "failed"))[1] is False
+        await until(journal.ready)
+        assert await fate(journal, "after") == (True, True)
+    assert lines(tmp_path) == ["x" * 300, "failed", "after"]
+    assert len(list(tmp_path.glob("w1/*"))) == len(files(tmp_path))
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("target", "name"), [(segments, "write_all"), (segments, "sync_folder"), (os, "link")])
+async def test_a_disk_that_is_full_at_the_start(tmp_path, monkeypatch, target, name):
+    """A worker that cannot write at first refuses, and goes on when it can; it tells what was torn."""
+    with journaling(tmp_path) as journal:
+        assert await fate(journal, "before") == (True, True)
+    with files(tmp_path)[0].open("ab") as file:
+        file.write(b"torn")
+    fail_once(monkeypatch, target, name)
+    with journaling(tmp_path) as journal:
+        assert not journal.ready()
+        assert await fate(journal, "kept") == (False, False)
+        await until(journal.ready)
+        assert await fate(journal, "after") == (True, True)
+    assert lines(tmp_path) == ["before", "kept", "after"]
+    assert [one["torn"] for one in records(tmp_path) if one["kind"] == "segment"][:2] == [0, 4]
+
+
+async def test_a_disk_that_stays_full(tmp_path, monkeypatch, caplog):
+    """A journal that never could be written is closed as quickly as any."""
+    monkeypatch.setattr(os, "link", lambda *_: os.open("/dev/full/no", 0))
+    with journaling(tmp_path) as journal:
+        assert await fate(journal, "lost") == (False, False)
+    assert files(tmp_path) == []
+    assert "1 records could not be written" in caplog.text
 
 
 async def test_durable_before_forward(tmp_path):
@@ -148,6 +220,38 @@ async def test_durable_in_intervals(tmp_path):
         assert await fate(journal, "one") == (True, True)
         assert journal.log.durable == before
         await until(lambda: journal.log.durable != before)
+
+
+async def test_an_interval_keeps_nobody_waiting(tmp_path):
+    """A rotation, a large record and the end do not wait for the interval to be over, and memory is bounded in it."""
+    began = monotonic()
+    with journaling(tmp_path, durability="interval", interval=60, segment_bytes=2_000, buffer_bytes=9_000) as journal:
+        for line in ("x" * 3_000, "y" * 3_000, "z" * 2_000_000):
+            assert await fate(journal, line) == (True, True)
+        assert len(files(tmp_path)) == 3
+        await until(lambda: journal.log._pending_bytes == 0)
+        for number in range(20):
+            assert await fate(journal, [number, "x" * 1_000]) == (True, True)
+        await until(lambda: journal.log._pending_bytes < 9_000)
+    assert monotonic() - began < 2 * PATIENCE
+
+
+async def test_a_disk_that_hangs_does_not_keep_the_process(tmp_path, monkeypatch, caplog):
+    """Closing ends in bounded time, says what may be lost, and lets nobody else write the log meanwhile."""
+    gate, sync = threading.Event(), Segment.sync
+    monkeypatch.setattr(log, "CLOSE_SECONDS", 0.05)
+    with journaling(tmp_path) as journal:
+        monkeypatch.setattr(Segment, "sync", lambda segment: gate.wait(PATIENCE) and sync(segment))
+        journal.add(record("one"), ignore)
+        await until(lambda: journal.log._disk.syncing_since)
+        journal.close()
+        assert "may not be on it" in caplog.text
+        with journaling(tmp_path) as other:
+            assert other.log.slot.log == "w2"
+            gate.set()
+    journal.log._disk._thread.join(PATIENCE)
+    journal.log.slot.close()
+    assert lines(tmp_path) == ["one"]
 
 
 async def test_a_slow_disk_fills_the_buffer_and_not_the_memory(tmp_path, monkeypatch):

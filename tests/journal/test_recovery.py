@@ -1,6 +1,7 @@
 """A log goes on behind what is whole, wherever its end was torn."""
 
 import logging
+import tracemalloc
 
 import pytest
 
@@ -102,3 +103,39 @@ def test_a_log_that_syncs_each_record_needs_no_mark(tmp_path):
     path.write_bytes(path.read_bytes().replace(b'"line":1', b'"line":7'))
     assert recover(tmp_path, "control").position.seq == 2
     assert recover(tmp_path, "control", synced=True) == Recovered(after, 4)
+
+
+def test_a_number_that_was_made_up_is_torn(tmp_path):
+    """A forged record cannot lead a log where its segments would have no names: nobody wrote so many records."""
+    after = write_segment(tmp_path, RECORDS)
+    path = tmp_path / "w1" / "0000000000000000.jsonl"
+    forged, _ = link(b'{"kind":"mark","durable":99}', Position(10**17, bytes(32)))
+    path.write_bytes(path.read_bytes() + b"damage\n" + forged)
+    assert recover(tmp_path, "w1") == Recovered(after, len(b"damage\n" + forged))
+
+
+def test_a_log_that_is_full_is_unfit(tmp_path):
+    """Behind the last number that a segment's name can have there is no other."""
+    write_segment(tmp_path, [], after=Position(10**16 - 1, bytes(32)))
+    with pytest.raises(UnfitError, match="has no record 10000000000000000"):
+        recover(tmp_path, "w1")
+
+
+def test_a_long_tail_takes_no_memory(tmp_path):
+    """A file may end in any number of bytes that are no record; they are passed over in pieces."""
+    after = write_segment(tmp_path, RECORDS)
+    size = 100_000_000
+    with (tmp_path / "w1" / "0000000000000000.jsonl").open("ab") as file:
+        file.truncate(file.tell() + size)
+    tracemalloc.start()
+    try:
+        assert recover(tmp_path, "w1") == Recovered(after, size)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_record_may_be_longer_than_a_piece(tmp_path):
+    """A record of many megabytes is one."""
+    after = write_segment(tmp_path, [*RECORDS, {"kind": "test", "line": "x" * 5_000_000}, *RECORDS])
+    assert recover(tmp_path, "w1") == Recovered(after, 0)

@@ -1,7 +1,9 @@
 """A log has one writer."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,45 @@ def test_a_log_that_cannot_be_gone_on_with_is_left_alone(tmp_path, caplog):
         assert slot.log == "w2"
     assert "it does not begin with the record 0" in caplog.text
     assert path.read_bytes() == b"damaged"
+
+
+def file(path: Path) -> None:
+    """A file where a folder should be."""
+    path.parent.touch()
+
+
+def folder(path: Path) -> None:
+    """A folder where a file should be."""
+    path.mkdir(parents=True)
+
+
+def lock(path: Path) -> None:
+    """A folder where the lock file should be."""
+    (path.parent.parent / "w1.lock").mkdir()
+
+
+def pipe(path: Path) -> None:
+    """A pipe that nobody writes to."""
+    path.parent.mkdir()
+    os.mkfifo(path)
+
+
+def dangling(path: Path) -> None:
+    """A link to nowhere."""
+    path.parent.mkdir()
+    path.symlink_to(path.parent / "nowhere")
+
+
+@pytest.mark.parametrize("thing", [file, folder, lock, pipe, dangling])
+def test_what_is_no_log_keeps_nobody_from_another(tmp_path, caplog, thing):
+    """Whatever stands in the place of a log's files, the next log is taken, that is told, and no descriptor is lost."""
+    thing(tmp_path / "w1" / "0000000000000000.jsonl")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with claim(tmp_path) as slot:
+        assert slot.log == "w2"
+    assert "the log is left as it is, and another one begun" in caplog.text
+    assert str(tmp_path / "w1") in caplog.text
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_named_log_is_taken_or_not(tmp_path):

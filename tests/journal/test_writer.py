@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import os
 import threading
 from functools import partial
 from pathlib import Path
@@ -216,6 +217,81 @@ async def test_what_is_kept_is_bounded(tmp_path, monkeypatch):
     assert kept == list(range(len(kept)))
     assert len(kept) + lines(tmp_path).count("last") + lost == 20 + 1
     assert 5 < len(kept) < 10
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_was_kept_fails_again(tmp_path):
+    """What came after what was kept is kept with it, and nothing more is written to the file that failed."""
+    with journaling(tmp_path, on_failure="pass") as journal:
+        journal.saw(0)
+        assert await fate(journal, "kept") == (True, True)
+        journal.saw(2**60)
+        path = files(tmp_path)[0]
+        size = path.stat().st_size
+        fail_with(journal, "/dev/full")
+        assert await fate(journal, "next") == (True, True)
+        await until(lambda: journal.writing)
+        assert await fate(journal, "after") == (True, True)
+        assert path.stat().st_size == size
+    assert lines(tmp_path) == ["kept", "next", "after"]
+
+
+async def test_a_count_of_what_was_lost_is_not_lost(tmp_path, monkeypatch):
+    """It is exact also when what was kept, as much as there is room for, fails a second time."""
+    monkeypatch.setattr(log, "RETRY_SECONDS", 0.05)
+    with journaling(tmp_path, buffer_bytes=100 * len(record(0))) as journal:
+        fail_with(journal, "/dev/full")
+        for _ in range(107):
+            journal.add_lazily(record(0))
+        assert await fate(journal, 0) == (False, False)
+        assert journal.lost == 8
+        (tmp_path / "w1").rename(tmp_path / "away")
+        life = journal.log._life
+        await until(lambda: journal.log._life > life)
+        resumed = journal.resumed
+
+        def fail_again() -> None:
+            monkeypatch.setattr(journal, "resumed", resumed)
+            fail_with(journal, "/dev/full")
+            resumed()
+
+        monkeypatch.setattr(journal, "resumed", fail_again)
+        (tmp_path / "away").rename(tmp_path / "w1")
+        await until(journal.ready)
+        assert await fate(journal, "after") == (True, True)
+    lost = sum(one["records"] for one in records(tmp_path) if one["kind"] == "lost")
+    assert lines(tmp_path).count(0) + lost == 108
+
+
+async def test_what_comes_after_the_end_is_not_written(tmp_path):
+    """A record that is added to a closed journal goes to no file, whoever has its descriptor now."""
+    with journaling(tmp_path) as journal:
+        assert await fate(journal, "one") == (True, True)
+        assert journal.log._segment is not None
+        descriptor = journal.log._segment.fd
+        journal.close()
+        reader, writer = os.pipe()
+        os.dup2(writer, descriptor)
+        assert await fate(journal, "late") == (False, False)
+        journal.add_lazily(record("later"))
+        await asyncio.sleep(0.02)
+        for one in {writer, descriptor}:
+            os.close(one)
+        assert os.read(reader, 1) == b""
+        os.close(reader)
+    assert lines(tmp_path) == ["one"]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_closing_while_nothing_can_be_written(tmp_path, caplog):
+    """It ends at once, and says how many records that costs."""
+    with journaling(tmp_path) as journal:
+        fail_with(journal, "/dev/full")
+        assert await fate(journal, "one") == (False, False)
+        journal.add_lazily(record("two"))
+        journal.close()
+        assert "2 records could not be written, and are lost" in caplog.text
+    assert lines(tmp_path) == []
 
 
 async def test_where_evidence_may_be_missing_all_goes_on(tmp_path):

@@ -1,5 +1,8 @@
 """Following a log that grows."""
 
+import os
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -209,6 +212,18 @@ def test_a_log_that_is_far_behind_is_followed_in_turns(tmp_path, monkeypatch):
     assert follow.durable == tree(log, 18)
     assert sizes == sorted(sizes)
     assert len(set(sizes)) > 2
+
+
+@pytest.mark.parametrize("make", [lambda _path: None, os.mkfifo])
+def test_a_log_without_a_record_keeps_nobody_waiting(tmp_path, make):
+    """A log that is only being begun is no fault; a pipe in the place of its first file is one, told at once."""
+    (tmp_path / "w1").mkdir()
+    following = follower(tmp_path)
+    assert not following.advance()
+    make(tmp_path / "w1" / "0000000000000000.jsonl")
+    with suppress(OSError):
+        following.advance()
+    assert following.durable == Range(0, 0)
 
 
 def test_control_counts_as_soon_as_it_is_written(tmp_path):

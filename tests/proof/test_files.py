@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from guard.proof.files import make_once, replace, try_disk
+from guard.proof.files import make_once, replace
 
 
 def test_the_first_of_many_stays(tmp_path):
@@ -41,19 +41,6 @@ def test_a_place_that_cannot_be_taken_is_an_error(tmp_path):
     with pytest.raises(OSError, match="directory"):
         replace(tmp_path / "file", b"one")
     assert (tmp_path / "file").is_dir()
-
-
-def test_a_disk_is_tried(tmp_path, monkeypatch):
-    """Nothing stays of the trial, also where it fails."""
-    try_disk(tmp_path)
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        try_disk(tmp_path)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_folder_is_the_owners_too(tmp_path):

@@ -15,6 +15,8 @@ from tests.support.guard import guard, one_model, raw_request
 from tests.support.journals import records
 from tests.support.model import chat_delta, model
 from tests.support.raw import connected
+from tests.support.websocket import model as socket_model
+from tests.support.websocket import quiet, realtime, session
 
 BLOCKED = "blocks: [{ip: 203.0.113.9}]\nidentify: {trusted_proxies: [127.0.0.1]}\n"
 STRANGER = {"x-forwarded-for": "203.0.113.9"}
@@ -105,6 +107,112 @@ async def test_a_slow_disk_makes_a_model_wait(tmp_path, gate):
     assert whole.count(b"words and words") == pieces * 100
     assert exchange["end"] == "complete"
     assert exchange["output"] == ["words and words " * 100 * pieces]
+
+
+async def test_a_slow_disk_makes_a_session_wait(tmp_path, gate):
+    """Nor do those of a WebSocket: neither side is read on while the journal is full, and nothing is missing after."""
+    go, slow = gate
+    count = 600
+
+    async def talk(connection):
+        await connection.recv()
+        for _ in range(count):
+            await connection.send(orjson.dumps({"type": "other", "more": "words " * 800}).decode())
+        await quiet(connection)
+
+    more = "journal: {buffer_bytes: 100000}"
+    async with socket_model(talk) as served, guard(tmp_path, realtime(served.url, more=more)) as running:
+        journal = running.proxy.journal
+        async with session(running) as client:
+            await client.send("{}")
+            await client.recv()
+            slow.set()
+            seen = 1
+
+            async def hear() -> None:
+                nonlocal seen
+                while seen < count:
+                    await client.recv()
+                    seen += 1
+
+            hearing = asyncio.create_task(hear())
+            await until(lambda: journal.full)
+            await asyncio.sleep(0.1)
+            assert journal.log._pending_bytes + sum(map(len, journal._batch.records)) < 1_000_000
+            assert seen < count
+            go.set()
+            await asyncio.wait_for(hearing, 10)
+        [exchange] = await running.journal()
+    assert sum(frame["from"] == "model" for frame in exchange["frames"]) == count
+
+
+async def test_refusals_do_not_wait_for_a_slow_disk(tmp_path, gate):
+    """While too much waits for the disk they are counted, each at once, and take no memory; the counts are exact."""
+    go, slow = gate
+    async with (
+        model() as served,
+        guard(tmp_path, one_model(served.url, more=BLOCKED + "journal: {buffer_bytes: 3000}")) as running,
+    ):
+        journal = running.proxy.journal
+        slow.set()
+        async with connected(running.port) as client:
+            await client.send(request("x" * 4_000))
+            await until(lambda: journal.full)
+            waiting = journal.log._pending_bytes
+            for _ in range(5):
+                refused = await running.chat("y" * 100_000, headers=STRANGER)
+                assert refused.status_code == 403
+                assert "x-guard-id" not in refused.headers
+            assert journal.log._pending_bytes == waiting
+            go.set()
+            assert (await client.answer()).status == 200
+    counts = [record for record in records(tmp_path / "state" / "journal") if record["kind"] == "refusals"]
+    assert [(one["reason"], one["count"]) for one in counts] == [("client_blocked", 5)]
+
+
+async def test_nobody_waits_for_ever_for_a_disk_that_hangs(tmp_path, gate, monkeypatch):
+    """Who has waited too long is told 503, without an id; what was asked, and the refusal, are written all the same."""
+    go, slow = gate
+    monkeypatch.setattr(log, "WAIT_SECONDS", 0.2)
+    async with model() as served, guard(tmp_path, one_model(served.url)) as running:
+        slow.set()
+        hung = await asyncio.gather(running.chat("whole"), running.chat("streamed", stream=True))
+        for answer in hung:
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "journal_unavailable")
+            assert "x-guard-id" not in answer.headers
+        go.set()
+        exchanges = await running.journal(2)
+        assert (await running.chat()).status_code == 200
+    assert sorted(exchange["prompt"] for exchange in exchanges) == [["streamed"], ["whole"]]
+    assert {exchange["reason"] for exchange in exchanges} == {"journal_unavailable"}
+
+
+async def test_the_end_of_a_stream_that_waits_for_the_disk_at_the_last(tmp_path, gate):
+    """A stream that the shutdown ends before its first byte could go out is told so, and its end is in the journal."""
+    go, slow = gate
+    said = asyncio.Event()
+
+    async def talk(call):
+        await call.begin_stream()
+        await call.chunk(chat_delta("Going on and on"))
+        said.set()
+        await call.closed.wait()
+
+    async with model(talk) as served, guard(tmp_path, one_model(served.url)) as running:
+        slow.set()
+        async with connected(running.port) as client:
+            await client.send(request("hi", stream=True))
+            await asyncio.wait_for(said.wait(), 5)
+            await until(lambda: [one for one in running.proxy.relays if one.answer is not None and one.answer.waiting])
+            running.proxy.stop()
+            ending = asyncio.create_task(running.proxy.emptied())
+            await asyncio.sleep(0.05)
+            go.set()
+            rest = await client.reader.read()
+            await ending
+        [exchange] = await running.journal()
+    assert b"event: error" in rest
+    assert (exchange["end"], exchange["output"]) == ("truncated", ["Going on and on"])
 
 
 async def test_without_a_journal_answers_have_no_id_and_are_counted(tmp_path, monkeypatch):

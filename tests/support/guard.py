@@ -141,4 +141,4 @@ async def guard(folder: Path, text: str, *, rules: str = RULES, host: str = "127
         proxy.stop()
         for connection in [*proxy.connections, *state.connections]:
             connection.transport.abort()
-        await asyncio.sleep(0)
+        await proxy.emptied()

@@ -69,6 +69,7 @@ def ignore(_: bool) -> None:
 
 def fail_with(journal: Journal, device: str) -> None:
     """Put a device in the place of the journal's open file: /dev/full cannot be written, /dev/null not be synced."""
+    assert journal.log._segment is not None
     descriptor = os.open(device, os.O_WRONLY)
     os.dup2(descriptor, journal.log._segment.fd)
     os.close(descriptor)

@@ -102,7 +102,7 @@ class LogCheck:
         tree = Range(0, 0)
         roots: dict[int, Range] = {0: tree}
         whole = True
-        records = deleted = 0
+        records = deleted = end = 0
         by_segment = {task.segment: results[task] for task in self.tasks}
         for stated in self._looked_into:
             result = by_segment.get(stated.segment, Result())
@@ -113,6 +113,7 @@ class LogCheck:
             if leaves is not None:
                 records += 0 if stated.segment.deleted else leaves.end - leaves.begin
                 deleted += leaves.end - leaves.begin if stated.segment.deleted else 0
+                end = leaves.end
             if whole and leaves is not None:
                 roots |= {size: merge(tree, part) for size, part in result.at.items()}
                 tree = merge(tree, leaves)
@@ -122,8 +123,8 @@ class LogCheck:
         return LogReport(
             self.log,
             records,
-            there[0].base if there else tree.end,
-            tree.end,
+            there[0].base if there else end,
+            end,
             deleted,
             len(self._looked_into),
             sum(stated.segment.sealed for stated in self._looked_into),

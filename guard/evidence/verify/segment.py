@@ -76,7 +76,7 @@ def _plain(task: Task) -> Walk:
         for block in blocks(file):
             if not _take(walk, block):
                 break
-        if problem := walk.missing() or _behind(walk, file, task):
+        if problem := walk.missing() or _headless(walk) or _behind(walk, file, task):
             raise Damage(problem)
     return walk
 
@@ -101,6 +101,13 @@ def _check_head(walk: Walk, line: bytes) -> None:
     if head.get("log") != log:
         reason = f"this is a segment of the log {str(head.get('log'))[:32]!r}"
         raise Damage(Problem(log, reason, base, walk.file, 0, 1))
+
+
+def _headless(walk: Walk) -> Problem | None:
+    """A segment has its first record before it has its name."""
+    if walk.lines:
+        return None
+    return Problem(walk.segment.log, "the file does not begin with a record", walk.position.seq, walk.file, 0, 1)
 
 
 def _behind(walk: Walk, file: BinaryIO, task: Task) -> Problem | None:

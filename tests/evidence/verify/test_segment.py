@@ -77,6 +77,17 @@ def test_a_segment_says_of_which_log_it_is(tmp_path):
     )
 
 
+@pytest.mark.parametrize("content", [b"", b'{"seq":0,"kin'])
+def test_a_segment_without_a_record_is_a_problem(tmp_path, content):
+    """A segment has its first record before it has its name, so one without was emptied, also the newest."""
+    write_segment(tmp_path, [])
+    (segment,) = segments(tmp_path, "w1")
+    segment.path(PLAIN).write_bytes(content)
+    problem = check(Task(segment, BEGINNING.chain, None, None)).problem
+    assert problem is not None
+    assert problem.reason == "the file does not begin with a record"
+
+
 def test_a_segment_begins_with_its_head(tmp_path):
     """A file whose first record says something else was not begun by a writer."""
     after = write_segment(tmp_path, marks(2))
