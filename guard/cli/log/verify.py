@@ -112,9 +112,9 @@ def _print(report: Report) -> None:
 
 def _where(log: LogReport) -> str:
     """Which records they are; where one is bad, only those before it are known to be in their places."""
-    if log.records + log.deleted <= log.end:
+    if log.whole == log.end:
         return f"{log.first} to {log.end - 1}"
-    return f"whole up to {log.end - 1}" if log.end else "not whole from the first on"
+    return f"whole up to {log.whole - 1}" if log.whole else "not whole from the first on"
 
 
 def _line(log: LogReport) -> str:

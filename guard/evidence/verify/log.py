@@ -125,6 +125,7 @@ class LogCheck:
             records,
             there[0].base if there else end,
             end,
+            tree.end,
             deleted,
             len(self._looked_into),
             sum(stated.segment.sealed for stated in self._looked_into),

@@ -11,7 +11,8 @@ from guard.archive.damage import Problem
 class LogReport(NamedTuple):
     """One log.
 
-    `records` are those that are there, from number `first` up to `end`; `deleted` were deleted with tombstones.
+    `records` are those that are there, from number `first` up to `end`; `deleted` were deleted with tombstones. Up to
+    `whole` every record is one or the other, and in its place.
     `checkpoint` is the size up to which the newest checkpoint beside the log holds it, None if there is none.
     """
 
@@ -19,6 +20,7 @@ class LogReport(NamedTuple):
     records: int
     first: int
     end: int
+    whole: int
     deleted: int
     segments: int
     sealed: int

@@ -38,7 +38,7 @@ def test_a_whole_log_is_told_in_numbers(journal):
     """Records that are there and that were deleted, files, and how far the checkpoint goes."""
     report, problems, notes = verified(journal)
     assert (problems, notes) == ([], [])
-    assert report == LogReport("w1", 16, 4, 20, 4, 5, 2, 20)
+    assert report == LogReport("w1", 16, 4, 20, 20, 4, 5, 2, 20)
 
 
 @pytest.mark.parametrize(

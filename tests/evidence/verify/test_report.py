@@ -13,14 +13,14 @@ def test_the_first_bad_record_comes_first():
 
 def test_a_report_is_json():
     """Everything is in the document under its name."""
-    log = LogReport("w1", 3, 1, 4, 1, 2, 1, None)
+    log = LogReport("w1", 3, 1, 4, 4, 1, 2, 1, None)
     report = Report((log,), (Problem("w1", "odd", 2, "w1/1.jsonl", 5, 1),), ("a note",))
     assert not report.sound
     assert report.document() == {
         "sound": False,
         "logs": [
             {
-                "log": "w1", "records": 3, "first": 1, "end": 4, "deleted": 1, "segments": 2, "sealed": 1,
+                "log": "w1", "records": 3, "first": 1, "end": 4, "whole": 4, "deleted": 1, "segments": 2, "sealed": 1,
                 "checkpoint": None,
             }
         ],
