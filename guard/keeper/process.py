@@ -31,7 +31,7 @@ from guard.keeper.witness import Witness, witnesses
 STEP_SECONDS = 1.0
 SHORTEST_STEP_SECONDS = 0.01
 FINISH_SECONDS = 3.0
-NICENESS = 15
+NICENESS = 15  # where there is no better way to stand back
 
 logger = logging.getLogger("guard.keeper")
 
@@ -40,7 +40,7 @@ def main() -> None:
     """Read the orders and keep the journal until standard input ends."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    os.nice(NICENESS)
+    _stand_back()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("guard").setLevel(logging.INFO)
     line = sys.stdin.buffer.readline()
@@ -51,6 +51,13 @@ def main() -> None:
     except OSError as error:
         logger.error("the keeper cannot go on: %s", error)
         sys.exit(1)
+
+
+def _stand_back() -> None:
+    """Work only while nobody else wants the core: a worker that wakes up must not wait for the keeper's turn to end."""
+    os.nice(NICENESS)
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 class Keeper:

@@ -96,6 +96,7 @@ def test_signals_do_not_end_it(tmp_path):
         log.mark()
         until(lambda: size(tmp_path) == 7)
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
+        assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
 
 
 def test_a_keeper_that_was_killed_is_followed_by_another(tmp_path):
