@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
+
+from loadtests.listening import listening
 
 LENGTH = re.compile(rb"content-length: (\d+)")
 ANSWER = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hello."}}]}'
@@ -30,21 +31,6 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
-@asynccontextmanager
-async def endless_model() -> AsyncIterator[int]:
-    """Such a model for the time of the block; its port."""
-    serving: set[asyncio.Task[None]] = set()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(_serve(reader, writer))
-        serving.add(task)
-        task.add_done_callback(serving.discard)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=2_048)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
+def endless_model() -> AbstractAsyncContextManager[int]:
+    """Such a model for the time of a block; its port."""
+    return listening(_serve)

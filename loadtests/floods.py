@@ -23,20 +23,11 @@ import orjson
 
 from guard.demo.children import Child
 from loadtests.journal import records
+from loadtests.serving import RULE
 
 PIPELINED = 20
 PATIENCE = 30.0
 BYTES_EACH = 50  # what the journal may grow by for one refusal, all in all
-RULE = """
-- id: load-forbidden
-  title: A phrase that no prompt may have
-  level: high
-  target: prompt
-  match: {any: ["forbidden phrase"]}
-  action: block
-  mode: enforce
-  tests: {match: ["a forbidden phrase here"], no_match: ["a phrase"]}
-"""
 BODIES = {"broken": b'{"messages":', "forbidden": b'{"messages":[{"role":"user","content":"a forbidden phrase"}]}'}
 KINDS = ("nowhere", "limited", "broken", "forbidden")
 

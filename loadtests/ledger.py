@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 import orjson
 
 from loadtests.journal import records
+from loadtests.listening import listening
 
 ID = re.compile(rb"x-guard-id: ([0-9a-f-]+)")
 LENGTH = re.compile(rb"content-length: (\d+)")
@@ -45,10 +45,8 @@ def ids(journal: Path) -> set[str]:
     return {record["id"] for record in records(journal) if "id" in record}
 
 
-@asynccontextmanager
-async def model(ledger: Ledger) -> AsyncIterator[int]:
-    """A model for the time of the block, which answers at once; its port."""
-    serving: set[asyncio.Task[None]] = set()
+def model(ledger: Ledger) -> AbstractAsyncContextManager[int]:
+    """A model for the time of a block, which answers at once; its port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -58,19 +56,7 @@ async def model(ledger: Ledger) -> AsyncIterator[int]:
         finally:
             writer.transport.abort()
 
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(serve(reader, writer))
-        serving.add(task)
-        task.add_done_callback(serving.discard)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, backlog=2_048)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
+    return listening(serve)
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ledger: Ledger) -> None:
