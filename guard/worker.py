@@ -138,12 +138,20 @@ class Worker:
 
     async def _take_measures(self, turns: asyncio.Lock, proxy: Proxy) -> None:
         """Put each measure in force that operators take, and say so; none of it waits for a request, or the reverse."""
+        missed: Measures | None = None
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             async with turns:
-                measures = self.watch.news()
-                if measures is not None:
+                measures = self.watch.news() or missed
+                if measures is None:
+                    continue
+                try:
                     self._adopt(proxy, await asyncio.to_thread(self._measured, proxy.policy, measures))
+                    missed = None
+                except Exception:
+                    if missed is None:
+                        logger.exception("measures met a fault in the guard; it is tried again")
+                    missed = measures
 
     def _measured(self, policy: Policy, measures: Measures) -> Policy:
         """The policy with these measures. A rule that cannot be compiled here leaves those as they were."""
@@ -159,7 +167,10 @@ class Worker:
 
     def _adopt(self, proxy: Proxy, policy: Policy) -> None:
         proxy.adopt(policy)
-        proxy.journal.describe(custody(self.config, policy))
+        try:
+            proxy.journal.describe(custody(self.config, policy))
+        except (OSError, ValueError) as error:
+            logger.error("the journal is not told that policy %d is in force: %s", policy.version, error)
         self._acknowledge(proxy)
 
     def _acknowledge(self, proxy: Proxy) -> None:

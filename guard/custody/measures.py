@@ -10,6 +10,7 @@ the epoch) is over then, and the last one on a thing counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
 from itertools import chain
 from math import inf
 from typing import Any, NamedTuple
@@ -84,7 +85,7 @@ class State:
     def _take(self, change: dict[str, Any], measure: Measure) -> None:
         kind, value, model, id_ = (change.get(name) for name in ("kind", "value", "model", "id"))
         match change.get("type"):
-            case "block" if kind in KINDS and isinstance(value, str):
+            case "block" if isinstance(kind, str) and isinstance(value, str) and _is_name(kind, value):
                 self.blocks[kind, value] = measure
             case "unblock" if isinstance(kind, str) and isinstance(value, str):
                 self.blocks.pop((kind, value), None)
@@ -100,6 +101,16 @@ class State:
                 self.rules[id_] = measure
             case "remove-rule" if isinstance(id_, str):
                 self.rules.pop(id_, None)
+
+
+def _is_name(kind: str, value: str) -> bool:
+    if kind != "ip":
+        return kind in KINDS
+    try:
+        ip_network(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _added(id_: str, change: dict[str, Any]) -> AddedRule:

@@ -27,7 +27,7 @@ def test_news_are_told_once(tmp_path):
 def test_a_measure_that_is_over_is_news(tmp_path):
     """Nobody has to say so."""
     watch = Watch(tmp_path)
-    block(tmp_path, "a", expires=time() + 0.1)
+    block(tmp_path, "192.0.2.1", expires=time() + 0.1)
     measures = watch.news()
     assert measures is not None
     assert len(measures.blocks) == 1
@@ -38,12 +38,12 @@ def test_a_measure_that_is_over_is_news(tmp_path):
 
 def test_what_cannot_be_read_changes_nothing(tmp_path, caplog):
     """The measures known so far stay, and the log says why, once."""
-    block(tmp_path, "a")
+    block(tmp_path, "192.0.2.1")
     watch = Watch(tmp_path)
     assert watch.news() is not None
-    block(tmp_path, "b")
+    block(tmp_path, "192.0.2.2")
     path = segments(tmp_path, "control")[0].path(PLAIN)
-    path.write_bytes(path.read_bytes().replace(b'"b"', b'"c"'))
+    path.write_bytes(path.read_bytes().replace(b"192.0.2.2", b"192.0.2.3"))
     for _ in range(3):
         path.write_bytes(path.read_bytes() + b"x")
         assert watch.news() is None

@@ -13,6 +13,7 @@ import httpx
 from click.testing import CliRunner, Result
 
 from guard.cli import main
+from guard.custody.control import append
 from guard.demo.children import Child
 from tests.support.journals import records
 from tests.support.model import answer_chat, chat_delta, model
@@ -179,6 +180,18 @@ async def test_measures_outlive_a_reload_and_damage(tmp_path):
         await told(log, "measures cannot be read, those known so far stay in force")
         assert await guard.statuses("203.0.113.9", 2) == {(403, None)}
         assert await guard.statuses(times=2) == {(200, "v1")}
+
+
+async def test_a_measure_counts_even_if_the_journal_cannot_be_told(tmp_path):
+    """What the state folder has lost keeps no block from being in force."""
+    async with model(answer_chat) as served, operated(tmp_path, served.url, workers=1) as guard:
+        (tmp_path / "var" / "node").unlink()
+        (tmp_path / "var" / "node").mkdir()
+        append(tmp_path / "var" / "journal", {"type": "block", "kind": "ip", "value": "nowhere"}, reason="r")
+        append(tmp_path / "var" / "journal", {"type": "block", "kind": "ip", "value": "203.0.113.9"}, reason="r")
+        await told(tmp_path / "guard.log", "the journal is not told that policy")
+        assert await guard.statuses("203.0.113.9", 2) == {(403, None)}
+        assert await guard.running() == 1
 
 
 async def told(log: Path, words: str) -> None:
