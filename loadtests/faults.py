@@ -36,9 +36,9 @@ SLOW = 12
 PATIENCE = 15.0
 RESUME_SECONDS = 5.0
 MEMORY_BYTES = 48_000_000
-TMPFS_BYTES = 24_000_000
+TMPFS_BYTES = 96_000_000
 BUFFER_BYTES = 16_000_000
-SMALL = {"reserve_bytes": 2_000_000, "segment_bytes": 4_000_000}
+SMALL = {"reserve_bytes": 8_000_000, "segment_bytes": 4_000_000}
 BLOCKED = {"x-forwarded-for": "203.0.113.9"}
 MORE: dict[str, Any] = {
     "identify": {"trusted_proxies": ["127.0.0.1"]},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from itertools import zip_longest
 from pathlib import Path
 from time import monotonic
@@ -116,13 +116,21 @@ class Follower:
         if not segment.plain:
             self._summarised(segment)
             return
-        # Whoever holds the control log's lock writes to it: without that lock, what is there may not be on disk yet.
-        held = locked(self._journal, PATIENCE) if self.log == CONTROL else nullcontext()
-        with held, open_file(segment.path(PLAIN)) as file:
+        with open_file(segment.path(PLAIN)) as file, self._steady(file):
             self._lines(file, segment, limit)
             if self.log == CONTROL and self._here.seq > self.durable.end:
                 os.fdatasync(file.fileno())
                 self._commit(self._here.seq)
+
+    def _steady(self, file: BinaryIO) -> AbstractContextManager[None]:
+        """Whoever holds the control log's lock writes to it: without that lock, what is new may not be on disk yet.
+        Nobody is made to wait for the lock when nothing is.
+        """
+        if self.log != CONTROL or (
+            os.fstat(file.fileno()).st_size == self._here.offset and self._here.seq == self.durable.end
+        ):
+            return nullcontext()
+        return locked(self._journal, PATIENCE)
 
     def _lines(self, file: BinaryIO, segment: Segment, limit: int | None) -> None:
         """Read all that is there now, and not what comes meanwhile: there would be no end to it."""

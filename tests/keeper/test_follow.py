@@ -248,6 +248,17 @@ def test_control_is_not_read_while_it_is_written(tmp_path, monkeypatch):
     assert follow.durable.end == 2
 
 
+def test_control_is_left_alone_when_nothing_is_new(tmp_path, monkeypatch):
+    """Looking needs no lock that somebody with a measure to take may want."""
+    monkeypatch.setattr("guard.keeper.follow.PATIENCE", 0.01)
+    append(tmp_path, {"type": "hold"}, reason="r")
+    follow = follower(tmp_path, "control")
+    follow.advance()
+    with locked(tmp_path):
+        follow.advance()
+    assert follow.durable.end == 2
+
+
 def test_sealed_segments_are_taken_from_their_manifests(tmp_path):
     """Where there are no lines any more, the manifest's tree stands for them."""
     log = Growing(tmp_path)
