@@ -19,7 +19,6 @@ from types import TracebackType
 from typing import Self
 
 import guard
-from guard.keeper.manner import CHANGE, FIRM
 from guard.keeper.orders import Orders, encode
 
 FIRST_PAUSE = 1.0
@@ -42,7 +41,6 @@ class Attendant:
         self.pid = 0
         self.starts = 0
         self._orders = encode(orders)
-        self._firm = False
         self._ending = threading.Event()
         self._keeper: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -78,17 +76,14 @@ class Attendant:
             died = self._run()
             if self._ending.is_set():
                 return
-            if died is None:
-                self._firm = not self._firm
-                continue
             pause = FIRST_PAUSE if monotonic() - began > STEADY_SECONDS else pause
             logger.error("the keeper %s; the next is started in %g seconds, requests go on meanwhile", died, pause)
             if self._ending.wait(pause):
                 return
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    def _run(self) -> str | None:
-        """Start one, and wait for its end; says how that came, or None if the next is to work the other way."""
+    def _run(self) -> str:
+        """Start one, and wait for its end; says how that came."""
         try:
             keeper = self._start()
         except OSError as error:
@@ -97,16 +92,15 @@ class Attendant:
             return "is not wanted any more"
         code = keeper.wait()
         _close(keeper)
-        return None if code == CHANGE else f"(process {keeper.pid}) died, {_told(code)}"
+        return f"(process {keeper.pid}) died, {_told(code)}"
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         with self._lock:
             if self._ending.is_set():
                 return None
             # -P and the environment: this guard's modules, and none that lie where it happens to be started.
-            words = ["-P", "-m", "guard.keeper", *([FIRM] if self._firm else [])]
-            keeper = subprocess.Popen(  # noqa: S603 - those words
-                [sys.executable, *words],
+            keeper = subprocess.Popen(
+                [sys.executable, "-P", "-m", "guard.keeper"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 env=_environment(),

@@ -16,11 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import NoReturn
 
 from guard.custody.control import ControlError
 from guard.keeper.faults import Faults
-from guard.keeper.manner import CHANGE, FIRM, Manner, take_up
 from guard.keeper.notary import Notary
 from guard.keeper.orders import Orders, decode
 from guard.keeper.retention import Retention
@@ -33,6 +31,8 @@ from guard.keeper.witness import Witness, witnesses
 STEP_SECONDS = 1.0
 SHORTEST_STEP_SECONDS = 0.01
 FINISH_SECONDS = 3.0
+# Not more: an attack that keeps every core busy must not keep the journal from being signed, sealed and made smaller.
+NICENESS = 10
 
 logger = logging.getLogger("guard.keeper")
 
@@ -41,15 +41,14 @@ def main() -> None:
     """Read the orders and keep the journal until standard input ends."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    firm = FIRM in sys.argv[1:]
-    take_up(firm=firm)
+    os.nice(NICENESS)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("guard").setLevel(logging.INFO)
     line = sys.stdin.buffer.readline()
     if not line:
         return
     try:
-        Keeper(decode(line), firm=firm).run()
+        Keeper(decode(line)).run()
     except OSError as error:
         logger.error("the keeper cannot go on: %s", error)
         sys.exit(1)
@@ -58,9 +57,8 @@ def main() -> None:
 class Keeper:
     """All that is done to a journal beside writing it."""
 
-    def __init__(self, orders: Orders, *, firm: bool = False) -> None:
+    def __init__(self, orders: Orders) -> None:
         self._orders = orders
-        self._manner = Manner(firm, orders.folder, orders.journal.reserve_bytes)
         self._pause = max(min(STEP_SECONDS, orders.journal.checkpoint_interval), SHORTEST_STEP_SECONDS)
         self._standing = Standing()
         self._faults = Faults()
@@ -81,8 +79,6 @@ class Keeper:
             if notary is not None:
                 behind = self._step(notary)
             ended = _ended(0.0 if behind else self._pause)
-            if not ended and (why := self._manner.must_change(behind=behind)):
-                _be_followed(why, firm=self._manner.firm)
         if notary is not None:
             self._step(notary, finish=True)
         until = monotonic() + FINISH_SECONDS
@@ -141,14 +137,6 @@ class Keeper:
             yield free
         finally:
             os.close(descriptor)
-
-
-def _be_followed(why: str, *, firm: bool) -> NoReturn:
-    """End as if killed, which loses nothing and waits for nothing."""
-    logger.info(
-        "%s: the keeper goes on %s", why, "while nobody else wants the core" if firm else "with a share of a core"
-    )
-    os._exit(CHANGE)
 
 
 def _locked(descriptor: int) -> bool:

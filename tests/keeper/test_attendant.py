@@ -12,7 +12,6 @@ import pytest
 from guard.config import Journal
 from guard.keeper import attendant
 from guard.keeper.attendant import Attendant
-from guard.keeper.manner import CHANGES, FIRM_NICENESS
 from guard.keeper.orders import Orders
 from tests.keeper.test_process import grown, size, until
 
@@ -58,20 +57,6 @@ def test_one_that_dies_is_followed_by_another(tmp_path, monkeypatch, caplog):
     ]
 
 
-@pytest.mark.skipif(not CHANGES, reason="there is no way to stand back wholly")
-def test_one_that_is_to_work_the_other_way_is_followed_at_once(tmp_path, caplog):
-    """A keeper that may not stand back is replaced by one that takes its share of a core, without a pause."""
-    caplog.set_level("INFO", "guard.keeper")
-    log = grown(tmp_path)
-    with Attendant(Orders(str(tmp_path), Journal(checkpoint_interval=0.001, reserve_bytes=2**60))) as keeping:
-        until(lambda: keeping.starts == 2)
-        log.mark()
-        until(lambda: size(tmp_path) == log.position.seq - 1)
-        assert os.getpriority(os.PRIO_PROCESS, keeping.pid) == os.getpriority(os.PRIO_PROCESS, 0) + FIRM_NICENESS
-        assert os.sched_getscheduler(keeping.pid) == os.SCHED_OTHER
-    assert "died" not in caplog.text
-
-
 def test_one_that_cannot_be_started_is_tried_again(tmp_path, monkeypatch, caplog):
     """An interpreter that is not there is told, and tried again."""
     monkeypatch.setattr(attendant, "FIRST_PAUSE", 0.01)
@@ -109,7 +94,6 @@ SERVING = """
 import sys, time
 from guard.config import Journal
 from guard.keeper.attendant import Attendant
-from guard.keeper.manner import CHANGES, FIRM_NICENESS
 from guard.keeper.orders import Orders
 with Attendant(Orders(sys.argv[1], Journal(checkpoint_interval=0.001))) as keeping:
     while not keeping.pid:

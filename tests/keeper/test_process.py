@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
-import pytest
-
 from guard.config import Journal, Retention, Witness
-from guard.keeper.manner import CHANGE, CHANGES, GENTLE_NICENESS
 from guard.keeper.orders import Orders, encode
+from guard.keeper.process import NICENESS
 from guard.proof.checkpoint import Checkpoint, opened
 from guard.proof.keys import signer
 from guard.proof.node import node_name
@@ -97,17 +95,7 @@ def test_signals_do_not_end_it(tmp_path):
             process.send_signal(number)
         log.mark()
         until(lambda: size(tmp_path) == 7)
-        assert os.getpriority(os.PRIO_PROCESS, process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + GENTLE_NICENESS
-        assert not CHANGES or os.sched_getscheduler(process.pid) == os.SCHED_IDLE
-
-
-@pytest.mark.skipif(not CHANGES, reason="there is no way to stand back wholly")
-def test_one_that_is_to_work_the_other_way_says_so(tmp_path):
-    """On a disk without room a gentle keeper ends with the exit code for it."""
-    grown(tmp_path)
-    with keeper(tmp_path, Journal(checkpoint_interval=0.001, reserve_bytes=2**60)) as process:
-        assert process.wait(10) == CHANGE
-    assert "the disk is getting full: the keeper goes on with a share of a core" in said(tmp_path)
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS
 
 
 def test_a_keeper_that_was_killed_is_followed_by_another(tmp_path):
