@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -24,15 +25,21 @@ def write_segment(
     why: str = "start",
     torn: bytes = b"",
 ) -> Position:
-    """Write one segment with its first record, and `torn` behind the last; returns where the log goes on."""
+    """Write one segment with its first record, and `torn` behind the last; returns where the log goes on.
+
+    It has its content before it has its name, as the guard's own.
+    """
     (journal / log).mkdir(parents=True, exist_ok=True)
     head = {"kind": "segment", "at": at, "log": log, "node": "node", "pid": 1, "software": "0", "after": why}
     path = journal / log / f"{after.seq:016d}.jsonl"
-    with path.open("xb") as file:
+    draft = journal / log / "next"
+    with draft.open("xb") as file:
         for record in (head, *records):
             line, after = link(orjson.dumps(record), after)
             file.write(line)
         file.write(torn)
+    os.link(draft, path)
+    draft.unlink()
     return after
 
 
