@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 
 import pytest
 
@@ -125,4 +125,3 @@ def test_other_modules_of_the_name_are_not_taken(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with Attendant(orders(tmp_path)):
         until(lambda: size(tmp_path) == 6)
-    sleep(0)
