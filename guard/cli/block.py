@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from guard.cli.errors import TroubleError
-from guard.cli.measure import Order, order_options, state_of, take
+from guard.cli.measure import Order, order_options, state_of, take, told
 from guard.cli.names import check_name
 from guard.cli.options import config_option, json_option
 from guard.cli.output import emit
@@ -42,8 +42,7 @@ def list_(config: Path | None, as_json: bool) -> None:
     """Print the blocks that were set by command and are in force; those of the configuration are in its file."""
     blocks = state_of(config).blocks
     if as_json:
-        rows = [{"kind": kind, "value": value, **one._asdict()} for (kind, value), one in blocks.items()]
-        emit([{name: told for name, told in row.items() if name != "change"} for row in rows])
+        emit([{"kind": kind, "value": value, **told(one)} for (kind, value), one in blocks.items()])
         return
     for (kind, value), one in blocks.items():
         until = f", until {shown(one.expires)}" if one.expires is not None else ""

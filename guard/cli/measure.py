@@ -16,7 +16,7 @@ from guard.cli.times import DURATION, shown
 from guard.config import Config
 
 if TYPE_CHECKING:
-    from guard.custody.measures import State
+    from guard.custody.measures import Measure, State
     from guard.custody.workers import Running
 
 PATIENCE_SECONDS = 5.0
@@ -113,6 +113,12 @@ def state_of(config: Path | None) -> State:
         raise TroubleError(f"{error}; `guard log verify` tells more") from None
     state.drop_expired(time())
     return state
+
+
+def told(one: Measure) -> dict[str, Any]:
+    """What the control log says of a measure."""
+    rest = ("version", "at", "actor", "reason", "incident", "expires")
+    return {name: getattr(one, name) for name in rest}
 
 
 def _await(state: Path, journal: Path, version: int) -> tuple[list[Running], list[Running]]:

@@ -13,6 +13,7 @@ from guard.cli.names import model_of
 from guard.cli.options import config_option, configuration, json_option
 from guard.cli.output import emit
 from guard.cli.visible import visible
+from guard.config import Config
 
 
 @click.group()
@@ -45,31 +46,47 @@ def isolate(model: str, order: Order) -> int:
 
 
 @route.command()
-@click.argument("model")
+@click.argument("model", required=False)
 @order_options
-def online(model: str, order: Order) -> int:
-    """Let everybody get to MODEL again."""
+def offline(model: str | None, order: Order) -> int:
+    """Take MODEL, or without one the whole service, offline: as `isolate`, and what is under way is cut."""
     settings = configuration(order.config, keys=False)
-    model_of(settings, model)
-    return take(order, {"type": "online", "model": model}, f"{model} is online", settings)
+    return take(order, {"type": "offline", "model": _named(settings, model)}, f"{model or 'all'} is offline", settings)
+
+
+@route.command()
+@click.argument("model", required=False)
+@order_options
+def online(model: str | None, order: Order) -> int:
+    """Let everybody get to MODEL again, or without one to all models."""
+    settings = configuration(order.config, keys=False)
+    return take(order, {"type": "online", "model": _named(settings, model)}, f"{model or 'all'} is online", settings)
+
+
+def _named(settings: Config, model: str | None) -> str | None:
+    if model is not None:
+        model_of(settings, model)
+    return model
 
 
 @route.command("list")
 @config_option
 @json_option
 def list_(config: Path | None, as_json: bool) -> None:
-    """Print each model: the version that is asked first, those that may follow, and whether it is isolated."""
-    state = state_of(config)
+    """Print each model: the version that is asked first, those that may follow, and whether anybody gets to it."""
+    measures = state_of(config).measures()
     rows: list[dict[str, Any]] = []
     for name, model in configuration(config, keys=False).models.items():
-        switched = state.active.get(name)
-        named = switched.change["version"] if switched is not None else None
+        named = measures.active_version(name)
         active = named if named in model.versions else model.active
         fallback = [version for version in model.fallback if version != active]
-        rows.append({"model": name, "active": active, "fallback": fallback, "isolated": name in state.isolated})
+        access = measures.access(name)
+        gone = {"isolated": access != "online", "offline": access == "offline"}
+        rows.append({"model": name, "active": active, "fallback": fallback, **gone})
     if as_json:
         emit(rows)
         return
     for row in rows:
         then = f", then {', '.join(row['fallback'])}" if row["fallback"] else ""
-        click.echo(visible(f"{row['model']}  {row['active']}{then}{'  isolated' if row['isolated'] else ''}"))
+        closed = "  offline" if row["offline"] else "  isolated" if row["isolated"] else ""
+        click.echo(visible(f"{row['model']}  {row['active']}{then}{closed}"))

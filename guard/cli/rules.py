@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from guard.cli.errors import TroubleError
-from guard.cli.measure import Order, order_options, state_of, take
+from guard.cli.measure import Order, order_options, state_of, take, told
 from guard.cli.options import config_option, configuration, json_option
 from guard.cli.output import emit
 from guard.cli.times import shown
@@ -57,9 +57,9 @@ def remove(id: str, order: Order) -> int:
 def list_(config: Path | None, as_json: bool) -> None:
     """Print the rules that were added by command and are in force; those of the rules folder are in its files."""
     state = state_of(config)
-    rows = [{**rule._asdict(), **state.rules[rule.id]._asdict()} for rule in state.measures().rules]
+    rows = [{**rule._asdict(), **told(state.rules[rule.id])} for rule in state.measures().rules]
     if as_json:
-        emit([{name: told for name, told in row.items() if name != "change"} for row in rows])
+        emit(rows)
         return
     for row in rows:
         kind = ("regex " if row["is_regex"] else "") + ("shadow" if row["shadow"] else "block")

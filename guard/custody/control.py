@@ -12,9 +12,10 @@ import fcntl
 import logging
 import os
 import pwd
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from time import monotonic, sleep, time
 from typing import Any, NamedTuple
 
@@ -23,7 +24,8 @@ import orjson
 import guard
 from guard.archive.damage import Damage
 from guard.archive.opening import segment_lines
-from guard.journal.chain import BEGINNING, Position, leaf, link, split
+from guard.changes import VersionError
+from guard.journal.chain import BEGINNING, Position, bind, leaf, split
 from guard.journal.folder import CONTROL, PLAIN, segments
 from guard.journal.folder import Segment as Place
 from guard.journal.recovery import UnfitError, recover
@@ -59,34 +61,68 @@ def append(
     incident: str | None = None,
     expires: float | None = None,
     node: str = "",
+    if_version: int | None = None,
     segment_bytes: int = SEGMENT_BYTES,
 ) -> dict[str, Any]:
     """Write a change down: `change` with its ``type``, by whom (None: whoever runs this), and why.
 
-    `expires` is when it is over by itself, in seconds since the epoch.
+    `expires` is when it is over by itself, in seconds since the epoch. See `append_all` for the rest.
 
     Returns the record, on disk then, with its `seq`.
-
-    Raises:
-        ControlError: somebody else holds the log for too long, or it is damaged.
-        OSError: it cannot be written.
     """
-    record = {"kind": "change", "at": time(), "actor": _told(actor or whoever()), "reason": _told(reason)}
+    record = change_record(change, reason=reason, actor=actor, incident=incident, expires=expires)
+    return append_all(journal, [record], node=node, if_version=if_version, segment_bytes=segment_bytes)[0]
+
+
+def change_record(
+    change: Mapping[str, Any],
+    *,
+    reason: str,
+    actor: str | None = None,
+    incident: str | None = None,
+    expires: float | None = None,
+) -> dict[str, Any]:
+    """A change as the log has it, but for its number; `id` is its own wherever it is written down."""
+    record = {"kind": "change", "id": token_hex(8), "at": time(), "actor": _told(actor or whoever())}
+    record["reason"] = _told(reason)
     if incident is not None:
         record["incident"] = _told(incident)
     if expires is not None:
         record["expires"] = expires
-    record["change"] = dict(change)
+    return {**record, "change": dict(change)}
+
+
+def append_all(
+    journal: Path,
+    records: Sequence[Mapping[str, Any]],
+    *,
+    node: str = "",
+    if_version: int | None = None,
+    segment_bytes: int = SEGMENT_BYTES,
+) -> list[dict[str, Any]]:
+    """Write some records down at once, all of them or none.
+
+    With `if_version` only where the log has just so many records.
+
+    Returns them, on disk then, each with its `seq`.
+
+    Raises:
+        VersionError: the log has more records than `if_version`, or fewer.
+        ControlError: somebody else holds the log for too long, or it is damaged.
+        OSError: it cannot be written.
+    """
     folder = journal / CONTROL
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(journal):
         end = _end(journal)
+        if if_version is not None and if_version != end.position.seq:
+            raise VersionError(end.position.seq, if_version)
         if end.path is None or end.torn or end.size >= segment_bytes:
             after = "crash" if end.torn else "rotation" if end.path else "start"
-            position = _begin(folder, record, end, node, after)
+            position = _begin(folder, records, end, node, after)
         else:
-            position = _add(folder, record, end, node)
-    return {"seq": position.seq - 1, **record}
+            position = _add(folder, records, end, node)
+    return [{"seq": seq, **record} for seq, record in enumerate(records, position.seq - len(records))]
 
 
 def _told(text: str) -> str:
@@ -160,33 +196,32 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _add(folder: Path, record: dict[str, Any], end: _End, node: str) -> Position:
-    """Append to the file that there is; if that fails the file is given up, and the record begins the next one."""
+def _add(folder: Path, records: Sequence[Mapping[str, Any]], end: _End, node: str) -> Position:
+    """Append to the file that there is; if that fails the file is given up, and the records begin the next one."""
     assert end.path is not None
-    line, position = link(orjson.dumps(record), end.position)
+    lines, position = bind(map(orjson.dumps, records), end.position)
     descriptor = os.open(end.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     try:
-        write_all(descriptor, line)
+        write_all(descriptor, lines)
         os.fdatasync(descriptor)
     except OSError as error:
         logger.error("%s cannot be written and is given up: %s", end.path, error)
-        return _begin(folder, record, end, node, "failure")
+        return _begin(folder, records, end, node, "failure")
     finally:
         os.close(descriptor)
     return position
 
 
-def _begin(folder: Path, record: dict[str, Any], end: _End, node: str, after: str) -> Position:
-    """Begin a segment with its first record and this one."""
+def _begin(folder: Path, records: Sequence[Mapping[str, Any]], end: _End, node: str, after: str) -> Position:
+    """Begin a segment with its first record and these."""
     head: dict[str, Any] = {
-        "kind": "segment", "at": record["at"], "log": CONTROL, "node": node, "pid": os.getpid(),
+        "kind": "segment", "at": time(), "log": CONTROL, "node": node, "pid": os.getpid(),
         "software": guard.__version__, "after": after,
     }  # fmt: skip
     if end.torn:
         head["torn"] = end.torn
-    first, position = link(orjson.dumps(head), end.position)
-    second, position = link(orjson.dumps(record), position)
-    Segment(folder, end.position.seq, first + second).close()
+    lines, position = bind(map(orjson.dumps, (head, *records)), end.position)
+    Segment(folder, end.position.seq, lines).close()
     return position
 
 

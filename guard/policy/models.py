@@ -70,9 +70,8 @@ class Routes:
         self, routes: tuple[config.Route, ...], models: Mapping[str, config.Model], measures: Measures = NONE
     ) -> None:
         """As the configuration has them, and the measures that operators have taken since."""
-        active = dict(measures.active)
         built = {
-            name: _model(name, entry, active.get(name), isolated=name in measures.isolated)
+            name: _model(name, entry, measures.active_version(name), isolated=measures.access(name) != "online")
             for name, entry in models.items()
         }
         self.models = built

@@ -55,7 +55,7 @@ def build(config: Config, rules: Bundle, salt: bytes, version: int = 1, redactio
 def with_measures(policy: Policy, config: Config, measures: Measures, version: int, rules: Bundle) -> Policy:
     """The policy of the same configuration with other measures, of which the `rules` have those that were added."""
     before = policy.measures
-    moved = (before.active, before.isolated) != (measures.active, measures.isolated)
+    moved = _of_routes(before) != _of_routes(measures)
     return policy._replace(
         version=version,
         wire_version=b"%d" % version,
@@ -64,3 +64,7 @@ def with_measures(policy: Policy, config: Config, measures: Measures, version: i
         rules=rules,
         measures=measures,
     )
+
+
+def _of_routes(measures: Measures) -> tuple[object, ...]:
+    return measures.active, measures.isolated, measures.offline

@@ -23,6 +23,9 @@ from guard.proxy.intake import Intake
 from guard.proxy.probe import PROBES, Probe
 from guard.proxy.relay import Relay
 from guard.proxy.upgrade import Upgrade
+from guard.refusal import Refusal
+from guard.stages.block import client_blocked
+from guard.stages.route import isolated
 from guard.wire.crowd import Crowd
 from guard.wire.framing import upgrade_not_supported
 from guard.wire.pool import Pool
@@ -85,7 +88,7 @@ class Proxy:
         return pool
 
     def adopt(self, policy: Policy) -> None:
-        """Put another policy in force for exchanges to come; those open whose caller it blocks end at once."""
+        """Put another policy in force for exchanges to come; those open that it will have no more of end at once."""
         self.policy = policy
         for version in policy.routes.versions:
             # The file with the certificates to trust may have changed; pools go by what it said when they were made.
@@ -93,8 +96,9 @@ class Proxy:
             if pool is not None:
                 pool.tls = version.tls
         for relay in [handler for connection in self.connections if isinstance(handler := connection.handler, Relay)]:
-            if policy.blocks.find(relay.exchange.address, relay.exchange.identity) is not None:
-                relay.block()
+            refusal = _cut(relay.exchange, policy)
+            if refusal is not None:
+                relay.cut(refusal)
 
     def start(self) -> None:
         """Begin sweeping."""
@@ -157,3 +161,12 @@ class Proxy:
     def _write_down(self, refusals: list[dict[str, Any]]) -> None:
         for record in refusals:
             self.journal.add_lazily(refusals_line(record))
+
+
+def _cut(exchange: Exchange, policy: Policy) -> Refusal | None:
+    """Why an exchange that is open may not go on under a policy; None: it may."""
+    if policy.blocks.find(exchange.address, exchange.identity) is not None:
+        return client_blocked(close=True)
+    if exchange.route is not None and policy.measures.access(exchange.route.model.name) == "offline":
+        return isolated(close=True)
+    return None

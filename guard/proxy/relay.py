@@ -25,7 +25,6 @@ from guard.proxy.intake import Intake, logger
 from guard.proxy.request import request_to_model
 from guard.proxy.streamed import Streamed
 from guard.refusal import Refusal
-from guard.stages.block import client_blocked
 from guard.wire.server import NEVER, ServerConnection
 
 if TYPE_CHECKING:
@@ -249,11 +248,10 @@ class Relay(Intake):
         else:
             self.refuse(refusal)
 
-    def block(self) -> None:
-        """The caller was blocked meanwhile: the exchange ends here, whatever was still to come."""
+    def cut(self, refusal: Refusal) -> None:
+        """An operator will have no more of it: the exchange ends here, whatever was still to come."""
         if self.finished:
             return
-        refusal = client_blocked(close=True)
         self.stop_model()
         if self.answer is not None:
             self.answer.refused(refusal)

@@ -13,7 +13,6 @@ from guard.proxy.heads import broken_off, format_of, journal_unavailable
 from guard.proxy.relay import nothing_waits
 from guard.proxy.speech import Speech
 from guard.refusal import Refusal
-from guard.stages.block import client_blocked
 from guard.stages.message import read_message
 from guard.stages.scan import HeldTooMuch
 from guard.wire.switched import Switched
@@ -134,10 +133,6 @@ class Session:
         """The session has lasted for as long as it may."""
         refusal = Refusal(408, "session_timeout", "the session has lasted for as long as it may")
         self.fail(refusal.message, refusal)
-
-    def block(self) -> None:
-        """The caller was blocked meanwhile."""
-        self.refuse(client_blocked())
 
     # Ends.
 

@@ -28,6 +28,7 @@ from guard.wire.websocket import CLIENT, SERVER, Codec
 
 if TYPE_CHECKING:
     from guard.proxy.proxy import Proxy
+    from guard.refusal import Refusal
     from guard.wire.head import AnswerHead
     from guard.wire.upstream import UpstreamConnection
 
@@ -134,12 +135,12 @@ class Upgrade(Relay):
         else:
             self.session.shut_down()
 
-    def block(self) -> None:
-        """The caller was blocked meanwhile."""
+    def cut(self, refusal: Refusal) -> None:
+        """An operator will have no more of it."""
         if self.session is None:
-            super().block()
+            super().cut(refusal)
         else:
-            self.session.block()
+            self.session.refuse(refusal)
 
     def stop_model(self) -> None:
         """Take no more from the model, also where it has agreed already."""

@@ -22,6 +22,11 @@ def route_for(exchange: Exchange, name: str | None) -> Route:
     for candidate in exchange.routes:
         if candidate.accepts(name):
             if candidate.model.isolated:
-                raise Refusal(503, "endpoint_isolated", "this model is not available now")
+                raise isolated()
             return candidate
     raise Refusal(404, "model_not_found", "no route leads to a model of this name")
+
+
+def isolated(*, close: bool = False) -> Refusal:
+    """The refusal for a model that nobody gets to; `close`: it ends what was already open."""
+    return Refusal(503, "endpoint_isolated", "this model is not available now", close=close)

@@ -6,6 +6,8 @@ import pytest
 
 from tests.cli.measuring import run, taken
 
+OPEN = {"isolated": False, "offline": False}
+
 
 def listed(folder):
     """What `guard route list` says of the one model."""
@@ -15,10 +17,10 @@ def listed(folder):
 
 def test_a_model_is_switched_and_back(tmp_path):
     """The version that is named is asked first; the one that it takes the place of is not fallen back to."""
-    assert listed(tmp_path) == {"model": "chat", "active": "v2", "fallback": ["v1"], "isolated": False}
+    assert listed(tmp_path) == {"model": "chat", "active": "v2", "fallback": ["v1"], **OPEN}
     result = run(tmp_path, "route", "switch", "chat", "--to", "v1", "--reason", "v2 is poisoned")
     assert result.stdout.startswith("chat goes to v1: ")
-    assert listed(tmp_path) == {"model": "chat", "active": "v1", "fallback": [], "isolated": False}
+    assert listed(tmp_path) == {"model": "chat", "active": "v1", "fallback": [], **OPEN}
     assert run(tmp_path, "route", "switch", "chat", "--reason", "v2 is mended").exit_code == 0
     assert listed(tmp_path)["active"] == "v2"
     assert [record["change"]["version"] for record in taken(tmp_path)] == ["v1", None]
@@ -33,6 +35,17 @@ def test_a_model_is_isolated_and_online_again(tmp_path):
     assert not listed(tmp_path)["isolated"]
 
 
+def test_a_model_or_all_of_them_are_offline(tmp_path):
+    """A model is back only when what took it away is: itself, or the whole service."""
+    assert run(tmp_path, "route", "offline", "chat", "--reason", "r").stdout.startswith("chat is offline: ")
+    assert run(tmp_path, "route", "list").stdout == "chat  v2, then v1  offline\n"
+    assert run(tmp_path, "route", "offline", "--reason", "r").stdout.startswith("all is offline: ")
+    run(tmp_path, "route", "online", "chat", "--reason", "r")
+    assert listed(tmp_path)["offline"]
+    assert run(tmp_path, "route", "online", "--reason", "r").stdout.startswith("all is online: ")
+    assert not listed(tmp_path)["offline"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -40,6 +53,7 @@ def test_a_model_is_isolated_and_online_again(tmp_path):
         (["switch", "chat", "--to", "v9"], "chat has no version 'v9'; it has v1, v2"),
         (["isolate", "other"], "there is no model 'other'"),
         (["online", "other"], "there is no model 'other'"),
+        (["offline", "other"], "there is no model 'other'"),
     ],
 )
 def test_what_there_is_not_is_told(tmp_path, arguments, told):

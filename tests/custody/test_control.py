@@ -9,7 +9,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from guard.custody.control import ControlError, append, changes, locked, whoever
+from guard.changes import VersionError
+from guard.custody.control import ControlError, append, append_all, change_record, changes, locked, whoever
 from guard.journal.chain import BEGINNING, Position, link, split
 from guard.journal.folder import segments
 
@@ -42,6 +43,31 @@ def test_a_change_is_a_chained_record(tmp_path):
         "change": {"type": "export", "records": 5},
     }  # fmt: skip
     assert record == {key: value for key, value in change.items() if key != "chain"}
+
+
+def test_each_change_has_an_id_of_its_own(tmp_path):
+    """By which it is known wherever else it is written down."""
+    ids = [hold(tmp_path, "I")["id"] for _ in range(3)]
+    assert len(set(ids)) == 3
+    assert [change["id"] for change in changes(tmp_path)] == ids
+
+
+def test_several_records_are_written_at_once(tmp_path):
+    """They follow one another, with nothing between."""
+    made = [change_record({"type": "hold"}, reason=f"r{number}", actor="a") for number in range(3)]
+    assert [record["seq"] for record in append_all(tmp_path, made)] == [1, 2, 3]
+    assert [record["seq"] for record in append_all(tmp_path, made)] == [4, 5, 6]
+    assert [change["reason"] for change in changes(tmp_path)] == ["r0", "r1", "r2"] * 2
+
+
+def test_an_order_for_another_version_changes_nothing(tmp_path):
+    """Of two operators who saw the same, the second is told that something has changed since."""
+    append(tmp_path, {"type": "hold"}, reason="r", incident="I", if_version=0)
+    with pytest.raises(VersionError) as error:
+        append(tmp_path, {"type": "hold"}, reason="r", incident="I", if_version=0)
+    assert (error.value.version, error.value.expected) == (2, 0)
+    append(tmp_path, {"type": "hold"}, reason="r", incident="I", if_version=2)
+    assert len(list(changes(tmp_path))) == 2
 
 
 def test_what_is_no_utf8_is_escaped(tmp_path):

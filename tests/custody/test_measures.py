@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guard.custody.measures import State
-from guard.measures import AddedRule, Block, Measures
+from guard.measures import AddedLimit, AddedRule, Block, Measures
 
 
 def records(*changes: dict[str, Any], first: int = 1, **more: Any) -> list[dict[str, Any]]:
@@ -46,6 +46,45 @@ def unblock(kind: str, value: str) -> dict[str, Any]:
         ),
         ([{"type": "isolate", "model": "chat"}], Measures(2, (), (), frozenset({"chat"}))),
         ([{"type": "isolate", "model": "chat"}, {"type": "online", "model": "chat"}], Measures(3)),
+        ([{"type": "offline", "model": "chat"}], Measures(2, offline=frozenset({"chat"}))),
+        ([{"type": "offline"}], Measures(2, offline=frozenset({None}))),
+        ([{"type": "offline", "model": "chat"}, {"type": "online"}], Measures(3)),
+        ([{"type": "offline"}, {"type": "online", "model": "chat"}], Measures(3, offline=frozenset({None}))),
+        (
+            [
+                {"type": "disable-rule", "id": "a"},
+                {"type": "disable-rule", "id": "b"},
+                {"type": "enable-rule", "id": "a"},
+            ],
+            Measures(4, disabled=frozenset({"b"})),
+        ),
+        ([{"type": "push-rules", "bundle": "0" * 64}], Measures(2, bundle="0" * 64)),
+        ([{"type": "push-rules", "bundle": "0" * 64}, {"type": "push-rules", "bundle": None}], Measures(3)),
+        (
+            [{"type": "set-limit", "per": "account", "subject": "acme", "what": "requests", "amount": "9/min"}],
+            Measures(2, limits=(AddedLimit("account", "acme", "requests", "9/min", None),)),
+        ),
+        (
+            [
+                {"type": "set-limit", "per": "client", "what": "tokens", "amount": "9/min"},
+                {"type": "set-limit", "per": "client", "what": "concurrency", "amount": "9"},
+                {"type": "set-limit", "per": "global", "what": "tokens", "amount": "9/min"},
+                {"type": "remove-limit", "per": "client"},
+            ],
+            Measures(5, limits=(AddedLimit("global", None, "tokens", "9/min", None),)),
+        ),
+        (
+            [
+                {"type": "set-limit", "per": "client", "what": "tokens", "amount": "9/min"},
+                {"type": "set-limit", "per": "client", "what": "concurrency", "amount": "9"},
+                {"type": "remove-limit", "per": "client", "what": "tokens"},
+            ],
+            Measures(4, limits=(AddedLimit("client", None, "concurrency", "9", None),)),
+        ),
+        (
+            [{"type": "block", "kind": "agent", "value": "curl/*", "simulated": True}],
+            Measures(2, (Block("agent", "curl/*", "r", True),)),
+        ),
         (
             [{"type": "add-rule", "id": "a", "target": "output", "regex": "x+", "shadow": True}],
             Measures(2, rules=(AddedRule("a", "output", "x+", True, True),)),

@@ -143,6 +143,34 @@ async def test_a_model_is_switched_and_isolated(tmp_path):
         assert await guard.statuses() == {(200, "v2")}
 
 
+async def test_what_is_under_way_is_cut_when_a_model_goes_offline(tmp_path):
+    """Isolating it lets a stream go on; taking it offline ends the stream with a word, and asks for no more."""
+    gate = asyncio.Event()
+
+    async def talk(call):
+        await call.begin_stream()
+        await call.chunk(chat_delta("and so on"))
+        await gate.wait()
+
+    async with (
+        model(talk) as served,
+        operated(tmp_path, served.url) as guard,
+        httpx.AsyncClient(timeout=10) as client,
+        client.stream("POST", f"{guard.url}/v1/chat/completions", json={**ASK, "stream": True}) as stream,
+    ):
+        lines = stream.aiter_lines()
+        assert "and so on" in await anext(lines)
+        await guard.order("route", "isolate", "chat")
+        assert await guard.statuses() == {(503, None)}
+        await guard.order("route", "offline")
+        rest = "\n".join([line async for line in lines])
+        assert "endpoint_isolated" in rest
+        assert "[DONE]" not in rest
+        await guard.order("route", "online", "chat")
+        assert await guard.statuses() == {(503, None)}
+        gate.set()
+
+
 async def test_a_rule_that_is_added_holds_on_prompts_and_streams(tmp_path):
     """In force on every worker when the command ends; nothing of what it blocks in a stream is given out."""
 

@@ -1,0 +1,188 @@
+"""What operators decide, as values: each kind of change that the control log holds, and what it must be.
+
+In the log a change is an object whose ``type`` says which of these it is. Names are those of the configuration, texts
+are what an operator typed; whether a name exists there is for whoever takes the order to see.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Text = Annotated[str, Meta(min_length=1, max_length=4_096)]
+Name = Annotated[str, Meta(min_length=1, max_length=256)]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Caller = Literal["ip", "account", "client", "key", "session", "agent"]
+Per = Literal["client", "account", "address", "route", "model", "global"]
+Quantity = Literal["requests", "tokens", "cost", "concurrency"]
+Role = Literal["viewer", "analyst", "operator", "commander"]
+
+
+class ChangeError(Exception):
+    """A change is not what it must be; the message says which member, what it is, and what was expected."""
+
+
+class VersionError(Exception):
+    """Somebody else has changed something meanwhile: `version` is not the one that the order was made for."""
+
+    def __init__(self, version: int, expected: int) -> None:
+        super().__init__(f"the control log has come to version {version}, and the order was made for {expected}")
+        self.version = version
+        self.expected = expected
+
+
+class Change(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Base of every change."""
+
+
+class Block(Change, frozen=True, tag="block"):
+    """A caller is not served: an address or network, an account, a client, a key (its fingerprint), a session, or
+    whoever's user agent fits a pattern. `simulated`: it is only noted what would have been refused.
+    """
+
+    kind: Caller
+    value: Text
+    simulated: bool = False
+
+
+class Unblock(Change, frozen=True, tag="unblock"):
+    """A caller is served again."""
+
+    kind: Caller
+    value: Text
+
+
+class Switch(Change, frozen=True, tag="switch"):
+    """A model is answered by this version first; None: by the configured one."""
+
+    model: Name
+    version: Name | None = None
+
+
+class Isolate(Change, frozen=True, tag="isolate"):
+    """Nobody gets to a model any more; what is under way goes on to its end."""
+
+    model: Name
+
+
+class Offline(Change, frozen=True, tag="offline"):
+    """Nobody gets to a model (None: to any), and what is under way is cut."""
+
+    model: Name | None = None
+
+
+class Online(Change, frozen=True, tag="online"):
+    """Everybody gets to a model again (None: to all of them)."""
+
+    model: Name | None = None
+
+
+class AddRule(Change, frozen=True, tag="add-rule"):
+    """A text or a pattern is blocked besides what the rules say; `shadow`: it is only noted."""
+
+    id: Name
+    target: Literal["prompt", "output"] = "prompt"
+    literal: Text | None = None
+    regex: Text | None = None
+    shadow: bool = False
+
+
+class RemoveRule(Change, frozen=True, tag="remove-rule"):
+    """A rule that was added is taken back."""
+
+    id: Name
+
+
+class DisableRule(Change, frozen=True, tag="disable-rule"):
+    """A rule, wherever it comes from, is out of force."""
+
+    id: Name
+
+
+class EnableRule(Change, frozen=True, tag="enable-rule"):
+    """A rule that was disabled is in force again."""
+
+    id: Name
+
+
+class PushRules(Change, frozen=True, tag="push-rules"):
+    """The rules are those of this bundle, named by its content's SHA-256; None: those of the configured folder."""
+
+    bundle: Digest | None = None
+
+
+class SetLimit(Change, frozen=True, tag="set-limit"):
+    """How much of something may be used: `amount` is ``100/min`` (of requests, tokens or cost) or a number (at once).
+
+    With a `subject` it is for that one, e.g. the account ``acme``; without, for each of its kind.
+    """
+
+    per: Per
+    what: Quantity
+    amount: Name
+    subject: Name | None = None
+    burst: Annotated[int, Meta(ge=1)] | None = None
+
+
+class RemoveLimit(Change, frozen=True, tag="remove-limit"):
+    """A limit that was set is taken back; `what` None: all of that subject."""
+
+    per: Per
+    what: Quantity | None = None
+    subject: Name | None = None
+
+
+class AddOperator(Change, frozen=True, tag="add-operator"):
+    """Somebody may give orders, or look: `token` is the SHA-256 of what they show."""
+
+    name: Name
+    role: Role
+    token: Digest
+
+
+class RemoveOperator(Change, frozen=True, tag="remove-operator"):
+    """Somebody may do nothing any more."""
+
+    name: Name
+
+
+AnyChange = (
+    Block
+    | Unblock
+    | Switch
+    | Isolate
+    | Offline
+    | Online
+    | AddRule
+    | RemoveRule
+    | DisableRule
+    | EnableRule
+    | PushRules
+    | SetLimit
+    | RemoveLimit
+    | AddOperator
+    | RemoveOperator
+)
+
+
+def read_change(given: Any) -> AnyChange:
+    """Read a change as it stands in the log, or in an order; members that are not known are passed over.
+
+    Raises:
+        ChangeError: it is none of these.
+    """
+    try:
+        change: AnyChange = msgspec.convert(given, AnyChange)
+    except msgspec.ValidationError as error:
+        raise ChangeError(str(error)) from None
+    if isinstance(change, AddRule) and (change.literal is None) == (change.regex is None):
+        raise ChangeError("expected either `literal` or `regex`")
+    return change
+
+
+def written(change: AnyChange) -> dict[str, Any]:
+    """A change as it stands in the log."""
+    told: dict[str, Any] = msgspec.to_builtins(change)
+    return told
