@@ -33,11 +33,11 @@ class VersionError(Exception):
         self.expected = expected
 
 
-class Change(Struct, frozen=True, kw_only=True, tag_field="type"):
+class Change(Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
     """Base of every change."""
 
 
-class Block(Change, frozen=True, tag="block"):
+class Block(Change, frozen=True, gc=False, tag="block"):
     """A caller is not served: an address or network, an account, a client, a key (its fingerprint), a session, or
     whoever's user agent fits a pattern. `simulated`: it is only noted what would have been refused.
     """
@@ -47,39 +47,39 @@ class Block(Change, frozen=True, tag="block"):
     simulated: bool = False
 
 
-class Unblock(Change, frozen=True, tag="unblock"):
+class Unblock(Change, frozen=True, gc=False, tag="unblock"):
     """A caller is served again."""
 
     kind: Caller
     value: Text
 
 
-class Switch(Change, frozen=True, tag="switch"):
+class Switch(Change, frozen=True, gc=False, tag="switch"):
     """A model is answered by this version first; None: by the configured one."""
 
     model: Name
     version: Name | None = None
 
 
-class Isolate(Change, frozen=True, tag="isolate"):
+class Isolate(Change, frozen=True, gc=False, tag="isolate"):
     """Nobody gets to a model any more; what is under way goes on to its end."""
 
     model: Name
 
 
-class Offline(Change, frozen=True, tag="offline"):
+class Offline(Change, frozen=True, gc=False, tag="offline"):
     """Nobody gets to a model (None: to any), and what is under way is cut."""
 
     model: Name | None = None
 
 
-class Online(Change, frozen=True, tag="online"):
+class Online(Change, frozen=True, gc=False, tag="online"):
     """Everybody gets to a model again (None: to all of them)."""
 
     model: Name | None = None
 
 
-class AddRule(Change, frozen=True, tag="add-rule"):
+class AddRule(Change, frozen=True, gc=False, tag="add-rule"):
     """A text or a pattern is blocked besides what the rules say; `shadow`: it is only noted."""
 
     id: Name
@@ -89,31 +89,31 @@ class AddRule(Change, frozen=True, tag="add-rule"):
     shadow: bool = False
 
 
-class RemoveRule(Change, frozen=True, tag="remove-rule"):
+class RemoveRule(Change, frozen=True, gc=False, tag="remove-rule"):
     """A rule that was added is taken back."""
 
     id: Name
 
 
-class DisableRule(Change, frozen=True, tag="disable-rule"):
+class DisableRule(Change, frozen=True, gc=False, tag="disable-rule"):
     """A rule, wherever it comes from, is out of force."""
 
     id: Name
 
 
-class EnableRule(Change, frozen=True, tag="enable-rule"):
+class EnableRule(Change, frozen=True, gc=False, tag="enable-rule"):
     """A rule that was disabled is in force again."""
 
     id: Name
 
 
-class PushRules(Change, frozen=True, tag="push-rules"):
+class PushRules(Change, frozen=True, gc=False, tag="push-rules"):
     """The rules are those of this bundle, named by its content's SHA-256; None: those of the configured folder."""
 
     bundle: Digest | None = None
 
 
-class SetLimit(Change, frozen=True, tag="set-limit"):
+class SetLimit(Change, frozen=True, gc=False, tag="set-limit"):
     """How much of something may be used: `amount` is ``100/min`` (of requests, tokens or cost) or a number (at once).
 
     With a `subject` it is for that one, e.g. the account ``acme``; without, for each of its kind.
@@ -126,7 +126,7 @@ class SetLimit(Change, frozen=True, tag="set-limit"):
     burst: Annotated[int, Meta(ge=1)] | None = None
 
 
-class RemoveLimit(Change, frozen=True, tag="remove-limit"):
+class RemoveLimit(Change, frozen=True, gc=False, tag="remove-limit"):
     """A limit that was set is taken back; `what` None: all of that subject."""
 
     per: Per
@@ -134,7 +134,7 @@ class RemoveLimit(Change, frozen=True, tag="remove-limit"):
     subject: Name | None = None
 
 
-class AddOperator(Change, frozen=True, tag="add-operator"):
+class AddOperator(Change, frozen=True, gc=False, tag="add-operator"):
     """Somebody may give orders, or look: `token` is the SHA-256 of what they show."""
 
     name: Name
@@ -142,7 +142,7 @@ class AddOperator(Change, frozen=True, tag="add-operator"):
     token: Digest
 
 
-class RemoveOperator(Change, frozen=True, tag="remove-operator"):
+class RemoveOperator(Change, frozen=True, gc=False, tag="remove-operator"):
     """Somebody may do nothing any more."""
 
     name: Name

@@ -14,9 +14,10 @@ from typing import Any
 
 from guard.assembly import Decisions, balancers, custody, decide, journal_folder, open_journal
 from guard.config import Config
+from guard.custody.snapshot import FILE as SNAPSHOT
 from guard.custody.watch import Watch
 from guard.custody.workers import Running, acknowledge, leave
-from guard.measures import NONE, Measures
+from guard.measures import Measures
 from guard.policy.policy import Policy, with_measures
 from guard.proxy.proxy import Proxy
 from guard.ruleset.bundle import Bundle, BundleError
@@ -110,8 +111,8 @@ class Worker:
     def _start(self) -> tuple[Proxy, Entrance]:
         policy, tls = self.decisions or decide(self.config, self.version)
         self.rules = policy.rules
-        self.watch = Watch(journal_folder(self.config))
-        policy = self._measured(policy, self.watch.news() or NONE)
+        self.watch = Watch(journal_folder(self.config), Path(self.config.state) / SNAPSHOT)
+        policy = self._measured(policy, self.watch.first())
         journal = open_journal(self.config, policy)
         proxy = Proxy(self.config, policy, journal)
         proxy.start()

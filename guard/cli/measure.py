@@ -102,14 +102,16 @@ def state_of(config: Path | None) -> State:
     Raises:
         TroubleError: the control log cannot be relied on.
     """
-    from guard.custody import control
-    from guard.custody.measures import State
+    from guard.custody.control import ControlError
+    from guard.custody.snapshot import FILE, restore
+    from guard.custody.tail import Tail
 
     settings = configuration(config, keys=False)
-    state = State()
+    tail = Tail(Path(settings.state) / settings.journal.dir)
+    state = restore(Path(settings.state) / FILE, tail)
     try:
-        state.take(control.changes(Path(settings.state) / settings.journal.dir))
-    except control.ControlError as error:
+        state.take(tail.news())
+    except ControlError as error:
         raise TroubleError(f"{error}; `guard log verify` tells more") from None
     state.drop_expired(time())
     return state

@@ -240,14 +240,14 @@ def _end(journal: Path) -> _End:
     return _End(position, path, path.stat().st_size if path else 0, torn)
 
 
-def lines_of(segment: Place) -> Iterator[bytes]:
-    """Every line of a segment, plain or sealed.
+def lines_of(segment: Place, seq: int = 0) -> Iterator[bytes]:
+    """Every line of a segment, plain or sealed; of a sealed one those from the frame on that holds record `seq`.
 
     Raises:
         ControlError: it cannot be read.
     """
     try:
-        yield from segment_lines(segment)
+        yield from segment_lines(segment, seq)
     except FileNotFoundError:
         raise ControlError(f"{segment.name}: its records are gone") from None
     except (Damage, NoteError) as error:

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_network
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from guard import changes as ch
 from guard.measures import AddedLimit, AddedRule, Block, Measures
 
 
-class Measure(NamedTuple):
-    """A measure in force, and what the control log says of it; `record` is the whole of that.
+class Measure(Struct, frozen=True, gc=False):
+    """A measure in force, and what the control log says of it.
 
     `version` is how many changes there were with it: of the shared store where it came from there, else of this log.
     """
@@ -27,7 +29,6 @@ class Measure(NamedTuple):
     reason: str
     incident: str | None
     expires: float | None
-    record: Mapping[str, Any]
 
 
 Found = dict[Any, Measure]
@@ -74,10 +75,13 @@ class State:
                 self.shared = store
             change = _change(record)
             if change is not None:
-                measure = _measure(record, change, self.version)
-                self._take(change, measure)
-                if measure.expires is not None:
-                    self.next_expiry = min(self.next_expiry, measure.expires)
+                self.put(_measure(record, change, self.version))
+
+    def put(self, measure: Measure) -> None:
+        """Take one change, at its place in the order."""
+        self._take(measure.change, measure)
+        if measure.expires is not None:
+            self.next_expiry = min(self.next_expiry, measure.expires)
 
     def drop_expired(self, now: float) -> None:
         """Forget what is over by now."""
@@ -211,5 +215,4 @@ def _measure(record: Mapping[str, Any], change: ch.AnyChange, version: int) -> M
         str(record.get("reason")),
         str(incident) if incident is not None else None,
         float(expires) if isinstance(expires, int | float) and not isinstance(expires, bool) else None,
-        record,
     )

@@ -21,17 +21,39 @@ class Tail:
         self._position = BEGINNING
         self._base = 0
         self._offset = 0
-        self._seen: tuple[int, int] | None = None
+        self._seen = -1, -1
+
+    @property
+    def position(self) -> Position:
+        """The record to come, and the chain of the last one read."""
+        return self._position
+
+    def resume(self, position: Position) -> bool:
+        """Go on behind the records before a place that somebody has come to earlier.
+
+        False: the log does not have the last of them with that chain, and this tail stays where it is.
+        """
+        holding = [segment for segment in segments(self._journal, CONTROL) if segment.base < position.seq]
+        here: Position | None = None
+        offset = 0
+        for line in lines_of(holding[-1], position.seq - 1) if holding else ():
+            entry = split(line) if line.endswith(b"\n") else None
+            # What the first line is bound to is in another file, or in a frame that is not read again.
+            if entry is None or (here is not None and follows(line, here) is None):
+                return False
+            here = Position(entry.seq + 1, entry.chain)
+            offset += len(line)
+            if here.seq == position.seq:
+                break
+        if here != position:
+            return False
+        self._position, self._base, self._offset = position, holding[-1].base, offset
+        return True
 
     def grown(self) -> bool:
         """Whether there may be news; a look at two files, to be taken many times a second."""
-        try:
-            now = (
-                self._folder.stat().st_mtime_ns,
-                os.stat(self._folder / f"{self._base:016d}{PLAIN}").st_size,  # noqa: PTH116  the quicker of the two
-            )
-        except FileNotFoundError:
-            now = None
+        # A segment that was sealed has no plain file any more.
+        now = _seen(self._folder, "st_mtime_ns"), _seen(self._folder / f"{self._base:016d}{PLAIN}", "st_size")
         if now == self._seen:
             return False
         self._seen = now
@@ -73,7 +95,7 @@ class Tail:
 
     def _lines(self, segment: Segment) -> Iterator[bytes]:
         if not segment.plain:
-            yield from self._unread(lines_of(segment))
+            yield from self._unread(lines_of(segment, self._position.seq))
             return
         with open_file(segment.path(PLAIN)) as file:
             file.seek(self._offset)
@@ -85,3 +107,12 @@ class Tail:
             entry = split(line)
             if entry is None or entry.seq >= self._position.seq:
                 yield line
+
+
+def _seen(path: Path, what: str) -> int:
+    """That of a file; -1: there is none."""
+    try:
+        seen: int = getattr(os.stat(path), what)  # noqa: PTH116  the quicker of the two
+    except FileNotFoundError:
+        return -1
+    return seen

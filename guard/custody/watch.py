@@ -8,6 +8,7 @@ from time import time
 
 from guard.custody.control import ControlError
 from guard.custody.measures import State
+from guard.custody.snapshot import restore
 from guard.custody.tail import Tail
 from guard.measures import Measures
 
@@ -17,10 +18,14 @@ logger = logging.getLogger("guard.control")
 class Watch:
     """Looks when it is asked to. What cannot be read changes nothing: the measures known so far stay in force."""
 
-    def __init__(self, journal: Path) -> None:
-        self.state = State()
+    def __init__(self, journal: Path, snapshot: Path | None = None) -> None:
         self._tail = Tail(journal)
+        self.state = restore(snapshot, self._tail) if snapshot is not None else State()
         self._trouble = ""
+
+    def first(self) -> Measures:
+        """The measures in force now, whatever was told before."""
+        return self.news() or self.state.measures()
 
     def news(self) -> Measures | None:
         """The measures now in force, if they are others than at the last look; quick where nothing has changed."""

@@ -6,6 +6,7 @@ from guard.custody.control import append
 from guard.custody.watch import Watch
 from guard.journal.folder import PLAIN, segments
 from guard.measures import Block, Measures
+from tests.support.sealing import seal_all
 
 
 def block(journal, value, **more):
@@ -34,6 +35,14 @@ def test_a_measure_that_is_over_is_news(tmp_path):
     while (measures := watch.news()) is None:
         pass
     assert measures == Measures(2)
+
+
+def test_what_was_sealed_is_in_force_after_a_restart(tmp_path):
+    """Whoever begins to watch a log whose first segments are sealed has all that they say."""
+    for number in range(4):
+        block(tmp_path, f"192.0.2.{number}", segment_bytes=300)
+    assert seal_all(tmp_path, "control")
+    assert len(Watch(tmp_path).first().blocks) == 4
 
 
 def test_what_cannot_be_read_changes_nothing(tmp_path, caplog):

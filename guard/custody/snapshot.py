@@ -1,0 +1,86 @@
+"""A snapshot of the measures in force, so that a start need not read all that was ever decided.
+
+It is a short cut and no evidence: it counts only where the control log has the record that it ends with, and what it
+holds was read from that log. Without one, or with one that does not fit, everything is read.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import msgspec
+
+from guard.custody.control import ControlError
+from guard.custody.measures import Measure, State
+from guard.custody.tail import Tail
+from guard.journal.chain import Position
+from guard.proof.files import replace
+
+FILE = "measures.json"
+EVERY = 1_000
+"""Records of the control log between two snapshots."""
+
+logger = logging.getLogger("guard.control")
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The measures in force before record `seq`; `chain` is that of the record before. `shared`: see `State`."""
+
+    seq: int
+    chain: bytes
+    shared: int
+    measures: list[Measure]
+
+
+def restore(path: Path, tail: Tail) -> State:
+    """The state that a snapshot has, with the tail behind it; an empty one, with the tail at the beginning, if there is
+    none that fits.
+    """
+    state = State()
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Snapshot)
+        fits = tail.resume(Position(found.seq, found.chain))
+    except FileNotFoundError:
+        return State()
+    except (OSError, msgspec.MsgspecError, ControlError) as error:
+        logger.warning("%s cannot be used, and the control log is read from its beginning: %s", path, error)
+        return State()
+    if not fits:
+        logger.warning("%s is not of this control log, which is read from its beginning", path)
+        return State()
+    for measure in found.measures:
+        state.put(measure)
+    state.version, state.shared = found.seq, found.shared
+    return state
+
+
+class Snapshots:
+    """Follows the control log, and writes a snapshot when enough has come to it."""
+
+    def __init__(self, journal: Path, path: Path, every: int = EVERY) -> None:
+        self._path = path
+        self._every = every
+        self._tail = Tail(journal)
+        self.state = restore(path, self._tail)
+        self._written = self.state.version
+
+    def step(self, now: float) -> None:
+        """Read what is new; `now` (seconds since the epoch) says what is over.
+
+        Raises:
+            ControlError: the log cannot be relied on.
+            OSError: it cannot be read, or the snapshot not be written.
+        """
+        if not self._tail.grown():
+            return
+        self.state.take(self._tail.news())
+        if self._tail.position.seq - self._written >= self._every:
+            self.state.drop_expired(now)
+            self._write()
+
+    def _write(self) -> None:
+        seq, chain = self._tail.position
+        snapshot = Snapshot(seq, chain, self.state.shared, list(self.state.in_force()))
+        replace(self._path, msgspec.json.encode(snapshot))
+        self._written = seq
