@@ -167,6 +167,12 @@ AnyChange = (
 )
 
 
+class _Holder(Struct):
+    """Of a struct msgspec remembers how it is read; a union of fifteen it would look through each time."""
+
+    change: AnyChange
+
+
 def read_change(given: Any) -> AnyChange:
     """Read a change as it stands in the log, or in an order; members that are not known are passed over.
 
@@ -174,9 +180,9 @@ def read_change(given: Any) -> AnyChange:
         ChangeError: it is none of these.
     """
     try:
-        change: AnyChange = msgspec.convert(given, AnyChange)
+        change = msgspec.convert({"change": given}, _Holder).change
     except msgspec.ValidationError as error:
-        raise ChangeError(str(error)) from None
+        raise ChangeError(str(error).replace("$.change", "$")) from None
     if isinstance(change, AddRule) and (change.literal is None) == (change.regex is None):
         raise ChangeError("expected either `literal` or `regex`")
     return change

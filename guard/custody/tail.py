@@ -59,20 +59,18 @@ class Tail:
         self._seen = now
         return True
 
-    def news(self) -> list[dict[str, Any]]:
-        """The changes that came since.
+    def news(self) -> Iterator[dict[str, Any]]:
+        """The changes that came since. Each is to be taken as it is given out, for it does not come again.
 
         Raises:
             ControlError: a record is damaged, or one is missing; what comes behind it cannot be relied on.
             OSError: a file cannot be read.
         """
         found = segments(self._journal, CONTROL)
-        records: list[dict[str, Any]] = []
         for number, segment in enumerate(found):
             end = found[number + 1].base if number + 1 < len(found) else None
             if end is None or end > self._position.seq:
-                records += self._read(segment, end)
-        return records
+                yield from self._read(segment, end)
 
     def _read(self, segment: Segment, end: int | None) -> Iterator[dict[str, Any]]:
         if segment.base > self._position.seq:

@@ -37,13 +37,12 @@ class Watch:
         return self.state.measures() if changed else None
 
     def _read(self) -> bool:
+        before, trouble = self.state.version, ""
         try:
-            records = self._tail.news()
+            self.state.take(self._tail.news())
         except (ControlError, OSError) as error:
-            if str(error) != self._trouble:
+            trouble = str(error)
+            if trouble != self._trouble:
                 logger.error("measures cannot be read, those known so far stay in force: %s", error)
-            self._trouble = str(error)
-            return False
-        self._trouble = ""
-        self.state.take(records)
-        return bool(records)
+        self._trouble = trouble
+        return self.state.version != before

@@ -22,13 +22,13 @@ def values(records):
 def test_each_change_comes_once(tmp_path):
     """In order, over segments, however often one looks; a look without news is told beforehand."""
     tail = Tail(tmp_path)
-    assert tail.news() == []
+    assert list(tail.news()) == []
     seen = []
     for number in range(20):
         change(tmp_path, number, segment_bytes=600)
         assert tail.grown()
         seen += values(tail.news())
-        assert not tail.grown() or tail.news() == []
+        assert not tail.grown() or list(tail.news()) == []
     assert seen == list(range(20))
     assert len(segments(tmp_path, "control")) > 3
     assert values(Tail(tmp_path).news()) == seen
@@ -43,7 +43,7 @@ def test_a_change_that_is_just_being_written_comes_later(tmp_path):
     path = segments(tmp_path, "control")[0].path(PLAIN)
     whole = path.read_bytes()
     path.write_bytes(whole[:-20])
-    assert tail.news() == []
+    assert list(tail.news()) == []
     path.write_bytes(whole)
     assert values(tail.news()) == [1]
 
@@ -69,7 +69,7 @@ def test_what_was_altered_is_not_given_out(tmp_path, damage):
     path = segments(tmp_path, "control")[0].path(PLAIN)
     path.write_bytes(path.read_bytes().replace(damage, damage.upper()))
     with pytest.raises(ControlError, match="is damaged"):
-        Tail(tmp_path).news()
+        list(Tail(tmp_path).news())
 
 
 def test_a_segment_that_is_gone_is_told(tmp_path):
@@ -78,4 +78,4 @@ def test_a_segment_that_is_gone_is_told(tmp_path):
         change(tmp_path, number, segment_bytes=600)
     segments(tmp_path, "control")[0].path(PLAIN).unlink()
     with pytest.raises(ControlError, match="are missing"):
-        Tail(tmp_path).news()
+        list(Tail(tmp_path).news())

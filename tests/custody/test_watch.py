@@ -58,3 +58,13 @@ def test_what_cannot_be_read_changes_nothing(tmp_path, caplog):
         assert watch.news() is None
     assert len(watch.state.blocks) == 1
     assert len([line for line in caplog.messages if "measures cannot be read" in line]) == 1
+
+
+def test_what_comes_before_a_damage_is_in_force(tmp_path, caplog):
+    """Whoever begins to watch a log that is damaged has what was decided up to there, and the log says the rest."""
+    for number in range(4):
+        block(tmp_path, f"192.0.2.{number}", segment_bytes=300)
+    path = segments(tmp_path, "control")[2].path(PLAIN)
+    path.write_bytes(path.read_bytes().replace(b"192.0.2.2", b"192.0.2.9"))
+    assert [one.value for one in Watch(tmp_path).first().blocks] == ["192.0.2.0", "192.0.2.1"]
+    assert "measures cannot be read" in caplog.text
