@@ -238,6 +238,19 @@ class Journal(Section, frozen=True):
     redact: tuple[Redact, ...] = ()
 
 
+class Store(Section, frozen=True):
+    """What several machines share: where it is (None: each is on its own), and the fleet's name in it.
+
+    `timeout` bounds how long it may take to be reached, and to answer. `password` is for a URL that has none.
+    """
+
+    url: str | None = None
+    password: str | None = None
+    ca: str | None = None
+    name: Name = "guard"
+    timeout: Seconds = 1.0
+
+
 class Config(Section, frozen=True):
     """A whole configuration file."""
 
@@ -246,6 +259,7 @@ class Config(Section, frozen=True):
     data: Data = field(default_factory=Data)
     admin: Admin = field(default_factory=Admin)
     state: str = "var"
+    store: Store = field(default_factory=Store)
     rules: Rules = field(default_factory=Rules)
     identify: Identify = field(default_factory=Identify)
     clients: dict[Name, Client] = field(default_factory=dict)

@@ -8,9 +8,10 @@ from ipaddress import ip_address, ip_network
 from itertools import combinations
 from urllib.parse import urlsplit
 
-from guard.config import Block, Config, Model, Route
+from guard.config import Block, Config, Model, Route, Store
 from guard.settings.problem import Path, Report, shown
 from guard.settings.reader import is_variable
+from guard.store.address import parse as parse_store
 from guard.wire.address import parse_listen, parse_url
 
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
@@ -296,6 +297,29 @@ def sinks(config: Config, report: Report) -> None:
     report.check(sink.stream != "", (*path, "stream"), "it is empty", "the name of a stream")
 
 
+def store(config: Config, report: Report) -> None:
+    """A store has an address, one password at most, and certificates only where there is TLS to hold them against."""
+    given = config.store
+    if given.url is not None and not is_variable(given.url) and report.sound(("store", "url")):
+        _store_address(given.url, given, report)
+    report.check(given.ca != "", ("store", "ca"), "it is empty", "the path of a file with certificates")
+    for key in ("password", "ca"):
+        lonely = getattr(given, key) is not None and given.url is None and report.sound(("store", "url"))
+        report.check(not lonely, ("store", key), "there is no url that it could be for", "url beside it")
+
+
+def _store_address(url: str, given: Store, report: Report) -> None:
+    try:
+        address = parse_store(url)
+    except ValueError as error:
+        report.check(False, ("store", "url"), "it cannot be used", str(error))
+        return
+    twice = given.password is not None and address.password is not None
+    report.check(not twice, ("store", "password"), "there is one in the url too", "one of them")
+    plain = given.ca is not None and not address.tls
+    report.check(not plain, ("store", "ca"), "the url has no TLS", "rediss:// there, or no ca")
+
+
 def redaction(config: Config, report: Report) -> None:
     """What is redacted is told in exactly one way, under a kind that is not one of the guard's own."""
     for index, entry in enumerate(config.journal.redact):
@@ -313,5 +337,5 @@ def redaction(config: Config, report: Report) -> None:
 
 CHECKS: tuple[Callable[[Config, Report], None], ...] = (
     models, paths, listeners, tls, balancers, networks, blocks, clients, routes, websockets, limits, redaction,
-    witnesses, sinks,
+    witnesses, sinks, store,
 )  # fmt: skip

@@ -22,10 +22,10 @@ def load(path: Path, environ: Mapping[str, str] | None = os.environ) -> Config:
     """Read a configuration file; `${NAME}` is taken from `environ` where a key may stand. Without an `environ` it stays
     as it is: for who needs no keys.
 
-    The relative paths in it (`state`, `rules.dir`, `ca`, the files of `data.tls` and of witnesses) come back absolute:
-    they count from the file's own folder, so that a configuration means the same wherever the guard is started. Only
-    where there are no rules, the current directory is looked in too, for a configuration that lies elsewhere and uses
-    the rules of a checkout.
+    The relative paths in it (`state`, `rules.dir`, each `ca`, the files of `data.tls` and of witnesses) come back
+    absolute: they count from the file's own folder, so that a configuration means the same wherever the guard is
+    started. Only where there are no rules, the current directory is looked in too, for a configuration that lies
+    elsewhere and uses the rules of a checkout.
 
     Raises:
         SettingsError: with every error in the file, in the order of its lines.
@@ -86,9 +86,11 @@ def _settled(config: Config, folder: Path) -> Config:
             for witness in config.journal.witnesses
         ),
     )
+    store = replace(config.store, ca=absolute(config.store.ca)) if config.store.ca else config.store
     return replace(
-        config, data=data, models=models, clients=clients, rules=rules, journal=journal, state=absolute(config.state)
-    )
+        config, data=data, models=models, clients=clients, rules=rules, journal=journal, store=store,
+        state=absolute(config.state),
+    )  # fmt: skip
 
 
 def _rules_folder(place: str, folder: Path) -> str:

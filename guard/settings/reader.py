@@ -26,7 +26,7 @@ _PATTERNS = {
     "^/": "a path that begins with /",
 }
 
-_AROUND_SECRETS = {("clients",), ("blocks",), ("journal", "witnesses"), ("journal", "ship")}
+_AROUND_SECRETS = {("clients",), ("blocks",), ("journal", "witnesses"), ("journal", "ship"), ("store",)}
 
 
 class Reader:
@@ -130,6 +130,8 @@ def is_secret(path: Path) -> bool:
             return True
         # Whoever knows a webhook's address may use it, and a store's has its password in it.
         case ("journal", "witnesses", int(), "url" | "key") | ("journal", "ship", "redis", "url"):
+            return True
+        case ("store", "url" | "password"):
             return True
     return False
 

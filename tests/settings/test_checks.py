@@ -371,6 +371,36 @@ def test_witnesses(tmp_path, witness, expected):
 
 
 @pytest.mark.parametrize(
+    ("store", "expected"),
+    [
+        ({}, None),
+        ({"url": "redis://:secret@h:7000/2"}, None),
+        ({"url": "rediss://h", "ca": "ca.pem", "password": "secret", "name": "eu", "timeout": 0.5}, None),
+        ({"url": "redis+sentinel://a:1,b:2/fleet/1"}, None),
+        ({"url": "redis+cluster://a,b"}, None),
+        ({"url": "http://:secret@h"}, "store.url: it cannot be used; redis[s]://host:port/database"),
+        ({"url": "redis+sentinel://:secret@h"}, "store.url: it cannot be used; the service's name behind the hosts"),
+        ({"url": "redis+cluster://:secret@h/1"}, "store.url: it cannot be used; no database"),
+        ({"url": "${STORE_URL}"}, "store.url: the environment variable STORE_URL is not set"),
+        ({"url": "redis://${HOST}"}, "store.url: `${` is only part of it"),
+        ({"url": "redis://:secret@h", "password": "secret"}, "store.password: there is one in the url too"),
+        ({"url": "redis://h", "ca": "ca.pem"}, "store.ca: the url has no TLS; rediss:// there, or no ca"),
+        ({"url": "rediss://h", "ca": ""}, "store.ca: it is empty"),
+        ({"password": "secret"}, "store.password: there is no url that it could be for"),
+        ({"ca": "ca.pem"}, "store.ca: there is no url that it could be for"),
+        ({"name": "a b"}, "store.name"),
+        ({"timeout": 0}, "store.timeout"),
+        ("redis://:secret@h", "store: its value does not fit"),
+    ],
+)
+def test_store(tmp_path, store, expected):
+    """A store has an address of a kind that there is, which is not repeated; what goes with it goes with it."""
+    found = told(tmp_path, store=store)
+    assert "secret" not in str(found)
+    one(found, expected)
+
+
+@pytest.mark.parametrize(
     ("ship", "expected"),
     [
         ({"redis": {"url": "redis://:pw@h:6379/0"}}, None),

@@ -43,4 +43,4 @@ def test_what_is_open_stays_as_it_is():
 def test_every_part_of_the_configuration_is_one_or_the_other():
     """A section is either taken over whole, or kept whole, but for `data`."""
     taken = {"models", "routes", "rules", "identify", "clients", "blocks", "limits"}
-    assert {*Config.__struct_fields__} == taken | {"data", "admin", "state", "journal", "upstream"}
+    assert {*Config.__struct_fields__} == taken | {"data", "admin", "state", "journal", "store", "upstream"}

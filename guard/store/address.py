@@ -1,0 +1,83 @@
+"""Where the store is: one server, those that know it (Sentinel), or a cluster.
+
+::
+
+    redis://[[user]:password@]host[:port][/database]
+    redis+sentinel://[[user]:password@]host[:port],…/service[/database]      the hosts are sentinels
+    redis+cluster://[[user]:password@]host[:port],…                          the hosts are some of its nodes
+
+With ``rediss`` in the place of ``redis`` they are spoken to with TLS.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import unquote
+
+Kind = Literal["server", "sentinel", "cluster"]
+
+FORMS = "redis[s]://host:port/database, redis[s]+sentinel://host,host/service or redis[s]+cluster://host,host"
+PORT = 6_379
+SENTINEL_PORT = 26_379
+
+_URL = re.compile(r"redis(s?)(?:\+(sentinel|cluster))?://(?:([^@/]*)@)?([^@/?#]+)(?:/([^?#]*))?")
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
+_DATABASE = re.compile(r"[0-9]{1,5}")
+_SERVICE = re.compile(r"[A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A store's address, taken apart; `service` is what the sentinels call it."""
+
+    kind: Kind
+    hosts: tuple[tuple[str, int], ...]
+    tls: bool = False
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    service: str = ""
+    database: int = 0
+
+    def __str__(self) -> str:
+        """What people may be shown of it."""
+        return ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
+
+
+def parse(url: str) -> Address:
+    """Take a URL apart.
+
+    Raises:
+        ValueError: it is none of a store's; the message says what was expected, and nothing of the URL.
+    """
+    found = _URL.fullmatch(url)
+    if found is None or re.search(r"\s", url):
+        raise ValueError(FORMS)
+    kind: Kind = "sentinel" if found[2] == "sentinel" else "cluster" if found[2] == "cluster" else "server"
+    user, _, password = (found[3] or "").partition(":")
+    hosts = tuple(_host(text, SENTINEL_PORT if kind == "sentinel" else PORT) for text in found[4].split(","))
+    if kind == "server" and len(hosts) > 1:
+        raise ValueError(f"one host, or {FORMS}")
+    service, database = _path(kind, (found[5] or "").removesuffix("/"))
+    return Address(kind, hosts, found[1] == "s", unquote(user) or None, unquote(password) or None, service, database)
+
+
+def _host(text: str, default: int) -> tuple[str, int]:
+    found = _HOST.fullmatch(text)
+    port = int(found[2] or default) if found else 0
+    if found is None or not 0 < port < 65_536:
+        raise ValueError(FORMS)
+    return found[1].strip("[]"), port
+
+
+def _path(kind: Kind, path: str) -> tuple[str, int]:
+    """The service and the database that the path of a URL names."""
+    service, _, database = path.partition("/") if kind == "sentinel" else ("", "", path)
+    if kind == "sentinel" and not _SERVICE.fullmatch(service):
+        raise ValueError("the service's name behind the hosts: redis+sentinel://host,host/service")
+    if kind == "cluster" and database not in ("", "0"):
+        raise ValueError("no database: a cluster has only one")
+    if database and not _DATABASE.fullmatch(database):
+        raise ValueError("the number of a database at its end, or nothing")
+    return service, int(database or 0)

@@ -1,0 +1,226 @@
+"""The changes of a fleet in the order that counts on all its machines: a stream in the store.
+
+An entry's id is ``<version>-0``: how many changes there are with it. It has the change's own `id`, by which the store
+knows one that it has, and the `record` in JSON. All is done by scripts, each of them one step to everybody else::
+
+    guard:{fleet}:changes   the stream
+    guard:{fleet}:ids       by id, the version that the change has
+    guard:{fleet}:epoch     a word that came with the first change: another one means that this is another history
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from secrets import token_hex
+from typing import Any, NamedTuple
+
+import orjson
+
+from guard.changes import VersionError
+from guard.store.connection import Connection
+from guard.store.script import Script, key
+
+BATCH = 200
+BATCH_BYTES = 1_048_576
+
+_LAST = """
+local function last_version()
+  if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+  local told = redis.call('XINFO', 'STREAM', KEYS[1])
+  for place = 1, #told, 2 do
+    if told[place] == 'last-generated-id' then
+      return tonumber(string.match(told[place + 1], '^%d+'))
+    end
+  end
+end
+"""
+
+# What is known by id is of this stream: if the one is gone (evicted, deleted) the other is made anew.
+_APPEND = Script(
+    _LAST
+    + """
+local last = last_version()
+if last == 0 then
+  redis.call('DEL', KEYS[2], KEYS[3])
+elseif redis.call('EXISTS', KEYS[2]) == 0 then
+  for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+    if entry[2][1] == 'id' then redis.call('HSET', KEYS[2], entry[2][2], string.match(entry[1], '^%d+')) end
+  end
+end
+local versions = {}
+for place = 3, #ARGV, 2 do
+  local known = redis.call('HGET', KEYS[2], ARGV[place])
+  if known then
+    versions[#versions + 1] = tonumber(known)
+  elseif ARGV[2] ~= '' and tonumber(ARGV[2]) ~= last then
+    return {last}
+  else
+    last = last + 1
+    local version = string.format('%.0f', last)
+    redis.call('XADD', KEYS[1], version .. '-0', 'id', ARGV[place], 'record', ARGV[place + 1])
+    redis.call('HSET', KEYS[2], ARGV[place], version)
+    redis.call('SET', KEYS[3], ARGV[1], 'NX')
+    versions[#versions + 1] = last
+  end
+end
+return {last, versions}
+"""
+)
+
+_READ = Script(
+    _LAST
+    + """
+local after, count = tonumber(ARGV[1]), tonumber(ARGV[2])
+local found = {redis.call('GET', KEYS[2]) or '', last_version(), '', {}}
+if after > 0 then
+  local id = string.format('%.0f-0', after)
+  local before = redis.call('XRANGE', KEYS[1], id, id)[1]
+  if before and before[2][1] == 'id' then found[3] = before[2][2] end
+end
+if count > 0 and after < found[2] then
+  local from = string.format('%.0f', after + 1)
+  for _, entry in ipairs(redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', count)) do
+    local fields = entry[2]
+    local fit = fields[1] == 'id' and fields[3] == 'record'
+    local version = tonumber(string.match(entry[1], '^%d+'))
+    found[4][#found[4] + 1] = {version, fit and fields[2] or '', fit and fields[4] or ''}
+  end
+end
+return found
+"""
+)
+
+_KNOWN = Script(
+    """
+if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
+local found = redis.call('HMGET', KEYS[2], unpack(ARGV))
+for place, version in ipairs(found) do found[place] = version and tonumber(version) or 0 end
+return found
+"""
+)
+
+
+class Stored(NamedTuple):
+    """A change in the store; `record` is None if what is there is none."""
+
+    version: int
+    id: str
+    record: dict[str, Any] | None
+
+
+class Page(NamedTuple):
+    """Some of the changes in a row, and what else was so at that time.
+
+    Attributes:
+        epoch: the history's word; "" while there are no changes.
+        version: of the last change there is.
+        before: the id of the change that they follow; "" if there is none with that number.
+        changes: those that follow, in order.
+    """
+
+    epoch: str
+    version: int
+    before: str
+    changes: list[Stored]
+
+
+class Changes:
+    """The changes in the store. Every method may raise StoreError: it cannot be reached, is too slow, or refuses."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._keys = [key(connection.fleet, what) for what in ("changes", "ids", "epoch")]
+
+    def version(self) -> int:
+        """Of the last change there is; 0: there is none."""
+        return self.read(0, 0).version
+
+    def epoch(self) -> str:
+        """The word of this history; "" while there are no changes."""
+        return self.read(0, 0).epoch
+
+    def append(self, record: Mapping[str, Any], if_version: int | None = None) -> int:
+        """Add a change, with its `id`; with `if_version` only if that is the version now.
+
+        Returns its version; that of one that the store has already, if it has this id.
+
+        Raises:
+            VersionError: the version is another.
+        """
+        condition = "" if if_version is None else str(if_version)
+        last, *versions = self._append(condition, [(str(record["id"]), _encoded(record))])
+        if not versions:
+            assert if_version is not None
+            raise VersionError(last, if_version)
+        version: int = versions[0][0]
+        return version
+
+    def publish(self, records: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        """Add those of these changes that the store does not have; the version that each has, by id.
+
+        Other machines' changes may come between them.
+        """
+        found: dict[str, int] = {}
+        for batch in _batches(records):
+            found |= self.known([id_ for id_, _ in batch])
+            missing = [(id_, line) for id_, line in batch if id_ not in found]
+            if missing:
+                _, versions = self._append("", missing)
+                found |= {id_: version for (id_, _), version in zip(missing, versions, strict=True)}
+        return found
+
+    def known(self, ids: Sequence[str]) -> dict[str, int]:
+        """Those of these ids that the store has, each with its version."""
+        versions = self._connection.run(_KNOWN, self._keys[:2], ids) if ids else []
+        return {id_: version for id_, version in zip(ids, versions, strict=False) if version}
+
+    def read(self, after: int, count: int = BATCH) -> Page:
+        """The changes after that version, at most so many."""
+        epoch, version, before, found = self._connection.run(_READ, [self._keys[0], self._keys[2]], [after, count])
+        return Page(_text(epoch), version, _text(before), [_stored(*entry) for entry in found])
+
+    def wait(self, after: int, seconds: float) -> bool:
+        """Wait until there is a change after that version, for so long at most; whether there is one."""
+        block = max(int(min(seconds, self._connection.timeout / 2) * 1000), 1)
+        start = f"{after}-{2**64 - 1}"
+        found = self._connection.call("XREAD", "COUNT", 1, "BLOCK", block, "STREAMS", self._keys[0], start)
+        return bool(found)
+
+    def _append(self, condition: str, entries: Sequence[tuple[str, bytes]]) -> Any:
+        arguments = [part for entry in entries for part in entry]
+        return self._connection.run(_APPEND, self._keys, [token_hex(8), condition, *arguments])
+
+
+def _batches(records: Sequence[Mapping[str, Any]]) -> Iterator[list[tuple[str, bytes]]]:
+    """What is sent at a time: not so much that others wait for long."""
+    batch: list[tuple[str, bytes]] = []
+    size = 0
+    for record in records:
+        batch.append((str(record["id"]), _encoded(record)))
+        size += len(batch[-1][1])
+        if len(batch) == BATCH or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+_LOCAL = ("seq", "chain", "kind", "store")
+"""What a record has in a machine's own log only."""
+
+
+def _encoded(record: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({name: value for name, value in record.items() if name not in _LOCAL})
+
+
+def _stored(version: int, id_: bytes, line: bytes) -> Stored:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        record = None
+    fit = isinstance(record, dict) and isinstance(record.get("change"), dict) and record.get("id") == _text(id_)
+    return Stored(version, _text(id_), {**record, "kind": "change"} if fit else None)
+
+
+def _text(word: bytes | str) -> str:
+    return word if isinstance(word, str) else word.decode("utf-8", "backslashreplace")

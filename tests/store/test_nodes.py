@@ -1,0 +1,63 @@
+"""Which machines are there, by a real Valkey's clock."""
+
+import pytest
+
+from guard.config import Store
+from guard.store import nodes as module
+from guard.store.connection import Connection
+from guard.store.nodes import Acknowledged, Node, Nodes
+from tests.support import valkey
+
+
+@pytest.fixture
+def server():
+    """A server of the test's own."""
+    with valkey.server() as found:
+        yield found
+
+
+@pytest.fixture
+def nodes(server):
+    """Those of a fleet."""
+    with Connection(Store(url=server.connection_url)) as connection:
+        yield Nodes(connection)
+
+
+def test_each_tells_what_it_has(nodes):
+    """Machines are listed by name, each with its newest word and the time of that."""
+    workers = (Acknowledged("w1", 11, 3), Acknowledged("w2", 12, 2, "a rule"))
+    nodes.tell(Node("b", 3, workers))
+    nodes.tell(Node("a", 1))
+    nodes.tell(Node("a", 2))
+    first, second = nodes.alive()
+    assert (first.node, first.version, second.node, second.workers) == ("a", 2, "b", workers)
+    assert first.at > second.at > 1_000_000_000
+
+
+def test_those_that_say_nothing_are_not_there(server, nodes, monkeypatch):
+    """Whoever was not heard of for a while is not listed, and forgotten after a day."""
+    nodes.tell(Node("old", 1))
+    nodes.tell(Node("new", 1))
+    with valkey.asked(server) as client:
+        value = client.hget("guard:{guard}:nodes", "old")
+        client.hset("guard:{guard}:nodes", "old", f"{float(value.split()[0]) - 60:.6f} {value.split(' ', 1)[1]}")
+        assert [one.node for one in nodes.alive(30)] == ["new"]
+        assert [one.node for one in nodes.alive(90)] == ["new", "old"]
+        monkeypatch.setattr(module, "FORGOTTEN_SECONDS", 50.0)
+        nodes.alive()
+        assert client.hkeys("guard:{guard}:nodes") == ["new"]
+
+
+def test_one_that_ends_says_so(nodes):
+    """It is not waited for any more."""
+    nodes.tell(Node("a", 1))
+    nodes.forget("a")
+    assert nodes.alive() == []
+
+
+@pytest.mark.parametrize("value", ["", "x", "1.5 {}", "1.5 [1]", 'soon {"node":"x","version":1}'])
+def test_what_is_no_word_of_a_machine_is_passed_over(server, nodes, value):
+    """Somebody else's value says nothing."""
+    with valkey.asked(server) as client:
+        client.hset("guard:{guard}:nodes", "x", value)
+    assert nodes.alive() == []
