@@ -11,9 +11,9 @@ from guard.archive.manifest import check_place
 from guard.archive.manifest import opened as manifest_opened
 from guard.archive.statement import read
 from guard.custody.control import ControlError
+from guard.faults import Faults
 from guard.journal.folder import CHECKPOINT, MANIFEST, Segment, logs
 from guard.keeper import progress
-from guard.keeper.faults import Faults
 from guard.keeper.follow import Anchor, Follower, FollowError
 from guard.keeper.orders import Orders
 from guard.keeper.standing import Standing
@@ -30,6 +30,8 @@ READ_SECONDS = 1.0
 Publish = Callable[[str, bytes], None]
 """Takes a log's newest checkpoint, signed."""
 
+logger = logging.getLogger("guard.keeper")
+
 
 class Notary:
     """Follows all logs and signs for them."""
@@ -41,7 +43,7 @@ class Notary:
         self._orders = orders
         self._standing = standing
         self._publish = publish
-        self._faults = Faults()
+        self._faults = Faults(logger)
         self._signers: dict[str, Signer] = {}
         self._followers: dict[str, Follower] = {}
         self._signed_at: dict[str, float] = {}

@@ -18,7 +18,7 @@ from pathlib import Path
 from time import monotonic
 
 from guard.custody.control import ControlError
-from guard.keeper.faults import Faults
+from guard.faults import Faults
 from guard.keeper.notary import Notary
 from guard.keeper.orders import Orders, decode
 from guard.keeper.retention import Retention
@@ -61,7 +61,7 @@ class Keeper:
         self._orders = orders
         self._pause = max(min(STEP_SECONDS, orders.journal.checkpoint_interval), SHORTEST_STEP_SECONDS)
         self._standing = Standing()
-        self._faults = Faults()
+        self._faults = Faults(logger)
         self._tasks: list[Task] = []
         self._witnesses: list[Witness] = []
 

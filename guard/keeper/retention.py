@@ -18,8 +18,8 @@ from guard.archive.statement import read
 from guard.archive.tombstone import Tombstone
 from guard.custody.control import ControlError, append, changes, locked
 from guard.custody.holds import Hold, in_force
+from guard.faults import Faults
 from guard.journal.folder import CONTROL, MANIFEST, PLAIN, SEALED, TOMBSTONE, Segment, logs, sync_folder
-from guard.keeper.faults import Faults, logger
 from guard.keeper.listing import Listing
 from guard.keeper.orders import Orders
 from guard.keeper.standing import Standing
@@ -30,6 +30,8 @@ from guard.proof.note import Signer
 
 DELETE = "delete"
 ACTOR = "guard keeper"
+
+logger = logging.getLogger("guard.keeper")
 
 
 class _Sealed(NamedTuple):
@@ -47,7 +49,7 @@ class Retention:
         self._listings: dict[str, Listing] = {}
         self._manifests: dict[tuple[str, int], Manifest] = {}
         self._unfinished = True
-        self._faults = Faults()
+        self._faults = Faults(logger)
         self._holds: list[Hold] = []
         self._read: list[tuple[Path, int]] = []
 

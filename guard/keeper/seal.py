@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import pairwise
 from pathlib import Path
 from time import time
@@ -9,8 +10,8 @@ from time import time
 from guard.archive.damage import Damage
 from guard.archive.manifest import Manifest
 from guard.archive.sealing import seal_next
+from guard.faults import Faults
 from guard.journal.folder import PLAIN, Segment, logs
-from guard.keeper.faults import Faults, logger
 from guard.keeper.listing import Listing
 from guard.keeper.orders import Orders
 from guard.keeper.standing import Standing
@@ -21,6 +22,8 @@ from guard.proof.tree import merge
 WAIT_SECONDS = 1.0
 """Following logs goes first; so long after, the next piece is sealed nevertheless."""
 
+logger = logging.getLogger("guard.keeper")
+
 
 class Sealer:
     """Seals the segments of all logs in their order. A damaged one is told of, and it and those behind it are left."""
@@ -28,7 +31,7 @@ class Sealer:
     def __init__(self, orders: Orders, standing: Standing) -> None:
         self._orders = orders
         self._standing = standing
-        self._faults = Faults()
+        self._faults = Faults(logger)
         self._listings: dict[str, Listing] = {}
         self._damaged: dict[str, tuple[int, int]] = {}
 

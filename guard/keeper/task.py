@@ -5,13 +5,16 @@ A step that fails is told of, and tried again after a while, longer each time; n
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from time import monotonic
 
-from guard.keeper.faults import Faults, logger
+from guard.faults import Faults
 
 LONGEST_PAUSE = 60.0
+
+logger = logging.getLogger("guard.keeper")
 
 
 class Task:
@@ -25,7 +28,7 @@ class Task:
         self._step = step
         self._pause = pause
         self._expected = faults
-        self._faults = Faults()
+        self._faults = Faults(logger)
         self._failures = 0
         self._finishing = False
         self._wake = threading.Event()

@@ -1,12 +1,16 @@
 """Telling of faults once."""
 
-from guard.keeper.faults import Faults
+import logging
+
+from guard.faults import Faults
+
+logger = logging.getLogger("guard.test")
 
 
 def test_a_fault_is_told_when_it_begins_changes_and_ends(caplog):
     """What goes on in the same way is not said again."""
-    caplog.set_level("INFO", "guard.keeper")
-    faults = Faults()
+    caplog.set_level("INFO", "guard.test")
+    faults = Faults(logger)
     for what in ("full", "full", "gone", "gone"):
         faults.tell("a disk", what)
     faults.over("a disk")
@@ -19,7 +23,7 @@ def test_a_fault_is_told_when_it_begins_changes_and_ends(caplog):
 
 def test_each_has_faults_of_its_own(caplog):
     """The same fault in two places is told twice."""
-    faults = Faults()
+    faults = Faults(logger)
     faults.tell("one", "x")
     faults.tell("other", "x")
     assert len(caplog.records) == 2
