@@ -60,6 +60,7 @@ class Log:
         healthy: the last write and sync went well. While they did not, nothing may be written.
         full: more than `buffer_bytes` wait for the disk.
         durable: behind the last record that is known to be on disk.
+        durable_bytes: how much this process has brought there.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Log:
         self.slot = slot
         self.healthy = True
         self.full = False
+        self.durable_bytes = 0
         self._settings = settings
         self._loop = loop
         self._owner = owner
@@ -147,6 +149,11 @@ class Log:
         """What has waited for the disk for so long that nobody should wait on; it is written all the same."""
         return takewhile(lambda batch: batch.at < now - WAIT_SECONDS, self._pending)
 
+    @property
+    def waiting_since(self) -> float:
+        """Since when (monotonic seconds) the oldest record has waited for the disk; 0.0: none does."""
+        return self._pending[0].at if self._pending else 0.0
+
     def close(self) -> None:
         """Sync everything, and tell who waits; blocks until it is on disk, or that takes too long."""
         self._closed = True
@@ -188,6 +195,7 @@ class Log:
         self._pending.popleft()
         self._pending_bytes -= batch.size
         self.durable = batch.end
+        self.durable_bytes += batch.size
         self._unmarked = self._unmarked or not batch.own
         batch.data = b""
         batch.settle(durable=True)

@@ -38,6 +38,7 @@ class Journal:
     Attributes:
         log: where it writes.
         lost: records that could not be written nor kept; the log is told when it can be.
+        lost_ever: the same, since the beginning, whether it is told or not.
         turn_began: when (monotonic seconds) the first record of this turn of the loop came; 0.0: none has.
         on_full, on_room: called when so much waits for the disk that nothing should be begun, and when that is over.
     """
@@ -52,7 +53,7 @@ class Journal:
         """
         self.settings = settings
         self.loop = loop
-        self.lost = 0
+        self.lost = self.lost_ever = 0
         self.turn_began = 0.0
         self.on_full: Callable[[], None] = _nobody
         self.on_room: Callable[[], None] = _nobody
@@ -62,6 +63,7 @@ class Journal:
         self._space.saw(free_bytes(slot.folder))
         self._batch = Batch()
         self._kept = Batch()
+        self._kept_since = 0.0
         self._scheduled = False
         self._lazy: asyncio.TimerHandle | None = None
         self._failing = False
@@ -106,6 +108,16 @@ class Journal:
         """Whether what models say should not be written, to save room."""
         return self._space.shedding
 
+    @property
+    def kept(self) -> int:
+        """How many records wait until something can be written again."""
+        return len(self._kept.records)
+
+    def lag(self, now: float) -> float:
+        """How old the oldest record is that is not on disk, in seconds; `now` is monotonic."""
+        since = self._kept_since if self._kept.records else self.log.waiting_since
+        return now - since if since else 0.0
+
     def describe(self, custody: dict[str, Any]) -> None:
         """Another policy is in force: say so in the log."""
         self._custody = custody
@@ -123,6 +135,7 @@ class Journal:
         self._flush()
         self._closed = True
         self.log.close()
+        self.lost_ever += len(self._kept.records)
         if lost := self.lost + len(self._kept.records):
             logger.error("%d records could not be written, and are lost", lost)
 
@@ -148,12 +161,15 @@ class Journal:
     def _turn_away(self, batch: Batch) -> None:
         """Keep what cannot be written now for later, as far as there is room for it."""
         kept = self._kept
+        if not kept.records:
+            self._kept_since = batch.at or monotonic()
         for record in batch.release():
             if kept.size + len(record) <= self.settings.buffer_bytes:
                 kept.records.append(record)
                 kept.size += len(record)
             else:
                 self.lost += 1
+                self.lost_ever += 1
         batch.settle(durable=self._passes)
 
     def _write_kept(self) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
+from pathlib import Path
 from time import monotonic, time
 from typing import Any
 
 from guard.config import Config, Http, Upstream
+from guard.custody import counts
 from guard.exchange import Exchange
 from guard.journal.record import refusals_line
 from guard.journal.refusals import Refusals
@@ -22,6 +25,7 @@ from guard.policy.policy import Policy
 from guard.proxy.intake import Intake
 from guard.proxy.probe import PROBES, Probe
 from guard.proxy.relay import Relay
+from guard.proxy.tally import Tally
 from guard.proxy.upgrade import Upgrade
 from guard.refusal import Refusal
 from guard.stages.block import client_blocked
@@ -38,7 +42,10 @@ GOODBYE_SECONDS = 1.0
 
 
 class Proxy:
-    """What a worker's connections share. `open` begins an exchange; all its changing state is named in `__init__`."""
+    """What a worker's connections share. `open` begins an exchange; all its changing state is named in `__init__`.
+
+    `beat` is called with every sweep: the loop turns.
+    """
 
     def __init__(self, config: Config, policy: Policy, journal: Journal) -> None:
         self.policy = policy
@@ -48,6 +55,8 @@ class Proxy:
         self.meters = Meters()
         self.refusals = Refusals(config.journal.refusals)
         self.admission = Admission(config.data.overload)
+        self.tally = Tally(counts.place(Path(config.state), journal.log.slot.log))
+        self.beat: Callable[[], None] = _nobody
         journal.on_full, journal.on_room = self.admission.hold, self._go_on
         self.reading_room = ThreadPoolExecutor(1, "inspect")
         self.relays: set[Intake] = set()
@@ -57,6 +66,7 @@ class Proxy:
         self._id_prefix = os.urandom(4).hex()
         self._id_count = count(1)
         self._sweeper: asyncio.TimerHandle | None = None
+        self._sweep_at = 0.0
         self._forget_at = 0.0
 
     def open(self, connection: ServerConnection, exchange: Exchange, relay: type[Relay] = Relay) -> Handler:
@@ -87,6 +97,11 @@ class Proxy:
             pool = self._pools[key] = Pool(version.origin, self.upstream, version.tls)
         return pool
 
+    @property
+    def pools(self) -> Collection[Pool]:
+        """All connections to models, by where they lead."""
+        return self._pools.values()
+
     def adopt(self, policy: Policy) -> None:
         """Put another policy in force for exchanges to come; those open that it will have no more of end at once."""
         self.policy = policy
@@ -102,6 +117,7 @@ class Proxy:
 
     def start(self) -> None:
         """Begin sweeping."""
+        self._sweep_at = monotonic() + SWEEP_SECONDS
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     def stop(self) -> None:
@@ -124,6 +140,7 @@ class Proxy:
             connection.transport.abort()
         await self._without_connections()
         self.journal.close()
+        self.tally.close(self)
 
     async def _without_connections(self) -> None:
         until = monotonic() + GOODBYE_SECONDS
@@ -140,7 +157,10 @@ class Proxy:
     def _sweep(self) -> None:
         # Asked for first: a fault below may cost this round, but not all deadlines to come.
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+        self.beat()
         now = monotonic()
+        self.tally.swept(max(now - self._sweep_at, 0.0))
+        self._sweep_at = now + SWEEP_SECONDS
         for connection in list(self.connections):
             connection.sweep(now)
         for relay in list(self.relays):
@@ -157,6 +177,7 @@ class Proxy:
         if now >= self._forget_at:
             self._forget_at = now + FORGET_SECONDS
             self.meters.sweep(now)
+        self.tally.look(self, now)
 
     def _write_down(self, refusals: list[dict[str, Any]]) -> None:
         for record in refusals:
@@ -170,3 +191,7 @@ def _cut(exchange: Exchange, policy: Policy) -> Refusal | None:
     if exchange.route is not None and policy.measures.access(exchange.route.model.name) == "offline":
         return isolated(close=True)
     return None
+
+
+def _nobody() -> None:
+    """Nobody listens for the worker's beat."""

@@ -254,6 +254,7 @@ class Relay(Intake):
             return
         self.stop_model()
         if self.answer is not None:
+            self.proxy.tally.counts.cut += 1
             self.answer.refused(refusal)
         else:
             self.begun = True
@@ -318,6 +319,7 @@ class Relay(Intake):
         self.finished = True
         self.answer = None
         self.deadline = self.give_up_at = NEVER
+        self.proxy.tally.ended(self.exchange)
         self._leave()
 
     def _outcome(self, end: str) -> bytes:

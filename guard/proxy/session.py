@@ -61,6 +61,7 @@ class Session:
             exchange.route.format.session(exchange.path),
             relay.proxy.journal,
             relay.proxy.upstream.answer_bytes,
+            relay.proxy.tally.found,
         )
         self.waiting: list[bytes] = []
         self.asked = 0
@@ -235,6 +236,7 @@ class Session:
             content = read_message(exchange, self.relay.proxy.meters, message)
         except Refusal as refused:
             refusal = refused.bare()
+        self.relay.proxy.tally.found(exchange.findings)
         prompt = exchange.prompt.texts if exchange.prompt is not None else []
         line = frame_line(
             exchange, "client", message, at=time(), passed=refusal is None, texts=prompt, findings=exchange.findings

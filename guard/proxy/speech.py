@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from time import monotonic, time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,12 +40,20 @@ class Speech:
     rule has matched, and then nothing more may go out.
     """
 
-    def __init__(self, exchange: Exchange, reader: SessionReader, journal: Journal, limit: int) -> None:
-        """`limit` is how many bytes may be held back."""
+    def __init__(
+        self,
+        exchange: Exchange,
+        reader: SessionReader,
+        journal: Journal,
+        limit: int,
+        found: Callable[[list[Finding]], None],
+    ) -> None:
+        """`limit` is how many bytes may be held back; `found` is told the rules that matched in each message."""
         self.reader = reader
         self.count = 0
         self._exchange = exchange
         self._journal = journal
+        self._found = found
         self._scan = StreamScan(exchange, limit)
         self._held: deque[Said] = deque()
         self._seams = Seams(exchange.secrets or secrets_of(exchange))
@@ -99,6 +107,7 @@ class Speech:
 
     def _write_down(self, *, passed: bool) -> None:
         said = self._held.popleft()
+        self._found(said.findings)
         pieces: Pieces = {}
         for channel, text in said.output:
             pieces.setdefault(channel, []).append(text)

@@ -183,6 +183,7 @@ class Streamed:
 
     def _write_part(self) -> None:
         body, taken = self._take(last=False)
+        self.relay.proxy.tally.counts.answered += len(body)
         journal = self.relay.proxy.journal
         if not journal.shedding:
             journal.add_lazily(part_line(self.relay.exchange, body, taken, withheld=self.withholds))

@@ -139,7 +139,8 @@ class Upgrade(Relay):
         """An operator will have no more of it."""
         if self.session is None:
             super().cut(refusal)
-        else:
+        elif not self.session.over:
+            self.proxy.tally.counts.cut += 1
             self.session.refuse(refusal)
 
     def stop_model(self) -> None:

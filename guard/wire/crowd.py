@@ -33,11 +33,12 @@ def over_capacity(*, close: bool = False) -> Refusal:
 class Crowd:
     """Counts a worker's connections. An IPv6 address counts as its /64, of which one host has all.
 
-    `held` are the bytes of bodies that took more than one segment to arrive, until their exchanges are over.
+    `held` are the bytes of bodies that took more than one segment to arrive, until their exchanges are over;
+    `turned_away` counts connections that were one too many.
     """
 
     def __init__(self, http: Http, most_held: int = DEFAULT_HELD) -> None:
-        self.held = 0
+        self.held = self.turned_away = 0
         self.most_held = most_held
         self.most = http.connections
         self.most_each = http.connections_per_address
@@ -52,11 +53,12 @@ class Crowd:
         who = household(peer)
         self.size += 1
         self.of[who] += 1
+        if self.of[who] <= self.most_each and self.size <= self.most:
+            return None
+        self.turned_away += 1
         if self.of[who] > self.most_each:
             return f"{who} has more than {self.most_each}"
-        if self.size > self.most:
-            return f"there are more than {self.most}"
-        return None
+        return f"there are more than {self.most}"
 
     def hold(self, size: int) -> None:
         """Count more bytes of a body, as long as they are to be held.
