@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import resource
 import signal
@@ -13,21 +12,18 @@ from contextlib import suppress
 from types import FrameType
 
 import uvicorn
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from guard.assembly import decide, journal_folder
 from guard.config import Config
 from guard.keeper.attendant import Attendant
 from guard.keeper.orders import orders
 from guard.ruleset.redactor import RedactionError
+from guard.supervisor import Supervisor
 from guard.wire.address import parse_listen
 from guard.wire.preface import Preface
 from guard.wire.server import ServerConnection
 from guard.wire.tls import TlsError
 from guard.worker import Reread, Worker
-
-logger = logging.getLogger("guard")
 
 BACKLOG = 2_048
 
@@ -97,9 +93,9 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
             server = _Server(server_config)
             server.run(sockets=[listener])
             return 0 if server.started else 1
-        workers = _Workers(server_config, sockets=[listener])
-        workers.run()
-        return 1 if any(process.exitcode == STARTUP_FAILURE for process in workers.processes) else 0
+        supervisor = Supervisor(server_config, [listener], patience=data.hang_timeout, drain=data.drain_timeout)
+        supervisor.run()
+        return int(supervisor.failed)
 
 
 def _reason(error: Exception) -> str:
@@ -123,34 +119,6 @@ def _allow_descriptors() -> None:
     if soft < hard:
         with suppress(ValueError, OSError):  # some systems have a lower bound than they say
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-class _Workers(Multiprocess):
-    """Takes SIGHUP as the wish to read the configuration again; uvicorn would start each worker anew."""
-
-    def handle_signals(self) -> None:
-        """Called several times a second."""
-        if signal.SIGHUP in signal.sigpending():
-            signal.sigwait({signal.SIGHUP})
-            self._reload()
-        super().handle_signals()
-
-    def keep_subprocess_alive(self) -> None:
-        """Start those anew that have died, or hang, and say so."""
-        before = list(self.processes)
-        super().keep_subprocess_alive()
-        for old, new in zip(before, self.processes, strict=True):
-            if new is not old:
-                logger.warning("worker %d is gone; worker %d is started in its place", old.pid, new.pid)
-
-    def _reload(self) -> None:
-        """Have the workers read it if it is fit to be used; those that are started later begin with it."""
-        worker = self.config.app
-        assert isinstance(worker, Worker)
-        if worker.renew() is not None:
-            for process in self.processes:
-                if process.process.is_alive() and process.pid is not None:
-                    os.kill(process.pid, signal.SIGHUP)
 
 
 def _bind(listen: str) -> socket.socket:

@@ -69,6 +69,7 @@ class Data(Section, frozen=True):
     proxy_protocol: bool = False
     workers: Count = 1
     drain_timeout: Seconds = 30.0
+    hang_timeout: Seconds = 10.0
     http: Http = field(default_factory=Http)
     overload: Overload = field(default_factory=Overload)
 

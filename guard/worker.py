@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import gc
 import logging
 import multiprocessing
@@ -20,6 +21,7 @@ from guard.custody.workers import Running, acknowledge, leave
 from guard.measures import Measures
 from guard.policy.policy import Policy, with_measures
 from guard.proxy.proxy import Proxy
+from guard.pulse import Pulse
 from guard.ruleset.bundle import Bundle, BundleError
 from guard.ruleset.emergency import with_added
 from guard.ruleset.redactor import RedactionError
@@ -32,6 +34,8 @@ logger = logging.getLogger("guard")
 
 LOOK_SECONDS = 0.05
 GC_THRESHOLDS = (20_000, 20, 50)
+# The word of who watches over the worker, when its loop hangs, to say on stderr where it stands.
+LAST_WORDS = signal.SIGUSR1
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -47,6 +51,7 @@ class Worker:
         reread: reads the configuration again; SIGHUP asks for that.
         version: how often the configuration was read; with the number of measures it is the policy's version.
         watch: what sees operators' measures.
+        pulse: what tells who watches over it that its loop turns; None: nobody does.
         rules: those of the configuration.
         fault: why some measure is not in force; empty: all are.
     """
@@ -61,6 +66,7 @@ class Worker:
         self.reread = reread
         self.decisions = decisions
         self.version = 1
+        self.pulse: Pulse | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak ASGI's lifespan protocol: build the proxy at startup, end what is open at shutdown."""
@@ -86,6 +92,8 @@ class Worker:
         await receive()
         for task in tasks:
             task.cancel()
+        if self.pulse is not None:
+            self.pulse.rest()
         leave(Path(self.config.state), proxy.journal.log.slot.log)
         proxy.stop()
         await proxy.emptied()
@@ -115,6 +123,11 @@ class Worker:
         policy = self._measured(policy, self.watch.first())
         journal = open_journal(self.config, policy)
         proxy = Proxy(self.config, policy, journal)
+        if self.pulse is not None:
+            proxy.beat = self.pulse.beat
+            faulthandler.register(LAST_WORDS)
+            # From here on the loop has to turn; what comes before takes its time.
+            self.pulse.beat()
         proxy.start()
         self._acknowledge(proxy)
         # What is loaded now lives as long as the worker: keep the collector from going through it again and again. An
@@ -135,7 +148,10 @@ class Worker:
                     self.rules = policy.rules
                     entrance.balancers = balancers(self.config, policy)
                     self._adopt(proxy, await asyncio.to_thread(self._measured, policy, proxy.policy.measures))
+                    proxy.tally.reloaded()
                     logger.info("the configuration was read again: policy %d is in force", proxy.policy.version)
+                else:
+                    proxy.tally.counts.reloads_failed += 1
 
     async def _take_measures(self, turns: asyncio.Lock, proxy: Proxy) -> None:
         """Put each measure in force that operators take, and say so; none of it waits for a request, or the reverse."""

@@ -108,6 +108,11 @@ class Tally:
             self._lates.pop()
         self._lates.append((monotonic(), late))
 
+    def reloaded(self) -> None:
+        """The configuration was read again, and taken over."""
+        self.counts.reloads += 1
+        self.counts.reloaded = time()
+
     def look(self, proxy: Proxy, now: float) -> None:
         """See what is open, and keep all in the file; called several times a second, done once."""
         if now >= self._look_at:
