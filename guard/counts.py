@@ -83,7 +83,7 @@ class Counts(Struct):
         turned_away: connections that were one too many.
         records, bytes: what of the log is on disk, the latter since there is a guard that counts it.
         signable: so many records had the log a minute ago, which the keeper should have signed for by now.
-        lost: records that could not be written nor kept.
+        lost, lost_at: records that could not be written nor kept, and when that was seen last.
         reloads, reloads_failed, reloaded: readings of the configuration again, and when (seconds since the epoch) the
             last one was taken over.
         spans: by what became of them (``exported``, ``failed``, ``dropped``).
@@ -108,9 +108,15 @@ class Counts(Struct):
     bytes: int = 0
     signable: int = 0
     lost: int = 0
+    lost_at: float = 0.0
     reloads: int = 0
     reloads_failed: int = 0
     reloaded: float = 0.0
     spans: dict[str, int] = field(default_factory=dict)
     limits: dict[str, int] = field(default_factory=dict)
     now: Gauges = field(default_factory=Gauges)
+
+    @property
+    def ended(self) -> int:
+        """How many exchanges there were."""
+        return sum(self.requests.values())

@@ -1,4 +1,4 @@
-"""A worker's pulse: a number in memory that it shares with the process that watches over it, and that its loop moves."""
+"""A worker's pulse: a number in memory, moved by its loop, that it shares with the process that watches over it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Pulse:
 
     @property
     def beats(self) -> int:
-        """How often the loop has come to beat; 0: not yet, for it is still starting; `RESTING`: it will not any more."""
+        """How often the loop has beaten; 0: not yet, for it is still starting; `RESTING`: it will not any more."""
         return self._beats.value
 
     def beat(self) -> None:

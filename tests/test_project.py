@@ -19,6 +19,7 @@ INSTRUCTIONS = re.findall(r"^([A-Z]+) (.+)$", DOCKERFILE, re.MULTILINE)
 # Source files that need no test file of their own, and why.
 UNMIRRORED = {
     "config.py": "values only; the tests of settings read files into them",
+    "counts.py": "values only; tests/proxy/test_tally.py counts real exchanges with them",
     "exchange.py": "values only; every test of a stage fills one in",
     "measures.py": "values only; tests/custody/test_measures.py folds the control log into them",
     "worker.py": "tests/flow/test_reload.py and test_measures.py run it as processes, with what changes meanwhile",

@@ -48,7 +48,8 @@ def running_workers(running: Running, number: int = 2) -> list[workers.Running]:
         there = workers.running(state(running), running.journal)
         return there if len(there) == number and all(Path(f"/proc/{one.pid}").exists() for one in there) else None
 
-    return wait_for(found, f"{number} workers do not run")
+    there: list[workers.Running] = wait_for(found, f"{number} workers do not run")
+    return there
 
 
 def is_stopped(pid: int) -> bool:
@@ -119,7 +120,9 @@ def test_a_worker_that_dies_again_and_again_is_started_less_often(tmp_path):
             victim = running_workers(running)[0].pid
             os.kill(victim, signal.SIGKILL)
             wait_for(lambda victim=victim: f"worker {victim} is gone" in log_of(running), "its death is not seen")
-        wait_for(lambda: f"worker {victim} is gone, too; the next is started in 1 seconds" in log_of(running), "no pause")
+        wait_for(
+            lambda: f"worker {victim} is gone, too; the next is started in 1 seconds" in log_of(running), "no pause"
+        )
         assert httpx.get(f"{running.url}/readyz").status_code == 200
         running_workers(running)
 

@@ -51,7 +51,7 @@ def running(state: Path, journal: Path) -> list[Running]:
     found = []
     for log in logs(journal):
         worker = _read(state / FOLDER / f"{log}.json")
-        if worker is not None and worker.log == log and _is_locked(journal / f"{log}.lock"):
+        if worker is not None and worker.log == log and is_locked(journal / f"{log}.lock"):
             found.append(worker)
     return found
 
@@ -63,7 +63,8 @@ def _read(path: Path) -> Running | None:
         return None
 
 
-def _is_locked(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
+    """Whether some process holds a file's lock."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -64,6 +64,11 @@ class Segment(NamedTuple):
         return self.folder / f"{self.base:016d}{suffix}"
 
     @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Those of the files there are that have its records."""
+        return tuple(suffix for suffix, there in ((PLAIN, self.plain), (SEALED, self.sealed)) if there)
+
+    @property
     def deleted(self) -> bool:
         """Whether its records are gone."""
         return not (self.plain or self.sealed)

@@ -132,7 +132,8 @@ class Tally:
         size, lost, turned_away = self._before
         counts.records = journal.log.durable.seq
         counts.bytes = size + journal.log.durable_bytes
-        counts.lost = lost + journal.lost_ever
+        if counts.lost != (lost := lost + journal.lost_ever):
+            counts.lost, counts.lost_at = lost, time()
         counts.turned_away = turned_away + proxy.crowd.turned_away
         self._remember_records(now, counts.records)
         self._measure_now(proxy, now)

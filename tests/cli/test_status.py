@@ -1,7 +1,10 @@
 """`guard status`."""
 
 import json
+import time
 
+from guard.counts import Counts, Gauges
+from guard.custody import counts
 from guard.custody.workers import Running, acknowledge
 from guard.journal.slot import claim
 from tests.cli.measuring import run
@@ -14,14 +17,33 @@ def test_without_workers_nothing_runs(tmp_path):
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "guard: no guard runs here\n")
 
 
+def test_each_worker_has_a_line(tmp_path):
+    """With what it has in force and counts, losses too; what is wrong is on stderr."""
+    state = tmp_path / "var"
+    run(tmp_path, "block", "ip", "203.0.113.9", "--reason", "r")
+    with claim(state / "journal"):
+        acknowledge(state, Running("w1", 77, 2, 3))
+        now = Gauges(at=time.time(), running=2, lag=0.002, journal_lag=0.004)
+        told = Counts(requests={("chat", "v1", "complete"): 12}, lost=5, now=now)
+        counts.save(counts.place(state, "w1"), counts.encode(told))
+        result = run(tmp_path, "status")
+        assert (
+            "w1          process 77  policy 3  measures 2  requests 12  in progress 2  loop lag 2 ms"
+            "  journal lag 4 ms  lost 5\n"
+        ) in result.stdout
+        assert "measures 2\n" in result.stdout
+        assert "newest checkpoint none  unsealed segments 1  lost 5\n" in result.stdout
+        assert result.exit_code == 1
+        assert result.stderr == "guard: the keeper does not run: nothing is signed, sealed or deleted\n"
+
+
 def test_a_worker_that_is_behind_is_told(tmp_path):
-    """Each worker with what it has in force; exit code 1 while one has not the newest."""
+    """Exit code 1 while one has not the newest; the document names it."""
     run(tmp_path, "block", "ip", "203.0.113.9", "--reason", "r")
     with claim(tmp_path / "var" / "journal"):
-        acknowledge(tmp_path / "var", Running("w1", 77, 2, 3))
-        result = run(tmp_path, "status")
-        assert (result.exit_code, result.stdout) == (0, "w1  process 77  policy 3  measures 2\n")
         acknowledge(tmp_path / "var", Running("w1", 77, 1, 2))
         result = run(tmp_path, "status", "--json")
         assert result.exit_code == 1
-        assert json.loads(result.stdout)["behind"] == ["w1"]
+        found = json.loads(result.stdout)
+        assert found["behind"] == ["w1"]
+        assert found["problems"][0] == "w1 is behind: it has measures 1 in force, the newest are 2"

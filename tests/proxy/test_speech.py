@@ -53,7 +53,11 @@ async def speaking(folder: Any, *, format: str = "openai", limit: int = 10_000):
     (folder / "rules" / "10-test.yaml").write_text(RULES)
     journal = Journal(claim(folder / "journal"), config.Journal(), asyncio.get_running_loop(), {})
     one = exchange(policy(folder / "rules"), "/v1/realtime")
-    yield Heard(Speech(one, format_for(format).session("/v1/realtime"), journal, limit, [].append), folder / "journal", journal)
+    yield Heard(
+        Speech(one, format_for(format).session("/v1/realtime"), journal, limit, lambda _: None),
+        folder / "journal",
+        journal,
+    )
     journal.close()
 
 

@@ -1,0 +1,1 @@
+"""What is decided about a node, and how the node stands."""
