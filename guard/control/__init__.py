@@ -1,1 +1,1 @@
-"""What is decided about a node, and how the node stands."""
+"""What is decided about a node, its way to every other one, and how the node stands."""

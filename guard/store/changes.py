@@ -1,7 +1,8 @@
 """The changes of a fleet in the order that counts on all its machines: a stream in the store.
 
 An entry's id is ``<version>-0``: how many changes there are with it. It has the change's own `id`, by which the store
-knows one that it has, and the `record` in JSON. All is done by scripts, each of them one step to everybody else::
+knows one that it has, the `record` in JSON, and a `link`, the hash of the link before it and this `id`: two histories
+that have the same link at a version are the same up to there. All is done by scripts, each one step to everybody else::
 
     guard:{fleet}:changes   the stream
     guard:{fleet}:ids       by id, the version that the change has
@@ -10,7 +11,7 @@ knows one that it has, and the `record` in JSON. All is done by scripts, each of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from secrets import token_hex
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ import orjson
 
 from guard.changes import VersionError
 from guard.store.connection import Connection
+from guard.store.errors import StoreError
 from guard.store.script import Script, key
 
 BATCH = 200
@@ -47,7 +49,7 @@ elseif redis.call('EXISTS', KEYS[2]) == 0 then
     if entry[2][1] == 'id' then redis.call('HSET', KEYS[2], entry[2][2], string.match(entry[1], '^%d+')) end
   end
 end
-local versions = {}
+local versions, link = {}, nil
 for place = 3, #ARGV, 2 do
   local known = redis.call('HGET', KEYS[2], ARGV[place])
   if known then
@@ -55,15 +57,20 @@ for place = 3, #ARGV, 2 do
   elseif ARGV[2] ~= '' and tonumber(ARGV[2]) ~= last then
     return {last}
   else
-    last = last + 1
-    local version = string.format('%.0f', last)
-    redis.call('XADD', KEYS[1], version .. '-0', 'id', ARGV[place], 'record', ARGV[place + 1])
-    redis.call('HSET', KEYS[2], ARGV[place], version)
     redis.call('SET', KEYS[3], ARGV[1], 'NX')
+    if not link then
+      local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+      link = newest and newest[2][6] or redis.call('GET', KEYS[3])
+    end
+    last = last + 1
+    link = redis.sha1hex(link .. ARGV[place])
+    local version = string.format('%.0f', last)
+    redis.call('XADD', KEYS[1], version .. '-0', 'id', ARGV[place], 'record', ARGV[place + 1], 'link', link)
+    redis.call('HSET', KEYS[2], ARGV[place], version)
     versions[#versions + 1] = last
   end
 end
-return {last, versions}
+return {last, versions, redis.call('GET', KEYS[3]) or ''}
 """
 )
 
@@ -73,17 +80,18 @@ _READ = Script(
 local after, count = tonumber(ARGV[1]), tonumber(ARGV[2])
 local found = {redis.call('GET', KEYS[2]) or '', last_version(), '', {}}
 if after > 0 then
-  local id = string.format('%.0f-0', after)
-  local before = redis.call('XRANGE', KEYS[1], id, id)[1]
-  if before and before[2][1] == 'id' then found[3] = before[2][2] end
+  local id = string.format('%.0f', after)
+  local before = redis.call('XREVRANGE', KEYS[1], id, id, 'COUNT', 1)[1]
+  found[3] = before and before[2][6] or ''
 end
 if count > 0 and after < found[2] then
   local from = string.format('%.0f', after + 1)
   for _, entry in ipairs(redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', count)) do
+    local version, rest = string.match(entry[1], '^(%d+)-(%d+)$')
     local fields = entry[2]
-    local fit = fields[1] == 'id' and fields[3] == 'record'
-    local version = tonumber(string.match(entry[1], '^%d+'))
-    found[4][#found[4] + 1] = {version, fit and fields[2] or '', fit and fields[4] or ''}
+    local fit = fields[1] == 'id' and fields[3] == 'record' and rest == '0'
+    local id, record = fit and fields[2] or '', fit and fields[4] or ''
+    found[4][#found[4] + 1] = {tonumber(version), id, record, fields[6] or ''}
   end
 end
 return found
@@ -92,10 +100,10 @@ return found
 
 _KNOWN = Script(
     """
-if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
+if redis.call('EXISTS', KEYS[1]) == 0 then return {'', {}} end
 local found = redis.call('HMGET', KEYS[2], unpack(ARGV))
 for place, version in ipairs(found) do found[place] = version and tonumber(version) or 0 end
-return found
+return {redis.call('GET', KEYS[3]) or '', found}
 """
 )
 
@@ -106,6 +114,7 @@ class Stored(NamedTuple):
     version: int
     id: str
     record: dict[str, Any] | None
+    link: str
 
 
 class Page(NamedTuple):
@@ -114,7 +123,7 @@ class Page(NamedTuple):
     Attributes:
         epoch: the history's word; "" while there are no changes.
         version: of the last change there is.
-        before: the id of the change that they follow; "" if there is none with that number.
+        before: the link of the change that they follow; "" if there is none with that number.
         changes: those that follow, in order.
     """
 
@@ -122,6 +131,13 @@ class Page(NamedTuple):
     version: int
     before: str
     changes: list[Stored]
+
+
+class Published(NamedTuple):
+    """The versions that some changes have, by id, and in which history ("": there is none)."""
+
+    epoch: str
+    versions: dict[str, int]
 
 
 class Changes:
@@ -147,32 +163,38 @@ class Changes:
         Raises:
             VersionError: the version is another.
         """
-        condition = "" if if_version is None else str(if_version)
-        last, *versions = self._append(condition, [(str(record["id"]), _encoded(record))])
-        if not versions:
+        last, *added = self._append([(str(record["id"]), _encoded(record))], if_version)
+        if not added:
             assert if_version is not None
             raise VersionError(last, if_version)
-        version: int = versions[0][0]
+        version: int = added[0][0]
         return version
 
-    def publish(self, records: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-        """Add those of these changes that the store does not have; the version that each has, by id.
+    def publish(self, records: Iterable[Mapping[str, Any]]) -> Published:
+        """Add those of these changes that the store does not have.
 
         Other machines' changes may come between them.
         """
+        epoch = ""
         found: dict[str, int] = {}
         for batch in _batches(records):
-            found |= self.known([id_ for id_, _ in batch])
-            missing = [(id_, line) for id_, line in batch if id_ not in found]
+            known = self.known([id_ for id_, _ in batch])
+            missing = [(id_, line) for id_, line in batch if id_ not in known.versions]
+            versions, now = known.versions, known.epoch
             if missing:
-                _, versions = self._append("", missing)
-                found |= {id_: version for (id_, _), version in zip(missing, versions, strict=True)}
-        return found
+                _, added, word = self._append(missing)
+                versions |= {id_: version for (id_, _), version in zip(missing, added, strict=True)}
+                now = _text(word)
+            if (epoch or known.epoch) not in ("", now):
+                raise StoreError(f"the store {self._connection.address}: it was emptied meanwhile")
+            epoch = now
+            found |= versions
+        return Published(epoch, found)
 
-    def known(self, ids: Sequence[str]) -> dict[str, int]:
-        """Those of these ids that the store has, each with its version."""
-        versions = self._connection.run(_KNOWN, self._keys[:2], ids) if ids else []
-        return {id_: version for id_, version in zip(ids, versions, strict=False) if version}
+    def known(self, ids: Sequence[str]) -> Published:
+        """Those of these ids (some) that the store has."""
+        epoch, versions = self._connection.run(_KNOWN, self._keys, ids)
+        return Published(_text(epoch), {id_: version for id_, version in zip(ids, versions, strict=False) if version})
 
     def read(self, after: int, count: int = BATCH) -> Page:
         """The changes after that version, at most so many."""
@@ -186,12 +208,13 @@ class Changes:
         found = self._connection.call("XREAD", "COUNT", 1, "BLOCK", block, "STREAMS", self._keys[0], start)
         return bool(found)
 
-    def _append(self, condition: str, entries: Sequence[tuple[str, bytes]]) -> Any:
+    def _append(self, entries: Sequence[tuple[str, bytes]], if_version: int | None = None) -> Any:
+        condition = "" if if_version is None else str(if_version)
         arguments = [part for entry in entries for part in entry]
         return self._connection.run(_APPEND, self._keys, [token_hex(8), condition, *arguments])
 
 
-def _batches(records: Sequence[Mapping[str, Any]]) -> Iterator[list[tuple[str, bytes]]]:
+def _batches(records: Iterable[Mapping[str, Any]]) -> Iterator[list[tuple[str, bytes]]]:
     """What is sent at a time: not so much that others wait for long."""
     batch: list[tuple[str, bytes]] = []
     size = 0
@@ -213,13 +236,15 @@ def _encoded(record: Mapping[str, Any]) -> bytes:
     return orjson.dumps({name: value for name, value in record.items() if name not in _LOCAL})
 
 
-def _stored(version: int, id_: bytes, line: bytes) -> Stored:
+def _stored(version: int, id_: bytes, line: bytes, link: bytes) -> Stored:
     try:
         record = orjson.loads(line)
     except orjson.JSONDecodeError:
         record = None
-    fit = isinstance(record, dict) and isinstance(record.get("change"), dict) and record.get("id") == _text(id_)
-    return Stored(version, _text(id_), {**record, "kind": "change"} if fit else None)
+    if isinstance(record, dict) and isinstance(record.get("change"), dict) and record.get("id") == _text(id_):
+        own = {name: value for name, value in record.items() if name not in _LOCAL}
+        return Stored(version, _text(id_), {"kind": "change", **own}, _text(link))
+    return Stored(version, _text(id_), None, _text(link))
 
 
 def _text(word: bytes | str) -> str:

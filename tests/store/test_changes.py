@@ -50,10 +50,11 @@ def test_what_a_record_has_in_one_log_only_stays_there(changes):
 
 
 def test_reading_goes_on_after_a_version(changes):
-    """A page has what follows, as much as was asked for, and the id of what it follows."""
+    """A page has what follows, as much as was asked for, and the link of what it follows."""
     changes.publish([record(f"c{number}") for number in range(1, 8)])
     page = changes.read(2, 3)
-    assert ([one.version for one in page.changes], page.before, page.version) == ([3, 4, 5], "c2", 7)
+    assert ([one.version for one in page.changes], page.version) == ([3, 4, 5], 7)
+    assert page.before == changes.read(1, 1).changes[0].link != ""
     assert changes.read(7).changes == []
     assert changes.read(9).before == ""
 
@@ -73,7 +74,7 @@ def test_the_same_change_is_added_once(changes):
     changes.append(record("b"))
     assert changes.append(record("a")) == 1
     assert changes.append(record("b"), if_version=1) == 2
-    assert changes.publish([record("c"), record("a"), record("b")]) == {"a": 1, "b": 2, "c": 3}
+    assert changes.publish([record("c"), record("a"), record("b")]).versions == {"a": 1, "b": 2, "c": 3}
     assert changes.version() == 3
 
 
@@ -81,7 +82,7 @@ def test_many_are_published_in_order(changes):
     """However many there are, and large ones too, each has its place once."""
     records = [record(f"c{number}", text="x" * (5_000 if number % 7 == 0 else 1)) for number in range(3 * BATCH + 7)]
     changes.append(records[5])
-    versions = changes.publish(records)
+    versions = changes.publish(records).versions
     assert len(versions) == len(records) == changes.version()
     assert sorted(versions, key=versions.__getitem__) == ["c5", *(one["id"] for one in records if one["id"] != "c5")]
 
@@ -113,6 +114,18 @@ def test_a_history_has_a_word_of_its_own(server, changes):
     assert changes.epoch() not in ("", first)
 
 
+def test_a_link_tells_histories_apart(server, changes):
+    """The same change at the same version has another link if what came before it was other, or in another order."""
+    links = []
+    for before in ("ab", "ba", "ac"):
+        changes.publish([record(id_) for id_ in before])
+        changes.append(record("z"))
+        links.append(changes.read(2).changes[0].link)
+        with valkey.asked(server) as client:
+            client.flushall()
+    assert len({*links, ""}) == 4
+
+
 def test_a_part_that_is_lost_is_made_anew(server, changes):
     """Without the stream nothing is known; without the ids they are found in the stream."""
     changes.publish([record("a"), record("b")])
@@ -120,11 +133,13 @@ def test_a_part_that_is_lost_is_made_anew(server, changes):
         client.delete("guard:{guard}:ids")
         assert changes.append(record("b")) == 2
         client.delete("guard:{guard}:changes")
-    assert changes.known(["a", "b"]) == {}
-    assert changes.publish([record("b"), record("a")]) == {"b": 1, "a": 2}
+    assert changes.known(["a", "b"]) == ("", {})
+    assert changes.publish([record("b"), record("a")]) == (changes.epoch(), {"b": 1, "a": 2})
 
 
-@pytest.mark.parametrize("entry", [{"x": "y"}, {"id": "z", "record": "no json"}, {"id": "z", "record": '{"id":"q"}'}])
+@pytest.mark.parametrize(
+    "entry", [{"x": "y"}, {"id": "z", "record": "no json"}, {"id": "z", "record": '{"id":"z"}', "link": "l"}]
+)
 def test_what_is_no_change_is_told_as_none(server, changes, entry):
     """Somebody else's entry has a version and no record; the next change comes after it."""
     changes.append(record("a"))
@@ -134,6 +149,15 @@ def test_what_is_no_change_is_told_as_none(server, changes, entry):
     found = changes.read(0).changes
     assert [(one.version, one.record is None) for one in found] == [(1, False), (7, True), (8, False)]
     assert not changes.wait(8, 0.01)
+    assert changes.read(7).before == found[1].link
+
+
+def test_members_that_are_a_logs_own_do_not_come_from_the_store(server, changes):
+    """Whoever writes to the store cannot say what number or chain a record has in a machine's log."""
+    line = orjson.dumps(record("a", seq=7, chain="c", store=3, kind="segment")).decode()
+    with valkey.asked(server) as client:
+        client.xadd("guard:{guard}:changes", {"id": "a", "record": line}, id="1-0")
+    assert changes.read(0).changes[0].record == {"kind": "change", **record("a")}
 
 
 def test_fleets_do_not_see_each_other(server, changes):
@@ -150,7 +174,7 @@ def test_a_store_that_is_full_takes_nothing(server, changes):
         client.config_set("maxmemory", 1)
         with pytest.raises(StoreError, match="it is full"):
             changes.append(record("b"))
-        assert changes.known(["a", "b"]) == {"a": 1}
+        assert changes.known(["a", "b"]).versions == {"a": 1}
         assert [one.id for one in changes.read(0).changes] == ["a"]
         client.config_set("maxmemory", 0)
     assert changes.append(record("b")) == 2

@@ -70,11 +70,11 @@ def until(wanted: Any, seconds: float = 20.0) -> None:
         sleep(0.01)
 
 
-def asked(found: Any) -> Any:
+def asked(found: Any, *, decode_responses: bool = True) -> Any:
     """A plain client, beside whatever the guard has."""
     from redis import Redis
 
-    return Redis(port=found.port, protocol=2, decode_responses=True)
+    return Redis(port=found.port, protocol=2, decode_responses=decode_responses)
 
 
 @contextmanager

@@ -1,0 +1,152 @@
+"""The store's changes into a machine's own control log, and that log's into the store: one step, again and again.
+
+Workers read their machine's log and nothing else, so that what was in force stays so while the store is away. What is
+ordered meanwhile goes into the log, and into the store when it is back. A store that was emptied, or that lost its
+newest changes when another server took over, gets back what it had from the machines that have it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from guard.control import note
+from guard.control.mirror import Mirror, Record
+from guard.control.note import Note
+from guard.custody.control import append_all, changes
+from guard.custody.tail import Tail
+from guard.journal.chain import Position
+from guard.proof.node import node_name
+from guard.store.changes import BATCH, Changes
+
+NOTE_EVERY = 1_000
+"""Records of the control log between two notes."""
+
+logger = logging.getLogger("guard.control")
+
+Progress = Callable[[int, int], None]
+"""Is told that who has so many records of the control log has the store's changes up to a version; 0, 0: begin anew."""
+
+
+class _OtherHistoryError(Exception):
+    """What the store says does not go on from what it has said."""
+
+
+class Follower:
+    """Keeps one machine's control log and the store in step."""
+
+    def __init__(
+        self, shared: Changes, state: Path, journal: Path, progress: Progress = lambda _reached, _version: None
+    ) -> None:
+        self._shared = shared
+        self._state = state
+        self._journal = journal
+        self._progress = progress
+        self._node = node_name(state)
+        self._tail = Tail(journal)
+        self._mirror: Mirror | None = None
+        self._compared = False
+        self._noted = -NOTE_EVERY
+
+    @property
+    def version(self) -> int:
+        """Up to which of the store's changes the control log agrees."""
+        return self._mirror.version if self._mirror else 0
+
+    def step(self, wait: float = 0.0) -> None:
+        """Exchange what is new; then wait for so many seconds, or until there is more in the store.
+
+        Raises:
+            StoreError: the store cannot be reached, is too slow, or refuses.
+            ControlError: the control log cannot be relied on, or somebody holds it.
+            OSError: it cannot be read or written.
+        """
+        mirror = self._mirror = self._mirror or self._begin()
+        try:
+            mirror.local(self._tail.news())
+            self._pull(mirror)
+            if self._push(mirror):
+                self._pull(mirror)
+        except _OtherHistoryError:
+            logger.warning("the store has another history than before; all changes are compared with it")
+            self._mirror = None
+            note.forget(self._state)
+            return
+        self._compared = True
+        if mirror.agrees and self._tail.position.seq - self._noted >= NOTE_EVERY:
+            self._note(mirror)
+        if wait:
+            self._shared.wait(mirror.version, wait)
+
+    def finish(self) -> None:
+        """Take a note of how far it came, for the next one.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if self._mirror is not None and self._compared and self._mirror.agrees:
+            self._note(self._mirror)
+
+    def _begin(self) -> Mirror:
+        """Read the log, but for what was compared with the same store before."""
+        self._shared.version()  # nothing is read for a store that is not there
+        self._tail = Tail(self._journal)
+        self._compared = False
+        self._progress(0, 0)
+        mirror = Mirror(self._node)
+        found = note.read(self._state)
+        if found is not None and self._tail.resume(Position(found.seq, found.chain)):
+            mirror = Mirror(self._node, found.seq, found.epoch, found.version, found.before)
+            self._noted = found.seq
+        mirror.begin(self._tail.news())
+        return mirror
+
+    def _pull(self, mirror: Mirror) -> None:
+        """Bring the log to where the store is."""
+        more = True
+        while more:
+            page = self._shared.read(mirror.version)
+            if not mirror.fits(page):
+                raise _OtherHistoryError
+            if page.changes:
+                lacking = mirror.lacking(page.changes)
+                written = append_all(self._journal, lacking, node=self._node) if lacking else []
+                mirror.take(page.changes, written)
+            self._progress(mirror.reached, mirror.version)
+            more = page.version > mirror.version
+        mirror.local(self._tail.news())
+
+    def _push(self, mirror: Mirror) -> bool:
+        """Send the store what it lacks; whether there was something."""
+        unsent = {} if self._compared else mirror.unsent()
+        lost = (record for record in changes(self._journal) if unsent.get(mirror.id_of(record)) == record["seq"])
+        sent = False
+        for batch in _batches(lost if unsent else (), list(mirror.missing.values())):
+            named = [{"origin": self._node, **record, "id": mirror.id_of(record)} for record in batch]
+            before = mirror.version
+            if not mirror.sent(self._shared.publish(named), self._tail.position.seq):
+                raise _OtherHistoryError
+            if mirror.version < before:
+                self._back()
+            sent = True
+        return sent
+
+    def _back(self) -> None:
+        """Some of what was compared is to be compared again, and a note that says it agrees is wrong."""
+        note.forget(self._state)
+        self._noted = -NOTE_EVERY
+        self._progress(0, 0)
+
+    def _note(self, mirror: Mirror) -> None:
+        seq, chain = self._tail.position
+        if mirror.epoch and mirror.before is not None and seq:
+            note.write(self._state, Note(mirror.epoch, mirror.version, mirror.before, seq, chain))
+            self._noted = seq
+
+
+def _batches(*many: Iterable[Record]) -> Iterator[list[Record]]:
+    for records in map(iter, many):
+        while batch := list(islice(records, BATCH)):
+            yield batch

@@ -1,0 +1,104 @@
+"""Giving an order: the change goes into the log that counts, the store's where there is one, else this machine's own.
+
+A store that does not answer within its time keeps nobody from acting: the change goes into this machine's log, is in
+force here at once, and is shared when the store is back. It has its id by then, so that it is one change even if the
+store has taken it all the same.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from guard.changes import VersionError
+from guard.config import Config
+from guard.control.mirror import is_shared
+from guard.custody.control import append_all
+from guard.proof.node import node_name
+from guard.store.changes import Changes
+from guard.store.connection import Connection
+from guard.store.errors import StoreError
+
+Answer = TypeVar("Answer")
+
+
+class Placed(NamedTuple):
+    """Where a change has gone.
+
+    Attributes:
+        version: how many changes there are with it: in the store, or records in this machine's log.
+        where: which of the two `version` counts in.
+        trouble: why it is not in the store, where there is one that should have it; "" else.
+    """
+
+    version: int
+    where: Literal["store", "here"]
+    trouble: str = ""
+
+
+def place(
+    config: Config, record: Mapping[str, Any], if_version: int | None = None, *, changes: Changes | None = None
+) -> Placed:
+    """Write a change down, as `guard.custody.control.change_record` makes it, where it counts.
+
+    With `if_version` only if that is the version now: of the store, if there is one. `changes` are those in the store,
+    for who has a connection already.
+
+    Raises:
+        VersionError: the version is another.
+        StoreError: the store does not answer, and only it could tell whether the version is that one.
+        ControlError: the machine's log is held by somebody for too long, or is damaged.
+        OSError: it cannot be written; ValueError: this machine has no usable name.
+    """
+    if config.store.url is None or not is_shared(record):
+        return _here(config, record, if_version)
+    try:
+        return Placed(_within(config.store.timeout, lambda: _there(config, record, if_version, changes)), "store")
+    except StoreError as error:
+        if if_version is not None:
+            doubt = "; it may have taken the order all the same" if error.unsure else ""
+            raise StoreError(f"{error}; whether the version is {if_version} only it knows{doubt}") from None
+        return _here(config, record, None)._replace(trouble=str(error))
+
+
+def _here(config: Config, record: Mapping[str, Any], if_version: int | None) -> Placed:
+    state = Path(config.state)
+    (written,) = append_all(state / config.journal.dir, [record], node=node_name(state), if_version=if_version)
+    return Placed(written["seq"] + 1, "here")
+
+
+def _there(config: Config, record: Mapping[str, Any], if_version: int | None, changes: Changes | None) -> int:
+    named = {"origin": node_name(Path(config.state)), **record}
+    if changes is not None:
+        return changes.append(named, if_version)
+    with Connection(config.store) as connection:
+        return Changes(connection).append(named, if_version)
+
+
+def _within(seconds: float, work: Callable[[], Answer]) -> Answer:
+    """What some work comes to, if it does within that time; else it goes on, and nobody waits for it.
+
+    Finding the store takes several steps (a name's address, a sentinel, the server); no bound on one bounds them all.
+    """
+    results: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            results.put(work())
+        except Exception as error:
+            results.put(error)
+
+    threading.Thread(target=run, name="order", daemon=True).start()
+    try:
+        result = results.get(timeout=seconds)
+    except queue.Empty:
+        raise StoreError(f"the store does not answer within {seconds:g} seconds", unsure=True) from None
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+__all__ = ["Placed", "StoreError", "VersionError", "place"]

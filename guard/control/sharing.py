@@ -1,0 +1,133 @@
+"""Sharing changes with other machines, as long as a process runs: two threads, one for each way.
+
+The store may be away for as long as it likes: that is told once, and tried again, at least once a second.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from guard.config import Config
+from guard.control.acks import Acks, Marks
+from guard.control.follower import Follower
+from guard.custody.control import ControlError
+from guard.faults import Faults
+from guard.store.changes import Changes
+from guard.store.connection import Connection
+from guard.store.errors import StoreError
+from guard.store.nodes import Nodes
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+WAIT_SECONDS = 0.25
+"""How long a change of this machine's own log may wait for being sent, and a store that was emptied for being seen."""
+
+WHAT = "sharing changes with other machines"
+
+logger = logging.getLogger("guard.control")
+
+
+class Sharing:
+    """Exchanges changes with the store from entering the context to leaving it.
+
+    Only one process does so for a state folder; another waits for its end.
+
+    Attributes:
+        changes: those in the store.
+        nodes: the machines that share them.
+    """
+
+    def __init__(self, config: Config) -> None:
+        """The configuration has a store.
+
+        Raises:
+            OSError, ValueError: the state folder cannot be used.
+        """
+        state = Path(config.state)
+        journal = state / config.journal.dir
+        self._connection = Connection(config.store)
+        self.changes = Changes(self._connection)
+        self.nodes = Nodes(self._connection)
+        marks = Marks()
+        self._moved = marks.moved
+        self._lock = os.open(state / "sharing.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._follower = Follower(self.changes, state, journal, marks.put)
+        self._acks = Acks(self.nodes, marks, state, journal)
+        self._faults = Faults(logger)
+        self._ending = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._follow, name="changes", daemon=True),
+            threading.Thread(target=self._acknowledge, name="acks", daemon=True),
+        ]
+        self._alone = threading.Event()
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.set()
+        self._moved.set()
+        self._alone.set()
+        for thread in self._threads:
+            thread.join()
+        self._connection.close()
+        os.close(self._lock)
+
+    def _follow(self) -> None:
+        while not _locked(self._lock):
+            if self._ending.wait(WAIT_SECONDS):
+                return
+        self._alone.set()
+        pause = FIRST_PAUSE
+        while not self._ending.is_set():
+            if self._try(lambda: self._follower.step(WAIT_SECONDS)):
+                pause = FIRST_PAUSE
+                continue
+            self._ending.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+        with suppress(OSError):
+            self._follower.finish()
+
+    def _acknowledge(self) -> None:
+        self._alone.wait()
+        while not self._ending.is_set():
+            pause = LONGEST_PAUSE
+            with suppress(StoreError, OSError):  # the other thread meets it too, and tells of it
+                pause = self._acks.step()
+            self._moved.wait(pause)
+        with suppress(StoreError):
+            self._acks.finish()
+
+    def _try(self, step: Callable[[], None]) -> bool:
+        """Whether it went well; what did not is told once."""
+        try:
+            step()
+        except (StoreError, ControlError, OSError) as error:
+            self._faults.tell(WHAT, str(error))
+        except Exception as error:
+            self._faults.tell(WHAT, f"a fault in the guard, {type(error).__name__}: {error}")
+            logger.debug(WHAT, exc_info=True)
+        else:
+            self._faults.over(WHAT)
+            return True
+        return False
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,296 @@
+"""A machine's log and the store in step, with a real Valkey."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from guard.config import Store
+from guard.control import follower as module
+from guard.custody import control
+from guard.store.changes import Changes
+from guard.store.connection import Connection
+from tests.control.machines import Machine
+from tests.support import valkey
+
+BLOCK = {"type": "block", "kind": "account", "value": "acme"}
+UNBLOCK = {"type": "unblock", "kind": "account", "value": "acme"}
+ISOLATE = {"type": "isolate", "model": "m"}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server for all tests of this file."""
+    with valkey.server() as found:
+        yield found
+
+
+@pytest.fixture
+def store(server):
+    """An empty store."""
+    with valkey.asked(server) as client:
+        client.flushall()
+    return Store(url=server.connection_url)
+
+
+def machines(folder, store, count=2):
+    """Some machines that share it."""
+    return [Machine(folder / f"n{number}", store) for number in range(count)]
+
+
+def test_a_change_in_the_store_comes_into_every_log(tmp_path, store):
+    """It is the same record everywhere, with the version that the store gave it."""
+    first, second = machines(tmp_path, store)
+    record = control.change_record(BLOCK, reason="why", actor="ann", incident="INC-1", expires=9e9)
+    first.changes.append(record)
+    for machine in (first, second):
+        machine.follower.step()
+        (found,) = machine.records()
+        assert {key: value for key, value in found.items() if key not in ("seq", "chain")} == {**record, "store": 1}
+    assert first.marks[-1] == (2, 1)
+
+
+def test_what_a_machine_had_before_is_shared_once(tmp_path, store):
+    """The first time, everything that was ordered on it goes into the store; then that stays as it is in its log."""
+    first, second = machines(tmp_path, store)
+    ids = [first.order(change)["id"] for change in (BLOCK, UNBLOCK, ISOLATE)]
+    for _ in range(2):
+        first.follower.step()
+        second.follower.step()
+    assert first.ids() == second.ids() == ids
+    assert all("store" not in record for record in first.records())
+    assert {record["origin"] for record in second.records()} == {first.follower._node}
+
+
+def test_only_measures_are_shared(tmp_path, store):
+    """What is done with one machine's journal stays there; from the store no such thing is taken either."""
+    first, second = machines(tmp_path, store)
+    for kind in ("hold", "release", "export", "delete"):
+        first.order({"type": kind})
+        first.changes.append(control.change_record({"type": kind}, reason="r", actor="a"))
+    first.order(BLOCK)
+    for machine in (first, second, first):
+        machine.follower.step()
+    assert [record["change"]["type"] for record in second.records()] == ["block"]
+    assert len(first.records()) == 5
+
+
+def test_the_order_of_the_store_counts(tmp_path, store):
+    """What was ordered here while the store was away counts when the store has taken it: behind what it had then."""
+    first, second = machines(tmp_path, store)
+    mine = first.order(BLOCK)["id"]
+    theirs = control.change_record(UNBLOCK, reason="r", actor="b")
+    second.changes.append(theirs)
+    for machine in (first, second):
+        machine.follower.step()
+    assert first.ids() == [mine, theirs["id"], mine]
+    assert second.ids() == [theirs["id"], mine]
+    assert first.in_force() == second.in_force() != set()
+
+
+def test_a_change_of_an_earlier_program_gets_an_id(tmp_path, store):
+    """Records without one have the machine's name and their number for it, and are shared once."""
+    first, second = machines(tmp_path, store)
+    control.append_all(first.journal, [{"kind": "change", "at": 1.0, "actor": "a", "reason": "r", "change": BLOCK}])
+    for machine in (first, second, first):
+        machine.follower.step()
+    assert second.ids() == [f"{first.follower._node}-1"]
+    assert len(first.records()) == 1
+
+
+def test_an_emptied_store_gets_back_what_machines_have(tmp_path, server, store):
+    """Nothing is written into logs that agree; who has more than another gives it."""
+    first, second = machines(tmp_path, store)
+    first.order(BLOCK)
+    for machine in (first, second):
+        machine.follower.step()
+    first.changes.append(control.change_record(ISOLATE, reason="r", actor="a"))
+    first.follower.step()
+    with valkey.asked(server) as client:
+        client.flushall()
+    for _ in range(3):
+        second.follower.step()
+        first.follower.step()
+    assert first.ids() == second.ids() == [one.id for one in first.changes.read(0).changes]
+    assert len(first.ids()) == 2
+
+
+def test_a_store_that_lost_its_newest_changes_gets_them_back(tmp_path, server, store):
+    """Another server took over that did not have them yet, and took others in their place."""
+    first, second = machines(tmp_path, store)
+    first.changes.append(control.change_record(BLOCK, reason="r", actor="a"))
+    saved = save(server)
+    lost = control.change_record(UNBLOCK, reason="r", actor="a")
+    first.changes.append(lost)
+    first.follower.step()
+    rewind(server, saved)
+    first.changes.append(control.change_record(ISOLATE, reason="r", actor="a"))
+    for _ in range(3):
+        second.follower.step()
+        first.follower.step()
+    ids = [one.id for one in first.changes.read(0).changes]
+    assert len(ids) == 3
+    assert lost["id"] == ids[-1]
+    assert second.ids() == ids
+    assert first.ids() == [ids[0], lost["id"], *ids[1:]]
+    assert first.in_force() == second.in_force()
+
+
+def test_many_changes_come_in_batches(tmp_path, server, store, monkeypatch):
+    """More than fit into a batch, either way; and a restart begins where it ended."""
+    monkeypatch.setattr(module, "BATCH", 50)
+    first, second = machines(tmp_path, store)
+    records = [control.change_record(BLOCK | {"value": f"a{n}"}, reason="r", actor="a") for n in range(730)]
+    control.append_all(first.journal, records)
+    first.follower.step()
+    second.follower.step()
+    assert second.ids() == first.ids() == [record["id"] for record in records]
+    second.restart(noted=True)
+    with valkey.asked(server) as client:
+        client.config_resetstat()
+        second.follower.step()
+        assert client.info("commandstats")["cmdstat_evalsha"]["calls"] < 5
+    assert len(second.ids()) == 730
+
+
+def test_a_step_waits_for_what_comes(tmp_path, store):
+    """With nothing to do it waits for as long as it is told."""
+    (machine,) = machines(tmp_path, store, 1)
+    machine.follower.step(0.01)
+    machine.changes.append(control.change_record(BLOCK, reason="r", actor="a"))
+    machine.follower.step()
+    assert machine.follower.version == 1
+
+
+def save(server):
+    """What a replica has by now."""
+    with valkey.asked(server, decode_responses=False) as client:
+        return {key: client.dump(key) for key in client.keys("guard:*")}
+
+
+def rewind(server, saved):
+    """Have the store be what it was then."""
+    with valkey.asked(server) as client:
+        client.flushall()
+        for key, value in saved.items():
+            client.restore(key, 0, value)
+
+
+CHANGES = st.sampled_from(
+    [
+        BLOCK,
+        UNBLOCK,
+        ISOLATE,
+        {"type": "offline", "model": "m"},
+        {"type": "offline", "model": None},
+        {"type": "online", "model": "m"},
+        {"type": "online", "model": None},
+        {"type": "switch", "model": "m", "version": "v1"},
+        {"type": "switch", "model": "m", "version": None},
+        {"type": "set-limit", "per": "client", "what": "requests", "amount": "1/s"},
+        {"type": "remove-limit", "per": "client", "what": None},
+        {"type": "hold"},
+    ]
+)
+WHO = st.integers(0, 2)
+EVENTS = st.one_of(
+    st.tuples(st.just("step"), WHO),
+    st.tuples(st.just("step"), WHO),
+    st.tuples(st.just("here"), WHO, CHANGES),
+    st.tuples(st.just("there"), WHO, CHANGES),
+    st.tuples(st.just("both"), WHO, CHANGES),
+    st.tuples(st.just("break"), WHO, st.integers(1, 6), st.booleans()),
+    st.tuples(st.just("restart"), WHO, st.booleans()),
+    st.tuples(st.just("wipe")),
+    st.tuples(st.just("save")),
+    st.tuples(st.just("rewind")),
+    st.tuples(st.just("forget ids")),
+)
+
+
+class Story:
+    """Three machines, and what befalls them and their store."""
+
+    def __init__(self, folder, server):
+        with valkey.asked(server) as client:
+            client.flushall()
+        self.server = server
+        store = Store(url=server.connection_url)
+        self.machines = machines(folder, store, 3)
+        self.store = Changes(Connection(store))
+        self.saved = {}
+
+    def take(self, event):
+        """One event."""
+        match event:
+            case ("step", who):
+                self.machines[who].step()
+            case ("here", who, change):
+                self.machines[who].order(change)
+            case ("there", who, change) if change["type"] != "hold":
+                self.store.append(control.change_record(change, reason="r", actor="a"))
+            case ("both", who, change) if change["type"] != "hold":
+                record = control.change_record(change, reason="r", actor="a")
+                self.store.append(record)
+                self.machines[who].step()
+                control.append_all(self.machines[who].journal, [record])
+            case ("break", who, count, late):
+                line = self.machines[who].line
+                line.breaks_in, line.late = count, late
+            case ("restart", who, noted):
+                self.machines[who].restart(noted=noted)
+            case ("wipe",):
+                rewind(self.server, {})
+            case ("save",):
+                self.saved = save(self.server)
+            case ("rewind",):
+                rewind(self.server, self.saved)
+            case ("forget ids",):
+                with valkey.asked(self.server) as client:
+                    client.delete("guard:{guard}:ids")
+
+    def measures(self):
+        """The ids of all changes that some machine has taken, but for those that are its own."""
+        return {one["id"] for machine in self.machines for one in machine.records() if one["change"]["type"] != "hold"}
+
+    def settle(self):
+        """Let all go well until nothing moves any more."""
+        for machine in self.machines:
+            machine.line.breaks_in = 0
+        quiet = 0
+        for _ in range(15):
+            before = self._sizes()
+            went = [machine.step() for machine in self.machines]
+            # The first step after the store was emptied finds that out, and the next does something about it.
+            quiet = quiet + 1 if all(went) and self._sizes() == before else 0
+            if quiet == 2:
+                return
+        raise AssertionError("they do not settle")
+
+    def _sizes(self):
+        return [len(machine.records()) for machine in self.machines], self.store.version()
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(events=st.lists(EVENTS, max_size=30))
+@pytest.mark.timeout(600)
+def test_all_machines_come_to_the_same(server, events):
+    """Whatever happens in whatever order, in the end the same is in force everywhere, and no change is lost that some
+    machine had taken; each machine has in its log what the store has, in the store's order.
+    """
+    with TemporaryDirectory() as folder:
+        story = Story(Path(folder), server)
+        for event in events:
+            story.take(event)
+        taken = story.measures()
+        story.settle()
+        stored = [one.id for one in story.store.read(0, 10_000).changes]
+        assert taken <= set(stored)
+        newest = list(dict.fromkeys(reversed(stored)))[::-1]
+        for machine in story.machines:
+            own = {record["id"] for record in machine.records() if record["change"]["type"] == "hold"}
+            last = list(dict.fromkeys(reversed(machine.ids())))[::-1]
+            assert [id_ for id_ in last if id_ not in own] == newest
+            assert machine.in_force() == story.machines[0].in_force()
