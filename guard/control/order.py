@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from guard.changes import VersionError
 from guard.config import Config
 from guard.control.mirror import is_shared
 from guard.custody.control import append_all
@@ -49,7 +48,7 @@ def place(
 
     Raises:
         VersionError: the version is another.
-        StoreError: the store does not answer, and only it could tell whether the version is that one.
+        StoreError: the store does not take it, and only it could tell whether the version is `if_version`.
         ControlError: the machine's log is held by somebody for too long, or is damaged.
         OSError: it cannot be written; ValueError: this machine has no usable name.
     """
@@ -59,8 +58,8 @@ def place(
         return Placed(_within(config.store.timeout, lambda: _there(config, record, if_version, changes)), "store")
     except StoreError as error:
         if if_version is not None:
-            doubt = "; it may have taken the order all the same" if error.unsure else ""
-            raise StoreError(f"{error}; whether the version is {if_version} only it knows{doubt}") from None
+            doubt = ", and it may have taken it all the same" if error.unsure else ""
+            raise StoreError(f"{error}; an order for version {if_version} can go nowhere else{doubt}") from None
         return _here(config, record, None)._replace(trouble=str(error))
 
 
@@ -99,6 +98,3 @@ def _within(seconds: float, work: Callable[[], Answer]) -> Answer:
     if isinstance(result, Exception):
         raise result
     return result
-
-
-__all__ = ["Placed", "StoreError", "VersionError", "place"]

@@ -37,13 +37,14 @@ local function last_version()
 end
 """
 
-# What is known by id is of this stream: if the one is gone (evicted, deleted) the other is made anew.
+# What is known by id is of this stream: if the one is gone (evicted, deleted) the other is made anew. A store that is
+# full refuses the first thing that is written, and no later one: so that is never one that only makes room.
 _APPEND = Script(
     _LAST
     + """
 local last = last_version()
 if last == 0 then
-  redis.call('DEL', KEYS[2], KEYS[3])
+  if redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then redis.call('DEL', KEYS[2], KEYS[3]) end
 elseif redis.call('EXISTS', KEYS[2]) == 0 then
   for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
     if entry[2][1] == 'id' then redis.call('HSET', KEYS[2], entry[2][2], string.match(entry[1], '^%d+')) end

@@ -169,8 +169,12 @@ def test_fleets_do_not_see_each_other(server, changes):
 
 def test_a_store_that_is_full_takes_nothing(server, changes):
     """The change that it refuses is not there by half; what is there can be read; with room it goes on."""
-    changes.append(record("a"))
     with valkey.asked(server) as client:
+        client.config_set("maxmemory", 1)
+        with pytest.raises(StoreError, match="it is full"):
+            changes.append(record("a"))
+        client.config_set("maxmemory", 0)
+        changes.append(record("a"))
         client.config_set("maxmemory", 1)
         with pytest.raises(StoreError, match="it is full"):
             changes.append(record("b"))
