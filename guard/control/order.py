@@ -1,7 +1,7 @@
-"""Giving an order: the change goes into the log that counts, the store's where there is one, else this machine's own.
+"""Giving an order: its changes go into the log that counts, the store's where there is one, else this machine's own.
 
-A store that does not answer within its time keeps nobody from acting: the change goes into this machine's log, is in
-force here at once, and is shared when the store is back. It has its id by then, so that it is one change even if the
+A store that does not answer within its time keeps nobody from acting: they go into this machine's log, are in force
+here at once, and are shared when the store is back. They have their ids by then, so that each is one change even if the
 store has taken it all the same.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -25,7 +25,7 @@ Answer = TypeVar("Answer")
 
 
 class Placed(NamedTuple):
-    """Where a change has gone.
+    """Where an order has gone.
 
     Attributes:
         version: how many changes there are with it: in the store, or records in this machine's log.
@@ -39,42 +39,48 @@ class Placed(NamedTuple):
 
 
 def place(
-    config: Config, record: Mapping[str, Any], if_version: int | None = None, *, changes: Changes | None = None
+    config: Config,
+    records: Sequence[Mapping[str, Any]],
+    if_version: int | None = None,
+    *,
+    changes: Changes | None = None,
 ) -> Placed:
-    """Write a change down, as `guard.custody.control.change_record` makes it, where it counts.
+    """Write changes down, as `guard.custody.control.change_record` makes them, where they count: all of them or none.
 
     With `if_version` only if that is the version now: of the store, if there is one. `changes` are those in the store,
     for who has a connection already.
 
     Raises:
         VersionError: the version is another.
-        StoreError: the store does not take it, and only it could tell whether the version is `if_version`.
+        StoreError: the store does not take them, and only it could tell whether the version is `if_version`.
         ControlError: the machine's log is held by somebody for too long, or is damaged.
         OSError: it cannot be written; ValueError: this machine has no usable name.
     """
-    if config.store.url is None or not is_shared(record):
-        return _here(config, record, if_version)
+    if config.store.url is None or not all(map(is_shared, records)):
+        return _here(config, records, if_version)
     try:
-        return Placed(_within(config.store.timeout, lambda: _there(config, record, if_version, changes)), "store")
+        return Placed(_within(config.store.timeout, lambda: _there(config, records, if_version, changes)), "store")
     except StoreError as error:
         if if_version is not None:
             doubt = ", and it may have taken it all the same" if error.unsure else ""
             raise StoreError(f"{error}; an order for version {if_version} can go nowhere else{doubt}") from None
-        return _here(config, record, None)._replace(trouble=str(error))
+        return _here(config, records, None)._replace(trouble=str(error))
 
 
-def _here(config: Config, record: Mapping[str, Any], if_version: int | None) -> Placed:
+def _here(config: Config, records: Sequence[Mapping[str, Any]], if_version: int | None) -> Placed:
     state = Path(config.state)
-    (written,) = append_all(state / config.journal.dir, [record], node=node_name(state), if_version=if_version)
-    return Placed(written["seq"] + 1, "here")
+    written = append_all(state / config.journal.dir, records, node=node_name(state), if_version=if_version)
+    return Placed(written[-1]["seq"] + 1, "here")
 
 
-def _there(config: Config, record: Mapping[str, Any], if_version: int | None, changes: Changes | None) -> int:
-    named = {"origin": node_name(Path(config.state)), **record}
+def _there(
+    config: Config, records: Sequence[Mapping[str, Any]], if_version: int | None, changes: Changes | None
+) -> int:
+    named = [{"origin": node_name(Path(config.state)), **record} for record in records]
     if changes is not None:
-        return changes.append(named, if_version)
+        return changes.append_all(named, if_version)[-1]
     with Connection(config.store) as connection:
-        return Changes(connection).append(named, if_version)
+        return Changes(connection).append_all(named, if_version)[-1]
 
 
 def _within(seconds: float, work: Callable[[], Answer]) -> Answer:

@@ -50,13 +50,13 @@ elseif redis.call('EXISTS', KEYS[2]) == 0 then
     if entry[2][1] == 'id' then redis.call('HSET', KEYS[2], entry[2][2], string.match(entry[1], '^%d+')) end
   end
 end
-local versions, link = {}, nil
+local first, versions, link = last, {}, nil
 for place = 3, #ARGV, 2 do
   local known = redis.call('HGET', KEYS[2], ARGV[place])
   if known then
     versions[#versions + 1] = tonumber(known)
-  elseif ARGV[2] ~= '' and tonumber(ARGV[2]) ~= last then
-    return {last}
+  elseif ARGV[2] ~= '' and tonumber(ARGV[2]) ~= first then
+    return {first}
   else
     redis.call('SET', KEYS[3], ARGV[1], 'NX')
     if not link then
@@ -157,19 +157,24 @@ class Changes:
         return self.read(0, 0).epoch
 
     def append(self, record: Mapping[str, Any], if_version: int | None = None) -> int:
-        """Add a change, with its `id`; with `if_version` only if that is the version now.
+        """Add a change. Likewise."""
+        return self.append_all([record], if_version)[0]
 
-        Returns its version; that of one that the store has already, if it has this id.
+    def append_all(self, records: Sequence[Mapping[str, Any]], if_version: int | None = None) -> list[int]:
+        """Add changes, each with its `id`, in a row and all of them or none; with `if_version` only if that is the
+        version now.
+
+        Returns their versions; that of one that the store has already, if it has this id.
 
         Raises:
             VersionError: the version is another.
         """
-        last, *added = self._append([(str(record["id"]), _encoded(record))], if_version)
+        last, *added = self._append([(str(record["id"]), _encoded(record)) for record in records], if_version)
         if not added:
             assert if_version is not None
             raise VersionError(last, if_version)
-        version: int = added[0][0]
-        return version
+        versions: list[int] = added[0]
+        return versions
 
     def publish(self, records: Iterable[Mapping[str, Any]]) -> Published:
         """Add those of these changes that the store does not have.

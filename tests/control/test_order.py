@@ -55,10 +55,10 @@ def here(tmp_path):
 def test_without_a_store_it_goes_into_the_log(config, tmp_path):
     """The version is the log's, and so is the condition."""
     first = order()
-    assert place(config, first) == Placed(2, "here")
+    assert place(config, [first]) == Placed(2, "here")
     with pytest.raises(VersionError):
-        place(config, order(), if_version=1)
-    assert place(config, order(), if_version=2) == Placed(3, "here")
+        place(config, [order()], if_version=1)
+    assert place(config, [order()], if_version=2) == Placed(3, "here")
     assert here(tmp_path)[0] == first["id"]
 
 
@@ -66,20 +66,34 @@ def test_with_a_store_it_goes_there(config, tmp_path, server):
     """Nothing is written here then: that is for what follows the store."""
     config = sharing(config, server.port)
     record = order()
-    assert place(config, record) == Placed(1, "store")
+    assert place(config, [record]) == Placed(1, "store")
     with Connection(config.store) as connection:
         shared = Changes(connection)
-        assert place(config, order(), if_version=1, changes=shared) == Placed(2, "store")
+        assert place(config, [order()], if_version=1, changes=shared) == Placed(2, "store")
         assert shared.read(0).changes[0].record == {**record, "origin": node_name(tmp_path)}
     with pytest.raises(VersionError) as caught:
-        place(config, order(), if_version=1)
+        place(config, [order()], if_version=1)
     assert caught.value.version == 2
     assert here(tmp_path) == []
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_several_changes_go_together(config, tmp_path, server, shared):
+    """They follow one another in the log, all of them or none, and the version is the last one's."""
+    config = sharing(config, server.port) if shared else config
+    before = place(config, [order()]).version
+    records = [order() for _ in range(3)]
+    assert place(config, records, if_version=before).version == before + 3
+    with pytest.raises(VersionError):
+        place(config, [order(), order()], if_version=before)
+    with Connection(sharing(config, server.port).store) as connection:
+        found = [one.id for one in Changes(connection).read(0).changes] if shared else here(tmp_path)
+    assert found[1:] == [record["id"] for record in records]
+
+
 def test_what_is_this_machines_own_stays_here(config, tmp_path, server):
     """A hold is of one journal."""
-    assert place(sharing(config, server.port), order({"type": "hold"})).where == "here"
+    assert place(sharing(config, server.port), [order({"type": "hold"})]).where == "here"
     assert len(here(tmp_path)) == 1
 
 
@@ -88,7 +102,7 @@ def test_a_store_that_is_gone_keeps_nobody_from_acting(config, tmp_path):
     config = sharing(config, valkey.free_port())
     record = order()
     began = monotonic()
-    placed = place(config, record)
+    placed = place(config, [record])
     assert monotonic() - began < 0.5
     assert (placed.version, placed.where) == (2, "here")
     assert "cannot be reached" in placed.trouble
@@ -100,7 +114,7 @@ def test_a_store_that_is_stopped_costs_no_more_than_the_timeout(config, server):
     config = sharing(config, server.port, timeout=0.3)
     with valkey.stopped(server):
         began = monotonic()
-        placed = place(config, order())
+        placed = place(config, [order()])
         assert 0.2 < monotonic() - began < 0.8
     assert placed.where == "here"
     assert "does not answer within 0.3 seconds" in placed.trouble
@@ -111,14 +125,14 @@ def test_a_slow_store_is_waited_for(config, server):
     with Between(server.port) as between:
         config = sharing(config, between.port, timeout=5.0)
         between.delay = 0.5
-        assert place(config, order()) == Placed(1, "store")
+        assert place(config, [order()]) == Placed(1, "store")
 
 
 def test_a_store_that_is_full_keeps_nobody_from_acting(config, server):
     """What it refuses goes into this machine's log."""
     with valkey.asked(server) as client:
         client.config_set("maxmemory", 1)
-    placed = place(sharing(config, server.port), order())
+    placed = place(sharing(config, server.port), [order()])
     assert (placed.where, "it is full" in placed.trouble) == ("here", True)
 
 
@@ -127,14 +141,14 @@ def test_an_order_for_a_version_goes_to_the_store_or_nowhere(config, tmp_path, s
     with valkey.asked(server) as client:
         client.config_set("maxmemory", 1)
     with pytest.raises(StoreError, match=r"it is full; an order for version 0 can go nowhere else$"):
-        place(sharing(config, server.port), order(), if_version=0)
+        place(sharing(config, server.port), [order()], if_version=0)
     assert here(tmp_path) == []
 
 
 def test_an_order_that_may_have_been_taken_is_told_so(config, server):
     """No answer came: the order may be in force all the same."""
     with valkey.stopped(server), pytest.raises(StoreError, match="it may have taken it all the same"):
-        place(sharing(config, server.port, timeout=0.2), order(), if_version=0)
+        place(sharing(config, server.port, timeout=0.2), [order()], if_version=0)
 
 
 GIVE = """
@@ -143,7 +157,7 @@ from pathlib import Path
 from guard.control.order import place
 from guard.custody.control import change_record
 from guard.settings import load
-print(place(load(Path(sys.argv[1])), change_record({"type": "isolate", "model": "m"}, reason="r")).where)
+print(place(load(Path(sys.argv[1])), [change_record({"type": "isolate", "model": "m"}, reason="r")]).where)
 """
 
 

@@ -51,12 +51,12 @@ def test_an_order_is_on_every_machine_at_once(tmp_path, server):
     """It takes milliseconds, not the pause between two looks."""
     first, second = (machine(tmp_path / name, server.connection_url) for name in "ab")
     with Sharing(first), Sharing(second):
-        valkey.until(lambda: place(first, order()).where == "store" and ids(first) == ids(second) != [])
+        valkey.until(lambda: place(first, [order()]).where == "store" and ids(first) == ids(second) != [])
         took = []
         for _ in range(10):
             began = monotonic()
             record = order()
-            place(first, record)
+            place(first, [record])
             valkey.until(lambda wanted=record["id"]: wanted in ids(first) and wanted in ids(second))
             took.append(monotonic() - began)
     assert sorted(took)[5] < 0.2
@@ -67,7 +67,7 @@ def test_what_is_in_force_is_told_to_all(tmp_path, server):
     first, second = (machine(tmp_path / name, server.connection_url) for name in "ab")
     state = Path(first.state)
     with Sharing(first), Sharing(second) as other, claim(state / "journal") as slot:
-        version = place(first, order()).version
+        version = place(first, [order()]).version
         valkey.until(lambda: ids(first) and len(other.nodes.alive()) == 2)
         acknowledge(state, Running(slot.log, 1, 2, 2))
 
@@ -90,7 +90,7 @@ def test_a_store_that_is_away_is_told_once_and_taken_up_again(tmp_path, server, 
         first, second = (machine(tmp_path / name, f"redis://127.0.0.1:{between.port}", 0.2) for name in "ab")
         with Sharing(first), Sharing(second):
             placed = order()
-            place(first, placed)
+            place(first, [placed])
             valkey.until(lambda: ids(first) == ids(second) == [placed["id"]])
             with away(server, between, how):
                 meanwhile = [order() for _ in range(3)]
@@ -172,14 +172,14 @@ def test_an_emptied_store_is_filled_again_without_an_order(tmp_path, server):
     with Sharing(first) as sharing, Sharing(second):
         records = [order() for _ in range(5)]
         for record in records:
-            place(first, record)
+            place(first, [record])
         valkey.until(lambda: len(ids(first)) == len(ids(second)) == 5)
         with valkey.asked(server) as client:
             client.flushall()
         valkey.until(lambda: sharing.changes.version() == 5)
         assert [one.id for one in sharing.changes.read(0).changes] == [record["id"] for record in records]
         late = order()
-        place(second, late)
+        place(second, [late])
         valkey.until(lambda: ids(first)[-1] == ids(second)[-1] == late["id"])
     assert len(ids(first)) == len(ids(second)) == 6
 
@@ -205,10 +205,10 @@ def test_another_server_takes_over(tmp_path):
         first, second = (machine(tmp_path / name, url) for name in "ab")
         with Sharing(first), Sharing(second) as sharing:
             records = [order()]
-            place(first, records[0])
+            place(first, records)
             valkey.until(lambda: len(ids(first)) == len(ids(second)) == 1)
             fleet.primary.terminate()
-            while place(first, records[-1]).where == "here":
+            while place(first, records[-1:]).where == "here":
                 records.append(order())
             wanted = {record["id"] for record in records}
             valkey.until(lambda: wanted <= {*ids(first)} and wanted <= {*ids(second)})
@@ -223,7 +223,7 @@ def test_a_cluster_is_followed(tmp_path):
         with Sharing(first), Sharing(second) as sharing:
             placed = [order() for _ in range(3)]
             for record in placed:
-                assert place(first, record).where == "store"
+                assert place(first, [record]).where == "store"
             valkey.until(lambda: len(ids(first)) == len(ids(second)) == 3)
             valkey.until(lambda: len(sharing.nodes.alive()) == 2)
 
@@ -235,9 +235,9 @@ def test_one_process_at_a_time_shares_for_a_machine(tmp_path, server):
         with Sharing(config) as first:
             valkey.until(lambda: len(first.nodes.alive()) == 1)
             stack.enter_context(Sharing(config))
-            place(config, order())
+            place(config, [order()])
             valkey.until(lambda: len(ids(config)) == 1)
-        place(config, order())
+        place(config, [order()])
         valkey.until(lambda: len(ids(config)) == 2)
 
 
@@ -271,7 +271,7 @@ def test_a_process_that_is_killed_is_followed_by_another(tmp_path, server):
             assert process.stdout.readline() == b"there\n"
             for _ in range(20 * number):
                 wanted.append(order())
-                place(config, wanted[-1])
+                place(config, [wanted[-1]])
             process.kill()
     with Sharing(config):
         valkey.until(lambda: ids(config) == [record["id"] for record in wanted])

@@ -1,0 +1,60 @@
+"""Waiting until a version of the store's changes is in force on every worker of every machine."""
+
+from __future__ import annotations
+
+from time import monotonic, sleep
+from typing import NamedTuple
+
+from guard.store.errors import StoreError
+from guard.store.nodes import Node, Nodes
+
+PATIENCE_SECONDS = 5.0
+STEP_SECONDS = 0.01
+
+
+class Late(NamedTuple):
+    """A worker that has it not in force, or not all of it; `log` is "" for a machine that has not taken it itself."""
+
+    node: str
+    log: str
+    fault: str = ""
+
+
+class Fleet(NamedTuple):
+    """How far something has come: the machines that are there, who of them is late, and after how long (seconds)."""
+
+    nodes: list[Node]
+    late: list[Late]
+    seconds: float
+
+
+def in_force_everywhere(nodes: Nodes, version: int, patience: float = PATIENCE_SECONDS) -> Fleet:
+    """Wait until all have that version, or patience is over. Machines that say nothing are not waited for.
+
+    Raises:
+        StoreError: the store did not answer once in that time.
+    """
+    began = monotonic()
+    found: list[Node] | None = None
+    while True:
+        ended = monotonic() - began > patience
+        try:
+            found = nodes.alive()
+        except StoreError:
+            if ended and found is None:
+                raise
+        if found is not None:
+            behind = _behind(found, version)
+            if ended or not behind:
+                return Fleet(found, behind or _faulty(found), monotonic() - began)
+        sleep(STEP_SECONDS)
+
+
+def _behind(found: list[Node], version: int) -> list[Late]:
+    late = [Late(node.node, "") for node in found if node.version < version]
+    workers = ((node.node, worker) for node in found for worker in node.workers)
+    return late + [Late(name, one.log, one.fault) for name, one in workers if one.version < version]
+
+
+def _faulty(found: list[Node]) -> list[Late]:
+    return [Late(node.node, one.log, one.fault) for node in found for one in node.workers if one.fault]
