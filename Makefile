@@ -14,6 +14,7 @@
 #   make cost [ARGS=--help]    what the journal costs
 #   make floods [ARGS=--help]  200,000 refused requests, and what the journal has of them
 #   make tampering [ARGS=--help] 1,000 tamperings with a journal, each of which must be found
+#   make fleet [ARGS=--help]   from an order on one machine to every worker of two
 #   make overload [ARGS=--help] five times the load that a model can take
 #   make load [ARGS=--help]    the guard beside Envoy, nginx and a prototype
 #   make users HOST=http://…   realistic users against a running guard
@@ -33,7 +34,7 @@ WHEELS := --only-binary :all:
 .DEFAULT_GOAL := check
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost floods overload load users wheel install clean
+.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost floods fleet overload load users wheel install clean
 
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
@@ -74,6 +75,9 @@ faults: .venv/.test
 
 cost: .venv/.load
 	@$(BIN)/python -m loadtests.cost $(ARGS)
+
+fleet: .venv/.test
+	@$(BIN)/python -m loadtests.fleet $(ARGS)
 
 floods: .venv/.test
 	@$(BIN)/python -m loadtests.floods $(ARGS)

@@ -93,6 +93,8 @@ def _certificates(path: Path, config: Config) -> list[str]:
         for label, version in model.versions.items()
         if version.ca is not None
     ]
+    if config.store.ca is not None:
+        named.append(("store.ca", config.store.ca))
     errors = [
         f"{path}: {key}: {wrong}; expected a file with certificates" for key, ca in named if (wrong := _unusable(ca))
     ]
@@ -104,16 +106,17 @@ def _certificates(path: Path, config: Config) -> list[str]:
 
 
 def _elsewhere(path: Path, config: Config) -> list[str]:
-    """What is wrong with where the journal's checkpoints and records are to go."""
+    """What is wrong with where the journal's checkpoints and records, and what machines share, are to go."""
     errors = [
         f"{path}: journal.witnesses[{number}].file: there is no folder {Path(one.file).parent};"
         " expected one that is there, best on another machine's disk"
         for number, one in enumerate(config.journal.witnesses)
         if one.file is not None and not Path(one.file).parent.is_dir()
     ]
-    if config.journal.ship.redis.url is not None and find_spec("redis") is None:
-        get = f"{sys.executable} -m pip install 'guard-gateway[redis]'"
-        errors.append(f"{path}: journal.ship.redis: the library redis is not installed; get it with: {get}")
+    for key, url in (("journal.ship.redis", config.journal.ship.redis.url), ("store", config.store.url)):
+        if url is not None and find_spec("redis") is None:
+            get = f"{sys.executable} -m pip install 'guard-gateway[redis]'"
+            errors.append(f"{path}: {key}: the library redis is not installed; get it with: {get}")
     return errors
 
 

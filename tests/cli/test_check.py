@@ -89,9 +89,19 @@ def test_the_folder_of_a_witness_is_there(tmp_path):
     assert check(path).exit_code == 0
 
 
-def test_shipping_needs_its_library(tmp_path, monkeypatch):
-    """Without the extra that it needs, shipping is an error that says how to install it."""
-    path = configure(tmp_path, CONFIG + 'journal: {ship: {redis: {url: "redis://h"}}}\n')
+@pytest.mark.parametrize("part", ['journal: {ship: {redis: {url: "redis://h"}}}', 'store: {url: "redis://h"}'])
+def test_redis_needs_its_library(tmp_path, monkeypatch, part):
+    """Without the extra that it needs, shipping is an error that says how to install it; and so is sharing."""
+    path = configure(tmp_path, f"{CONFIG}{part}\n")
     assert check(path).exit_code == 0
     monkeypatch.setattr("guard.cli.check.find_spec", lambda _: None)
     assert "pip install 'guard-gateway[redis]'" in check(path).stderr
+
+
+def test_the_stores_certificates_are_tried(tmp_path):
+    """A file that is none of certificates is an error that names the key, and not the URL beside it."""
+    path = configure(tmp_path, CONFIG + 'store: {url: "rediss://:s3cret@h", ca: guard.yaml}\n')
+    result = check(path)
+    assert result.exit_code == 1
+    assert f"store.ca: {tmp_path}/guard.yaml cannot be used" in result.stderr
+    assert "s3cret" not in result.output
