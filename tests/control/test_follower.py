@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from guard.config import Store
 from guard.control import follower as module
+from guard.control import note
 from guard.custody import control
 from guard.store.changes import Changes
 from guard.store.connection import Connection
@@ -136,6 +137,40 @@ def test_a_store_that_lost_its_newest_changes_gets_them_back(tmp_path, server, s
     assert second.ids() == ids
     assert first.ids() == [ids[0], lost["id"], *ids[1:]]
     assert first.in_force() == second.in_force()
+
+
+def test_a_store_that_went_back_and_on_again_is_seen(tmp_path, server, store):
+    """It has as many changes as before, and the same one last: what came before that was another."""
+    (machine,) = machines(tmp_path, store, 1)
+    a, b, c, d = (control.change_record(change, reason="r", actor="a") for change in (BLOCK, UNBLOCK, ISOLATE, BLOCK))
+    machine.changes.append(a)
+    saved = save(server)
+    machine.changes.append_all([b, c])
+    machine.follower.step()
+    rewind(server, saved)
+    machine.changes.append_all([d, c])
+    for _ in range(2):
+        machine.follower.step()
+    ids = [one["id"] for one in (a, d, c, b)]
+    assert [one.id for one in machine.changes.read(0).changes] == ids
+    assert machine.ids()[-3:] == ids[-3:]
+
+
+def test_a_note_that_is_no_longer_so_is_forgotten(tmp_path, store):
+    """A change that comes into the log once more is behind others now; who is killed then begins anew."""
+    (machine,) = machines(tmp_path, store, 1)
+    records = [control.change_record(change, reason="r", actor="a") for change in (BLOCK, UNBLOCK)]
+    machine.changes.append_all(records)
+    machine.follower.step()
+    machine.follower.finish()
+    assert note.read(machine.state) is not None
+    control.append_all(machine.journal, records[:1])
+    machine.line.breaks_in = 3
+    assert not machine.step()
+    assert note.read(machine.state) is None
+    machine.begin()
+    machine.follower.step()
+    assert machine.ids()[-2:] == [record["id"] for record in records]
 
 
 def test_many_changes_come_in_batches(tmp_path, server, store, monkeypatch):
