@@ -30,7 +30,8 @@ LONGEST_PAUSE = 1.0
 WAIT_SECONDS = 0.25
 """How long a change of this machine's own log may wait for being sent, and a store that was emptied for being seen."""
 
-WHAT = "sharing changes with other machines"
+CHANGES = "sharing changes with other machines"
+ACKS = "telling other machines what is in force"
 
 logger = logging.getLogger("guard.control")
 
@@ -104,8 +105,13 @@ class Sharing:
         self._alone.wait()
         while not self._ending.is_set():
             pause = LONGEST_PAUSE
-            with suppress(StoreError, OSError):  # the other thread meets it too, and tells of it
+            try:
                 pause = self._acks.step()
+                self._faults.over(ACKS)
+            except (StoreError, OSError):  # the other thread meets it too, and tells of it
+                pass
+            except Exception as error:
+                self._faults.tell(ACKS, f"a fault in the guard, {type(error).__name__}: {error}")
             self._moved.wait(pause)
         with suppress(StoreError):
             self._acks.finish()
@@ -115,12 +121,12 @@ class Sharing:
         try:
             step()
         except (StoreError, ControlError, OSError) as error:
-            self._faults.tell(WHAT, str(error))
+            self._faults.tell(CHANGES, str(error))
         except Exception as error:
-            self._faults.tell(WHAT, f"a fault in the guard, {type(error).__name__}: {error}")
-            logger.debug(WHAT, exc_info=True)
+            self._faults.tell(CHANGES, f"a fault in the guard, {type(error).__name__}: {error}")
+            logger.debug(CHANGES, exc_info=True)
         else:
-            self._faults.over(WHAT)
+            self._faults.over(CHANGES)
             return True
         return False
 

@@ -22,7 +22,7 @@ from guard.store.connection import Connection
 from guard.store.errors import StoreError
 from guard.store.script import Script, key
 
-BATCH = 200
+BATCH = 1_000
 BATCH_BYTES = 1_048_576
 
 _LAST = """

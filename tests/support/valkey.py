@@ -55,7 +55,7 @@ def stopped(found: Any) -> Iterator[None]:
         os.kill(pid(found), signal.SIGCONT)
 
 
-def until(wanted: Any, seconds: float = 20.0) -> None:
+def until(wanted: Any, seconds: float = 30.0) -> None:
     """Wait for a condition; an error of the server's means that it is not so yet."""
     from redis import RedisError
 
@@ -121,7 +121,7 @@ def watched(folder: Path) -> Iterator[Watched]:
         ) as process:
             try:
                 with _sentinel(port) as client:
-                    until(lambda: client.sentinel_master("fleet")["num-slaves"] == 1)
+                    until(lambda: client.info("sentinel")["master0"]["slaves"] == 1)
                 yield Watched(primary, replica, port)
             finally:
                 process.kill()
