@@ -179,7 +179,7 @@ class Supervisor(Multiprocess):
 
     def _reload(self) -> None:
         """Have the workers read it if it is fit to be used; those that are started later begin with it."""
-        if self.worker.renew() is None:
+        if not self.worker.renew():
             self._told.reloads_failed += 1
             self._tell()
         else:

@@ -10,11 +10,14 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from guard.assembly import Decisions, balancers, custody, decide, journal_folder, open_journal
 from guard.config import Config
+from guard.custody.bundles import Shelf
+from guard.custody.rules import Rulebook
 from guard.custody.snapshot import FILE as SNAPSHOT
 from guard.custody.watch import Watch
 from guard.custody.workers import Running, acknowledge, leave
@@ -22,8 +25,7 @@ from guard.measures import Measures
 from guard.policy.policy import Policy, with_measures
 from guard.proxy.proxy import Proxy
 from guard.pulse import Pulse
-from guard.ruleset.bundle import Bundle, BundleError
-from guard.ruleset.emergency import with_added
+from guard.ruleset.bundle import BundleError
 from guard.ruleset.redactor import RedactionError
 from guard.settings import SettingsError
 from guard.settings.renewal import renewed
@@ -33,6 +35,7 @@ from guard.wire.tls import TlsError
 logger = logging.getLogger("guard")
 
 LOOK_SECONDS = 0.05
+AGAIN_SECONDS = 1.0
 GC_THRESHOLDS = (20_000, 20, 50)
 # The word of who watches over the worker, when its loop hangs, to say on stderr where it stands.
 LAST_WORDS = signal.SIGUSR1
@@ -41,6 +44,14 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Reread = Callable[[], Config]
+
+
+class Renewal(NamedTuple):
+    """The configuration, read again; `kept` are the keys that only a restart changes."""
+
+    config: Config
+    kept: list[str]
+    decisions: Decisions
 
 
 class Worker:
@@ -52,12 +63,12 @@ class Worker:
         version: how often the configuration was read; with the number of measures it is the policy's version.
         watch: what sees operators' measures.
         pulse: what tells who watches over it that its loop turns; None: nobody does.
-        rules: those of the configuration.
-        fault: why some measure is not in force; empty: all are.
+        rules: those in force, and those that are to be.
+        fault: why a rule that was added is not in force; empty: all are.
     """
 
     watch: Watch
-    rules: Bundle
+    rules: Rulebook
     fault = ""
 
     def __init__(self, config: Config, reread: Reread, decisions: Decisions | None) -> None:
@@ -82,11 +93,14 @@ class Worker:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
         _end_with_parent()
-        # One after the other: each builds on the policy that the other has put in force.
+        # One after the other: each builds on the policy that the other has put in force. What takes long, as compiling
+        # rules does, is done outside of them, so that no block waits for it.
         turns = asyncio.Lock()
+        wanted, made = asyncio.Event(), asyncio.Event()
         tasks = [
-            asyncio.create_task(self._reload(hung_up, turns, proxy, entrance)),
-            asyncio.create_task(self._take_measures(turns, proxy)),
+            asyncio.create_task(self._reload(hung_up, turns, wanted, proxy, entrance)),
+            asyncio.create_task(self._take_measures(turns, wanted, made, proxy)),
+            asyncio.create_task(self._make_rules(turns, wanted, made)),
         ]
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -99,28 +113,38 @@ class Worker:
         await proxy.emptied()
         await send({"type": "lifespan.shutdown.complete"})
 
-    def renew(self) -> Decisions | None:
-        """Read the configuration again; None: it is not fit to be used, the log says why, and nothing has changed."""
+    def read_again(self) -> Renewal | None:
+        """Read the configuration; None: it is not fit to be used, and the log says why. Nothing has changed by that."""
         try:
             config, kept = renewed(self.config, self.reread())
-            decisions = decide(config, self.version + 1)
+            return Renewal(config, kept, decide(config, self.version + 1))
         except (SettingsError, BundleError, TlsError, OSError, ValueError) as error:
             logger.error("the configuration was read again and changes nothing: %s", error)
-            return None
         except Exception:
             logger.exception("the configuration was read again and changes nothing, for it met a fault in the guard")
-            return None
-        for key in kept:
+        return None
+
+    def take_over(self, renewal: Renewal) -> None:
+        """Go on with another configuration."""
+        for key in renewal.kept:
             logger.warning("%s needs a restart to change; all else is taken over", key)
-        self.config = config
+        self.config = renewal.config
         self.version += 1
-        return decisions
+
+    def renew(self) -> bool:
+        """Both, for who starts workers: those to come begin with it. Whether the configuration is fit to be used."""
+        renewal = self.read_again()
+        if renewal is not None:
+            self.take_over(renewal)
+        return renewal is not None
 
     def _start(self) -> tuple[Proxy, Entrance]:
         policy, tls = self.decisions or decide(self.config, self.version)
-        self.rules = policy.rules
         self.watch = Watch(journal_folder(self.config), Path(self.config.state) / SNAPSHOT)
-        policy = self._measured(policy, self.watch.first())
+        measures = self.watch.first()
+        self.rules = Rulebook(Shelf(Path(self.config.state)), self.config.rules, policy.rules)
+        self.rules.start(measures.bundle)
+        policy = self._measured(policy, measures)
         journal = open_journal(self.config, policy)
         proxy = Proxy(self.config, policy, journal)
         if self.pulse is not None:
@@ -137,45 +161,70 @@ class Worker:
         gc.set_threshold(*GC_THRESHOLDS)
         return proxy, Entrance(tls, balancers(self.config, policy))
 
-    async def _reload(self, hung_up: asyncio.Event, turns: asyncio.Lock, proxy: Proxy, entrance: Entrance) -> None:
+    async def _reload(
+        self, hung_up: asyncio.Event, turns: asyncio.Lock, wanted: asyncio.Event, proxy: Proxy, entrance: Entrance
+    ) -> None:
         """Each time the event is set, put what the configuration then says in force. Requests go on meanwhile."""
         while await hung_up.wait():
             hung_up.clear()
+            renewal = await asyncio.to_thread(self.read_again)
+            if renewal is None:
+                proxy.tally.counts.reloads_failed += 1
+                continue
             async with turns:
-                decisions = await asyncio.to_thread(self.renew)
-                if decisions is not None:
-                    policy, entrance.tls = decisions
-                    self.rules = policy.rules
-                    entrance.balancers = balancers(self.config, policy)
-                    self._adopt(proxy, await asyncio.to_thread(self._measured, policy, proxy.policy.measures))
-                    proxy.tally.reloaded()
-                    logger.info("the configuration was read again: policy %d is in force", proxy.policy.version)
-                else:
-                    proxy.tally.counts.reloads_failed += 1
+                self.take_over(renewal)
+                policy, entrance.tls = renewal.decisions
+                entrance.balancers = balancers(self.config, policy)
+                measures = proxy.policy.measures
+                self.rules.reconfigure(self.config.rules, policy.rules, measures.bundle)
+                self._adopt(proxy, await asyncio.to_thread(self._measured, policy, measures))
+                proxy.tally.reloaded()
+            wanted.set()
+            logger.info("the configuration was read again: policy %d is in force", proxy.policy.version)
+            if measures.bundle is not None:
+                logger.warning(
+                    "the rules are still those that were pushed (%s), NOT those in %s: `guard rules push` and "
+                    "`guard rules rollback` change them", measures.bundle[:12], self.config.rules.dir,
+                )  # fmt: skip
 
-    async def _take_measures(self, turns: asyncio.Lock, proxy: Proxy) -> None:
+    async def _take_measures(
+        self, turns: asyncio.Lock, wanted: asyncio.Event, made: asyncio.Event, proxy: Proxy
+    ) -> None:
         """Put each measure in force that operators take, and say so; none of it waits for a request, or the reverse."""
         missed: Measures | None = None
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await _set(made, LOOK_SECONDS)
             async with turns:
-                measures = self.watch.news() or missed
+                measures = self.watch.news() or missed or (proxy.policy.measures if made.is_set() else None)
                 if measures is None:
                     continue
                 try:
+                    made.clear()
+                    self.rules.want(measures.bundle)
                     self._adopt(proxy, await asyncio.to_thread(self._measured, proxy.policy, measures))
                     missed = None
                 except Exception:
                     if missed is None:
                         logger.exception("measures met a fault in the guard; it is tried again")
                     missed = measures
+            wanted.set()
+
+    async def _make_rules(self, turns: asyncio.Lock, wanted: asyncio.Event, made: asyncio.Event) -> None:
+        """Make ready what was pushed, of several pushes the newest; what was not to be had is looked for again."""
+        while True:
+            await _set(wanted, AGAIN_SECONDS)
+            wanted.clear()
+            while work := self.rules.work():
+                found = await asyncio.to_thread(self.rules.make, work)
+                async with turns:
+                    self.rules.take(work, found)
+                made.set()
 
     def _measured(self, policy: Policy, measures: Measures) -> Policy:
         """The policy with these measures. A rule that cannot be compiled here leaves those as they were."""
-        bounds = self.config.rules
         self.fault = ""
         try:
-            rules = with_added(self.rules, measures.rules, engine=bounds.engine, hold_back=bounds.hold_back)
+            rules = self.rules.rules(measures)
         except BundleError as error:
             logger.error("rules that were added by command are not in force: %s", error)
             self.fault = str(error)
@@ -193,10 +242,20 @@ class Worker:
     def _acknowledge(self, proxy: Proxy) -> None:
         log, policy = proxy.journal.log.slot.log, proxy.policy
         try:
-            told = Running(log, os.getpid(), policy.measures.version, policy.version, self.fault)
+            rules = self.rules
+            fault = "; ".join(filter(None, (rules.fault, self.fault)))
+            versions = (policy.measures.version, policy.version)
+            told = Running(log, os.getpid(), *versions, fault, rules.pushed or "", rules.waits or "")
             acknowledge(Path(self.config.state), told)
         except OSError as error:
             logger.warning("nobody is told which measures are in force: %s", error)
+
+
+async def _set(event: asyncio.Event, seconds: float) -> None:
+    """Wait until the event is set, but for no more than so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 def _end_with_parent() -> None:

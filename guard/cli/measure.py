@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from time import monotonic, sleep, time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from guard.custody.workers import Running
 
 PATIENCE_SECONDS = 5.0
+PUSH_SECONDS = 60.0
+"""Patience with rules that were pushed, which may have to be compiled."""
+
+RULES = ("push-rules", "add-rule", "remove-rule", "disable-rule", "enable-rule")
 STEP_SECONDS = 0.005
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -69,30 +74,69 @@ def take(order: Order, change: dict[str, Any], what: str, settings: Config | Non
     Raises:
         TroubleError: it cannot be written down; the message says why.
     """
+    expires = time() + order.lasts if order.lasts is not None else None
+    settings = settings or configuration(order.config, keys=False)
+    return _place(order, [(change, expires)], what, settings, None, lambda records: records[0])
+
+
+def take_all(
+    order: Order,
+    changes: Sequence[dict[str, Any] | tuple[dict[str, Any], float | None]],
+    what: str,
+    settings: Config | None = None,
+    *,
+    if_version: int | None = None,
+) -> int:
+    """The same with several at once, all of them or none: each a change, or one with when it is over by itself.
+
+    `if_version`: only if the control log has come no further meanwhile.
+    """
+    expires = time() + order.lasts if order.lasts is not None else None
+    settings = settings or configuration(order.config, keys=False)
+    timed = [one if isinstance(one, tuple) else (one, expires) for one in changes]
+    return _place(order, timed, what, settings, if_version, lambda records: {"records": records})
+
+
+def _place(
+    order: Order,
+    changes: list[tuple[dict[str, Any], float | None]],
+    what: str,
+    settings: Config,
+    if_version: int | None,
+    told: Callable[[list[dict[str, Any]]], dict[str, Any]],
+) -> int:
+    from guard.changes import VersionError
     from guard.custody import control
     from guard.proof.node import node_name
 
-    settings = settings or configuration(order.config, keys=False)
     state = Path(settings.state)
     journal = state / settings.journal.dir
-    began = monotonic()
-    expires = time() + order.lasts if order.lasts is not None else None
+    began, at = monotonic(), time()
+    # All at one time, so that whoever reads the log sees them as one order.
+    records = [
+        control.change_record(
+            change, reason=order.reason, actor=order.actor, incident=order.incident, expires=expires
+        ) | {"at": at}
+        for change, expires in changes
+    ]  # fmt: skip
     try:
-        record = control.append(
-            journal, change, reason=order.reason, actor=order.actor, incident=order.incident, expires=expires,
-            node=node_name(state),
-        )  # fmt: skip
+        written = control.append_all(journal, records, node=node_name(state), if_version=if_version)
+    except VersionError as error:
+        raise TroubleError(f"{error}; nothing has changed, look again and repeat it") from None
     except (control.ControlError, ValueError) as error:
         raise TroubleError(str(error)) from None
-    late, workers = _await(state, journal, record["seq"] + 1)
+    kinds = {change["type"] for change, _ in changes}
+    late, workers = _await(state, journal, written[-1]["seq"] + 1, kinds)
     seconds = monotonic() - began
     if order.as_json:
-        emit({**record, "workers": len(workers), "late": [one.log for one in late], "seconds": round(seconds, 4)})
+        answer = {"workers": len(workers), "late": [one.log for one in late], "seconds": round(seconds, 4)}
+        emit({**told(written), **answer})
     else:
+        expires = changes[0][1] if len(changes) == 1 else None
         until = f" until {shown(expires)}" if expires is not None else ""
         click.echo(f"{what}{until}: {_told(late, workers, seconds)}")
-    if late:
-        tell(f"{', '.join(one.log for one in late)}: not in force there; see the guard's log, and `guard log verify`")
+    for one in late:
+        tell(f"{one.log}: not in force there: {one.fault or 'see the log of the guard, and `guard log verify`'}")
     return int(bool(late))
 
 
@@ -123,16 +167,21 @@ def told(one: Measure) -> dict[str, Any]:
     return {name: getattr(one, name) for name in rest}
 
 
-def _await(state: Path, journal: Path, version: int) -> tuple[list[Running], list[Running]]:
-    """Those workers that are late with that version of the measures when patience is over, and all of them."""
-    from guard.custody.workers import running
+def _await(state: Path, journal: Path, version: int, kinds: AbstractSet[str]) -> tuple[list[Running], list[Running]]:
+    """Those workers that are late with that version of the measures when patience is over, and all of them.
 
-    until = monotonic() + PATIENCE_SECONDS
+    With rules among the kinds of change, also those that could not take them.
+    """
+    from guard.custody.workers import late, running
+
+    pushed = "push-rules" in kinds
+    until = monotonic() + (PUSH_SECONDS if pushed else PATIENCE_SECONDS)
     while True:
         workers = running(state, journal)
-        late = [one for one in workers if one.measures < version]
-        if not late or monotonic() > until:
-            return late + [one for one in workers if one.fault and one not in late], workers
+        behind = late(workers, version, pushed=pushed)
+        if not behind or monotonic() > until:
+            faulty = [one for one in workers if one.fault and one not in behind] if kinds & set(RULES) else []
+            return behind + faulty, workers
         sleep(STEP_SECONDS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,7 +18,10 @@ FOLDER = "workers"
 class Running(msgspec.Struct, frozen=True):
     """A worker that runs: the log that it writes, its process, and the versions of its measures and its policy.
 
-    `fault` says what of the measures it could not put in force; empty: nothing.
+    Attributes:
+        fault: what of the measures it could not put in force; empty: nothing.
+        rules: the hash of the pushed rules that are in force; empty: the configured ones are.
+        waits: the hash of those that it is making ready, while all else of its measures is in force; empty: none.
     """
 
     log: str
@@ -25,6 +29,13 @@ class Running(msgspec.Struct, frozen=True):
     measures: int
     policy: int
     fault: str = ""
+    rules: str = ""
+    waits: str = ""
+
+
+def late(workers: Iterable[Running], version: int, *, pushed: bool = False) -> list[Running]:
+    """Those that do not have that version of the measures in force; `pushed`: nor the rules that came with it."""
+    return [one for one in workers if one.measures < version or (pushed and one.waits)]
 
 
 def acknowledge(state: Path, worker: Running) -> None:

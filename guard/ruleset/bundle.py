@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from guard.ruleset.document import Read
-from guard.ruleset.engine import Engine, EngineError, EngineMissingError, EngineName, Terms, choose
+from guard.ruleset.engine import Engine, EngineError, EngineMissingError, EngineName, Kept, Terms, choose
+from guard.ruleset.files import Directory
 from guard.ruleset.folder import Folder
 from guard.ruleset.matcher import WIDEST, Matcher
 from guard.ruleset.pair import Matching
@@ -24,7 +26,7 @@ class Bundle:
 
     Attributes:
         rules: all rules in force, in the order of their files.
-        hash: SHA-256, in hexadecimal, of the files' names and content. The same files always have the same hash.
+        hash: SHA-256, in hexadecimal, of the files as a parcel (`guard.ruleset.parcel`): the same for the same files.
         prompt: matches the rules for prompts.
         output: matches the rules for outputs.
         warnings: what an operator should know, one sentence each.
@@ -42,6 +44,19 @@ class Bundle:
         counts = f"{len(self.prompt.rules)} prompt {len(self.output.rules)} output"
         return f"<Bundle {self.hash[:12]} {counts} {self.engine}>"
 
+    def without(self, ids: Collection[str]) -> Bundle:
+        """The same without these rules, for which nothing is compiled anew; itself if it has none of them."""
+        out = sorted({rule.id for rule in self.rules if rule.id in ids})
+        if not out:
+            return self
+        return replace(
+            self,
+            rules=tuple([rule for rule in self.rules if rule.id not in ids]),
+            hash=sha256(f"{self.hash} without {out}".encode()).hexdigest(),
+            prompt=self.prompt.without(ids),
+            output=self.output.without(ids),
+        )
+
 
 def load(
     directory: Path | None, *, engine: EngineName = "auto", hold_back: int = 256, now: datetime | None = None
@@ -53,17 +68,21 @@ def load(
 
     Raises `BundleError` with every problem found.
     """
-    folder = Folder(directory, now or datetime.now(UTC))
+    folder = Folder(None if directory is None else Directory(directory), now or datetime.now(UTC))
     return compiled(folder, engine=engine, hold_back=hold_back, tried=True)
 
 
-def compiled(folder: Folder, *, engine: EngineName, hold_back: int, tried: bool = False) -> Bundle:
+def compiled(
+    folder: Folder, *, engine: EngineName, hold_back: int, tried: bool = False, kept: Kept | None = None
+) -> Bundle:
     """Compile what was read; `tried`: and try each rule on its own tests.
+
+    What is in `kept` need not be compiled, and what had to be is in it afterwards (see `Kept`).
 
     Raises `BundleError` with every problem found.
     """
     try:
-        chosen = choose(engine)
+        chosen = choose(engine, kept)
     except EngineMissingError as error:
         raise BundleError([Problem(file="", why=str(error))]) from error
     problems = folder.problems
@@ -74,7 +93,7 @@ def compiled(folder: Folder, *, engine: EngineName, hold_back: int, tried: bool 
         raise BundleError(problems)
     warnings = (*folder.warnings, *_long_matches(folder.ready, hold_back))
     rules = tuple([read.rule for read, _ in folder.ready])
-    return Bundle(rules, folder.digest.hexdigest(), prompt, output, warnings, chosen.name)
+    return Bundle(rules, folder.hash, prompt, output, warnings, chosen.name)
 
 
 def _compile(folder: Folder, target: str, engine: Engine, hold_back: int, problems: list[Problem]) -> Matcher:

@@ -14,6 +14,9 @@ from guard.ruleset.pattern import Pattern
 
 EngineName = Literal["auto", "hyperscan", "portable"]
 
+Kept = dict[str, bytes]
+"""What an engine has compiled, so that it need not again, here or in another process: by what it was made from."""
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -65,8 +68,11 @@ class EngineMissingError(Exception):
     """The engine that was asked for is not installed here."""
 
 
-def choose(name: EngineName) -> Engine:
-    """The engine of that name; `auto` is hyperscan where it imports, else portable. Raises `EngineMissingError`."""
+def choose(name: EngineName, kept: Kept | None = None) -> Engine:
+    """The engine of that name; `auto` is hyperscan where it imports, else portable. Raises `EngineMissingError`.
+
+    The portable one compiles in no time, and keeps nothing.
+    """
     if name != "portable":
         try:
             from guard.ruleset.hyperscan_engine import HyperscanEngine
@@ -74,7 +80,7 @@ def choose(name: EngineName) -> Engine:
             if name == "hyperscan":
                 raise EngineMissingError(f"the hyperscan engine is not available: {error}") from error
         else:
-            return HyperscanEngine()
+            return HyperscanEngine(kept)
     try:
         from guard.ruleset.portable_engine import PortableEngine
     except ImportError as error:

@@ -4,53 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from hashlib import sha256
-from pathlib import Path
 
 from guard.ruleset.document import Read, read_document
 from guard.ruleset.engine import Terms
-from guard.ruleset.files import read_bytes, read_phrases
+from guard.ruleset.files import Files, phrase_file, read_phrases
 from guard.ruleset.normalise import normalise
+from guard.ruleset.parcel import ParcelError, digest, pack
 from guard.ruleset.parser import PatternError
 from guard.ruleset.pattern import Pattern, read_pattern
 from guard.ruleset.problem import Problem
 
 
 class Folder:
-    """Reads ``directory/*.yaml`` in the order of their names; with None there is nothing to read.
+    """Reads its ``*.yaml`` in the order of their names; with None there is nothing to read.
 
     Attributes:
         ready: rules in force at `now`, with what they look for.
-        digest: hash over the name and content of every file read.
+        files: the content of every file that was read, by its name.
+        hash: that of these files as a parcel.
     """
 
-    def __init__(self, directory: Path | None, now: datetime) -> None:
-        self.digest = sha256()
+    def __init__(self, files: Files | None, now: datetime) -> None:
         self.problems: list[Problem] = []
         self.warnings: list[str] = []
         self.ready: list[tuple[Read, Terms]] = []
+        self.files: dict[str, bytes] = {}
+        self.hash = ""
         self._now = now
         self._seen: dict[str, Read] = {}
-        if directory is None:
-            return
-        self._directory = directory
-        if not directory.is_dir():
-            why = f"rules.dir: the folder '{directory}' does not exist; expected one with rules, or null for no rules"
-            self.problems.append(Problem(file="", why=why))
-            return
-        for path in sorted(directory.glob("*.yaml")):
-            self._file(path)
-        if not self._seen and not self.problems:
-            self.warnings.append(f"there are no rules in '{directory}'")
-
-    def _file(self, path: Path) -> None:
+        if files is not None:
+            self._source = files
+            self._read()
         try:
-            content = read_bytes(path)
+            self.hash = digest(pack(self.files))
+        except ParcelError as error:
+            self.problems.append(Problem(file="", why=str(error)))
+
+    def _read(self) -> None:
+        try:
+            names = self._source.rules()
         except ValueError as error:
-            self.problems.append(Problem(file=path.name, why=str(error)))
+            self.problems.append(Problem(file="", why=f"rules.dir: {error}"))
             return
-        self._hash(path.name, content)
-        reads, problems = read_document(path.name, content)
+        for name in names:
+            self._file(name)
+        if not self._seen and not self.problems:
+            self.warnings.append(f"there are no rules in {self._source}")
+
+    def _file(self, name: str) -> None:
+        try:
+            content = self._source.read(name)
+        except ValueError as error:
+            self.problems.append(Problem(file=name, why=str(error)))
+            return
+        self.files[name] = content
+        reads, problems = read_document(name, content)
         self.problems.extend(problems)
         for read in reads:
             self.take(read)
@@ -61,7 +69,10 @@ class Folder:
         if first is not read:
             where = f"{first.file}:{first.lines['']}"
             self.problems.append(read.problem("id", f"this id is taken by the rule at {where}"))
-        terms = self._terms(read)
+        self.keep(read, self._terms(read))
+
+    def keep(self, read: Read, terms: Terms | None) -> None:
+        """Have a rule ready, unless it has expired, or is not fit (None)."""
         expires = read.rule.expires
         if expires is not None and expires <= self._now:
             self.warnings.append(f"{read.file}: {read.rule.id}: expired at {expires.isoformat()} and is left out")
@@ -87,11 +98,11 @@ class Folder:
 
     def _phrases(self, read: Read, name: str) -> Sequence[str]:
         try:
-            content, phrases = read_phrases(self._directory, name)
+            content, phrases = read_phrases(self._source, name)
         except ValueError as error:
             self.problems.append(read.problem("match.any_file", str(error)))
             return ()
-        self._hash(name, content)
+        self.files[phrase_file(name)] = content
         return phrases
 
     def _pattern(self, read: Read, source: str) -> Pattern | None:
@@ -104,7 +115,3 @@ class Folder:
             why = "an output rule can neither look around nor refer back, because a stream is matched as it comes"
             self.problems.append(read.problem("match.regex", f"{source!r}: {why}"))
         return pattern
-
-    def _hash(self, name: str, content: bytes) -> None:
-        for part in (name.encode(), content):
-            self.digest.update(len(part).to_bytes(8, "big") + part)

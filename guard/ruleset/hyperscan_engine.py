@@ -6,19 +6,24 @@ a prefilter, which finds too much, and are confirmed with `regex`.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from hashlib import sha256
+from importlib.metadata import version
 from threading import local
 from typing import NamedTuple
 
 import hyperscan
 
 from guard.ruleset.confirm import searcher
-from guard.ruleset.engine import EngineError, Search, Terms, TextStream
+from guard.ruleset.engine import EngineError, Kept, Search, Terms, TextStream
 from guard.ruleset.pattern import Pattern
 from guard.ruleset.render import render_text
 
 PLAIN = hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_SINGLEMATCH
 PREFILTER = PLAIN | hyperscan.HS_FLAG_PREFILTER
+
+logger = logging.getLogger("guard.rules")
 
 Callback = Callable[[int, int, int, int, object], bool | None]
 
@@ -27,6 +32,8 @@ NONE: tuple[int, ...] = ()
 # Bytes. On some processors hyperscan 0.9.1 overlooks literals at the end of a block of 17 to 34 bytes (seen on one with
 # AVX-512). It was not seen to in its streaming mode, nor in longer blocks.
 SHORT = 64
+
+VERSION = version("hyperscan")
 
 
 class Expression(NamedTuple):
@@ -43,22 +50,39 @@ class Expression(NamedTuple):
 
 
 class HyperscanEngine:
-    """The engine of choice."""
+    """The engine of choice. With `kept`, see `guard.ruleset.engine.Kept`."""
 
     name = "hyperscan"
+
+    def __init__(self, kept: Kept | None = None) -> None:
+        self._kept = kept
+        self._databases: dict[str, hyperscan.Database] = {}
 
     def search(self, rules: Sequence[Terms]) -> Search:
         """See `Engine.search`."""
         expressions = _expressions(rules)
-        short = _compile(expressions, hyperscan.HS_MODE_STREAM, rules)
-        return _searching(_compile(expressions, hyperscan.HS_MODE_BLOCK, rules), short, expressions)
+        short = self._database(expressions, hyperscan.HS_MODE_STREAM, rules)
+        return _searching(self._database(expressions, hyperscan.HS_MODE_BLOCK, rules), short, expressions)
 
     def stream(self, rules: Sequence[Terms]) -> Callable[[], TextStream]:
         """See `Engine.stream`."""
         expressions = _expressions(rules)
-        threads = _Threads(_compile(expressions, hyperscan.HS_MODE_STREAM, rules))
+        threads = _Threads(self._database(expressions, hyperscan.HS_MODE_STREAM, rules))
         owners = [expression.rule for expression in expressions]
         return lambda: _Stream(threads, owners)
+
+    def _database(self, expressions: list[Expression], mode: int, rules: Sequence[Terms]) -> hyperscan.Database:
+        """One that was made before by this engine, or was kept, or a new one."""
+        key = _key(expressions, mode)
+        database = self._databases.get(key)
+        if database is None and self._kept is not None and key in self._kept:
+            database = _restored(self._kept[key], mode)
+        if database is None:
+            database = _compile(expressions, mode, rules)
+            if self._kept is not None:
+                self._kept[key] = hyperscan.dumpb(database)
+        self._databases[key] = database
+        return database
 
 
 class _Threads(local):
@@ -163,10 +187,32 @@ def _expressions(rules: Sequence[Terms]) -> list[Expression]:
     return expressions
 
 
+def _key(expressions: list[Expression], mode: int) -> str:
+    """A name for what is made from these expressions by this version of hyperscan."""
+    digest = sha256(f"hyperscan {VERSION} {mode}".encode())
+    for expression in expressions:
+        text = expression.text.encode()
+        digest.update(b"%d %d " % (_flags(expression), len(text)) + text)
+    return digest.hexdigest()
+
+
+def _restored(kept: bytes, mode: int) -> hyperscan.Database | None:
+    """The database that was kept; None: it does not fit here, e.g. because it was made on another processor."""
+    try:
+        return hyperscan.loadb(kept, mode)
+    except (hyperscan.HyperscanError, ValueError, TypeError) as error:
+        logger.info("compiled rules that were kept are of no use here, and are compiled again: %s", error)
+        return None
+
+
+def _flags(expression: Expression) -> int:
+    return PLAIN if expression.confirm is None else PREFILTER
+
+
 def _compile(expressions: list[Expression], mode: int, rules: Sequence[Terms]) -> hyperscan.Database:
     database = hyperscan.Database(mode=mode)
     texts = [expression.text.encode() for expression in expressions]
-    flags = [PLAIN if expression.confirm is None else PREFILTER for expression in expressions]
+    flags = [_flags(expression) for expression in expressions]
     try:
         database.compile(expressions=texts, ids=range(len(texts)), elements=len(texts), flags=flags)
     except hyperscan.HyperscanError as error:

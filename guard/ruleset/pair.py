@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from guard.ruleset.rule import Rule
@@ -38,6 +39,9 @@ class Matching(Protocol):
     def stream(self) -> Stream:
         """A new text in pieces."""
 
+    def without(self, ids: Collection[str]) -> Matching:
+        """The same but for rules with these ids."""
+
 
 class Pair:
     """Finds what either of two matchers finds."""
@@ -56,6 +60,11 @@ class Pair:
         """A new text in pieces."""
         first, second = self._both
         return PairStream(first.stream(), second.stream())
+
+    def without(self, ids: Collection[str]) -> Pair:
+        """The same but for rules with these ids."""
+        first, second = self._both
+        return Pair(first.without(ids), second.without(ids))
 
 
 class PairStream:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from guard.ruleset.parser import PatternError, parse
 from guard.ruleset.render import Notation, render
 from guard.ruleset.syntax import Node, needs_context, shortest, size, width
 
 SIZE = 20_000  # steps, with bounded repeats written out
+REMEMBERED = 4_096
+"""Expressions: rules that are pushed are mostly those that were there before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Pattern:
         return render(self.tree, notation)
 
 
+@lru_cache(REMEMBERED)
 def read_pattern(source: str) -> Pattern:
     """Read and check one expression. Raises `PatternError`."""
     tree = parse(source)

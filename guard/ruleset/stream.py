@@ -21,12 +21,14 @@ class Streaming(NamedTuple):
         begin: begins a text in the engine.
         automaton: follows what enforced blocking rules look for; None: there is no such rule.
         limit: normalised characters over which it is followed.
+        out: numbers of rules that are not to be told.
     """
 
     rules: tuple[Rule, ...]
     begin: Callable[[], TextStream]
     automaton: Automaton | None
     limit: int
+    out: frozenset[int] = frozenset()
 
 
 class MatchStream:
@@ -93,9 +95,11 @@ class MatchStream:
         return normaliser.fed if oldest is None else normaliser.raw(oldest)
 
     def _new(self, found: Sequence[int]) -> tuple[Rule, ...]:
-        new = sorted(set(found) - self._found)
+        if self._streaming is None:
+            return NONE
+        new = sorted(set(found) - self._found - self._streaming.out)
         self._found.update(new)
-        rules = self._streaming.rules if self._streaming is not None else NONE
+        rules = self._streaming.rules
         matched = tuple([rules[number] for number in new])
         self._blocked = self._blocked or any(rule.blocks for rule in matched)
         return matched

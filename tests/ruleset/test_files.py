@@ -4,7 +4,7 @@ import re
 import pytest
 
 from guard.ruleset import files
-from guard.ruleset.files import read_bytes, read_phrases
+from guard.ruleset.files import Directory, read_bytes, read_phrases
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def folder(tmp_path):
 def test_phrases_are_lines_without_comments(folder, name):
     """Blank lines and comments are left out, and space around a phrase does not count."""
     (folder / "data" / "list.txt").write_text("\ufeff# a comment\n\n  one phrase \r\ntwo # phrases\n", encoding="utf-8")
-    content, phrases = read_phrases(folder, name)
+    content, phrases = read_phrases(Directory(folder), name)
     assert phrases == ("one phrase", "two # phrases")
     assert b"a comment" in content
 
@@ -43,13 +43,13 @@ def test_what_is_not_a_phrase_list_is_refused(folder, name, why):
     (folder / "data" / "latin.txt").write_bytes(b"a\xe9")
     os.mkfifo(folder / "data" / "pipe")
     with pytest.raises(ValueError, match=f"^{re.escape(why)}$"):
-        read_phrases(folder, name)
+        read_phrases(Directory(folder), name)
 
 
 def test_a_name_that_is_no_name_is_refused(folder):
     """A NUL in a file's name is an error like any other."""
     with pytest.raises(ValueError, match="null byte"):
-        read_phrases(folder, "a\0b")
+        read_phrases(Directory(folder), "a\0b")
 
 
 def test_a_file_that_is_too_large_is_refused(folder, monkeypatch):

@@ -1,0 +1,221 @@
+"""The rules that a worker has: the configured ones or those that were pushed, and what was changed in them by command.
+
+What was pushed is made ready off the loop, and until it is, the rules so far stay in force, and all else that is ordered
+meanwhile comes into force with them. What was in force lately is remembered, so that the way back takes no time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from typing import NamedTuple
+
+from guard.config import Rules as Bounds
+from guard.custody.bundles import Shelf
+from guard.measures import Measures
+from guard.ruleset.bundle import Bundle
+from guard.ruleset.emergency import with_added
+from guard.ruleset.problem import BundleError
+from guard.ruleset.ready import Ready, restored, unpacked
+
+REMEMBERED = 4
+"""Bundles in memory, as they are compiled."""
+
+logger = logging.getLogger("guard.rules")
+
+
+class Work(NamedTuple):
+    """What is to be made ready: the bundle with that hash, for these bounds."""
+
+    name: str
+    bounds: Bounds
+
+
+class Fault(NamedTuple):
+    """Why a bundle is not to be had. `missing`: it is not here, and may come."""
+
+    why: str
+    missing: bool = False
+
+
+class Rulebook:
+    """Which rules are in force, and which are to be. For one thread; what takes time is `make`.
+
+    Attributes:
+        base: those in force, but for what was added or disabled by command.
+        pushed: the hash of `base`, if it was pushed; None: it is the configured one.
+        waits: the hash of what was pushed and is being made ready; None: nothing is.
+        fault: why what was pushed is not in force; empty: it is, or will be.
+    """
+
+    def __init__(self, shelf: Shelf, bounds: Bounds, configured: Bundle) -> None:
+        self._shelf = shelf
+        self._bounds = bounds
+        self._configured = configured
+        self._remembered: OrderedDict[str, Bundle] = OrderedDict()
+        self._failed: str | None = None
+        self._missing = False
+        self._composed: tuple[object, Bundle] | None = None
+        self.base = configured
+        self.pushed: str | None = None
+        self.waits: str | None = None
+        self.fault = ""
+
+    def want(self, pushed: str | None) -> None:
+        """Take what the control log says: the rules with that hash are to be in force, or (None) the configured ones.
+
+        They are at once, if they are at hand; else they are what `work` gives.
+        """
+        if pushed is None or pushed in self._remembered:
+            self._settle(pushed)
+        elif pushed not in (self.waits, self._failed):
+            self._forgive()
+            self.waits = pushed
+
+    def work(self) -> Work | None:
+        """What has to be made ready; None: nothing. What was missing before is asked for when it has come."""
+        if self._failed is not None and self._missing and self._shelf.has(self._failed):
+            self.waits = self._failed
+            self._forgive()
+        return Work(self.waits, self._bounds) if self.waits is not None else None
+
+    def make(self, work: Work) -> Bundle | Fault:
+        """Make a bundle ready, which may take seconds: for any thread."""
+        try:
+            found = made(self._shelf, work)
+        except (BundleError, OSError, ValueError) as error:
+            return Fault(str(error))
+        except Exception as error:
+            logger.exception("the rules %s met a fault in the guard", work.name)
+            return Fault(f"a fault in the guard ({error})")
+        return Fault("they are not here, or damaged", missing=True) if found is None else found
+
+    def take(self, work: Work, found: Bundle | Fault) -> None:
+        """Take what was made. It is in force now, unless something else is wanted by now."""
+        if work.bounds != self._bounds:
+            return
+        if isinstance(found, Bundle):
+            self._remember(work.name, found)
+            if work.name == self.waits:
+                self._settle(work.name)
+        elif work.name == self.waits:
+            self.waits, self._failed, self._missing = None, work.name, found.missing
+            self.fault = f"the rules {work.name[:12]}, which were pushed, are not in force: {found.why}"
+            logger.error("%s", self.fault)
+
+    def start(self, pushed: str | None) -> None:
+        """Take the rules that are to be in force, as somebody who begins; those of before, where they are not to be had.
+
+        Takes as long as `make` does.
+        """
+        self.want(pushed)
+        work = self.work()
+        if work is None:
+            return
+        self.take(work, self.make(work))
+        for name in self._shelf.known_good() if self.fault else ():
+            before = Work(name, self._bounds)
+            found = self.make(before)
+            if isinstance(found, Bundle):
+                self._remember(name, found)
+                self.base, self.pushed = found, name
+                logger.error("the rules %s, which were in force before, are in their place", name[:12])
+                return
+        if self.fault:
+            logger.error("the configured rules are in their place")
+
+    def reconfigure(self, bounds: Bounds, configured: Bundle, pushed: str | None) -> None:
+        """The configuration was read again; what was pushed stays in force, or is tried again."""
+        if bounds != self._bounds:
+            self._remembered.clear()
+        self._bounds, self._configured = bounds, configured
+        self._forgive()
+        self.waits = None
+        self.want(pushed)
+
+    def rules(self, measures: Measures) -> Bundle:
+        """The rules in force with what these measures add and take out; for any thread, one at a time.
+
+        Raises:
+            BundleError: a rule that was added cannot be compiled here.
+        """
+        base = self.base
+        key = (base, measures.rules, measures.disabled)
+        if self._composed is None or self._composed[0] != key:
+            self._composed = key, composed(base, measures, self._bounds)
+        return self._composed[1]
+
+    def _settle(self, pushed: str | None) -> None:
+        before, self.pushed = self.pushed, pushed
+        self.waits = None
+        self._forgive()
+        if pushed is None:
+            self.base = self._configured
+        else:
+            self.base = self._remembered[pushed]
+            self._remembered.move_to_end(pushed)
+            self._shelf.used(pushed)
+        if pushed != before:
+            what = f"{pushed[:12]}, which were pushed" if pushed is not None else "the configured ones again"
+            logger.info("the rules are %s", what)
+
+    def _remember(self, name: str, bundle: Bundle) -> None:
+        self._remembered[name] = bundle
+        if len(self._remembered) > REMEMBERED:
+            self._remembered.popitem(last=False)
+
+    def _forgive(self) -> None:
+        self._failed, self._missing, self.fault = None, False, ""
+
+
+def composed(base: Bundle, measures: Measures, bounds: Bounds) -> Bundle:
+    """Rules with what measures add and take out.
+
+    Raises:
+        BundleError: a rule that was added cannot be compiled here.
+    """
+    added = [rule for rule in measures.rules if rule.id not in measures.disabled]
+    kept = base.without(measures.disabled)
+    return with_added(kept, added, engine=bounds.engine, hold_back=bounds.hold_back)
+
+
+def made(shelf: Shelf, work: Work) -> Bundle | None:
+    """A bundle, ready to be used: as it was compiled before, else compiled now and kept. None: it is not here.
+
+    Of all processes of a node one compiles, and the others wait for what it keeps.
+
+    Raises:
+        BundleError: it cannot be used here.
+        OSError: it cannot be read.
+    """
+    found = _restored(shelf, work)
+    if found is None:
+        with shelf.compiling():
+            found = _restored(shelf, work) or _compiled(shelf, work)
+    return found
+
+
+def _restored(shelf: Shelf, work: Work) -> Bundle | None:
+    ready = shelf.ready(work.name)
+    if ready is None:
+        return None
+    bundle, new = restored(ready, engine=work.bounds.engine, hold_back=work.bounds.hold_back)
+    if new is not ready:
+        _keep(shelf, new)
+    return bundle
+
+
+def _compiled(shelf: Shelf, work: Work) -> Bundle | None:
+    parcel = shelf.get(work.name)
+    if parcel is None:
+        return None
+    bundle, ready = unpacked(parcel, engine=work.bounds.engine, hold_back=work.bounds.hold_back)
+    _keep(shelf, ready)
+    return bundle
+
+
+def _keep(shelf: Shelf, ready: Ready) -> None:
+    try:
+        shelf.put_ready(ready)
+    except OSError as error:
+        logger.warning("the rules that were compiled are not kept, so that others compile them too: %s", error)

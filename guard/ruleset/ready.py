@@ -1,0 +1,102 @@
+"""Rules that were read, checked, tried and compiled, kept in a file: another process has them in an instant.
+
+What is kept is not trusted for more than it is: it carries its own hash, and an engine compiles anew whatever of it was
+made by another version of it, or on another kind of processor.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import msgspec
+from msgspec import Struct
+
+from guard.ruleset.bundle import Bundle, compiled
+from guard.ruleset.document import Read
+from guard.ruleset.engine import EngineName, Kept, Terms
+from guard.ruleset.folder import Folder
+from guard.ruleset.parcel import Parcel, ParcelError
+from guard.ruleset.pattern import read_pattern
+from guard.ruleset.problem import BundleError, Problem
+from guard.ruleset.rule import Rule
+
+MAGIC = b"guard ready 1\n"
+
+
+class Entry(Struct, frozen=True, array_like=True):
+    """A rule, the file and line that it is from, and its literals as they are compared."""
+
+    rule: Rule
+    file: str
+    line: int
+    literals: tuple[str, ...]
+
+
+class Ready(Struct, frozen=True, array_like=True):
+    """Rules of the bundle with that hash, and what the engine has made of them."""
+
+    hash: str
+    entries: list[msgspec.Raw]
+    kept: Kept
+
+
+def unpacked(
+    parcel: bytes, *, engine: EngineName = "auto", hold_back: int = 256, now: datetime | None = None
+) -> tuple[Bundle, Ready]:
+    """Read, compile and try the rules of a parcel, as `guard.ruleset.bundle.load` does those of a folder.
+
+    Raises `BundleError` with every problem found.
+    """
+    try:
+        folder = Folder(Parcel(parcel), now or datetime.now(UTC))
+    except ParcelError as error:
+        raise BundleError([Problem(file="", why=str(error))]) from error
+    return _made(folder, engine, hold_back, {}, tried=True)
+
+
+def restored(
+    ready: Ready, *, engine: EngineName = "auto", hold_back: int = 256, now: datetime | None = None
+) -> tuple[Bundle, Ready]:
+    """The rules that were kept; those that have expired meanwhile are left out.
+
+    Gives also what is to be kept from now on: the same, unless something had to be compiled. Raises `BundleError`.
+    """
+    folder = Folder(None, now or datetime.now(UTC))
+    for raw in ready.entries:
+        rule, file, line, literals = msgspec.structs.astuple(msgspec.msgpack.decode(raw, type=Entry))
+        patterns = tuple([read_pattern(source) for source in rule.match.regexes])
+        folder.keep(Read(rule, file, {"": line}), Terms(literals, patterns))
+    folder.hash = ready.hash
+    kept = dict(ready.kept)
+    bundle, new = _made(folder, engine, hold_back, kept)
+    return bundle, ready if kept.keys() == ready.kept.keys() else new
+
+
+def read(data: bytes, name: str) -> Ready | None:
+    """What `written` wrote for the bundle with that hash; None: this is not it, or not whole."""
+    head = len(MAGIC) + sha256().digest_size
+    if data[:head] != MAGIC + sha256(data[head:]).digest():
+        return None
+    try:
+        ready = msgspec.msgpack.decode(data[head:], type=Ready)
+    except msgspec.MsgspecError:
+        return None
+    return ready if ready.hash == name else None
+
+
+def written(ready: Ready) -> bytes:
+    """What is kept, as it stands in a file."""
+    data = msgspec.msgpack.encode(ready)
+    return MAGIC + sha256(data).digest() + data
+
+
+def _made(
+    folder: Folder, engine: EngineName, hold_back: int, kept: Kept, *, tried: bool = False
+) -> tuple[Bundle, Ready]:
+    bundle = compiled(folder, engine=engine, hold_back=hold_back, tried=tried, kept=kept)
+    entries = [
+        msgspec.Raw(msgspec.msgpack.encode(Entry(one.rule, one.file, one.lines[""], terms.literals)))
+        for one, terms in folder.ready
+    ]
+    return bundle, Ready(bundle.hash, entries, kept)
