@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 5.0
 PUSH_SECONDS = 60.0
 """Patience with rules that were pushed, which may have to be compiled."""
-
-RULES = ("push-rules", "add-rule", "remove-rule", "disable-rule", "enable-rule")
 STEP_SECONDS = 0.005
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -172,6 +170,7 @@ def _await(state: Path, journal: Path, version: int, kinds: AbstractSet[str]) ->
 
     With rules among the kinds of change, also those that could not take them.
     """
+    from guard.custody.rulings import KINDS
     from guard.custody.workers import late, running
 
     pushed = "push-rules" in kinds
@@ -180,7 +179,7 @@ def _await(state: Path, journal: Path, version: int, kinds: AbstractSet[str]) ->
         workers = running(state, journal)
         behind = late(workers, version, pushed=pushed)
         if not behind or monotonic() > until:
-            faulty = [one for one in workers if one.fault and one not in behind] if kinds & set(RULES) else []
+            faulty = [one for one in workers if one.fault and one not in behind] if kinds & KINDS else []
             return behind + faulty, workers
         sleep(STEP_SECONDS)
 

@@ -1,6 +1,6 @@
-"""The rules that a worker has: the configured ones or those that were pushed, and what was changed in them by command.
+"""The rules that a worker has: the configured ones or those that were pushed, and what commands have changed in them.
 
-What was pushed is made ready off the loop, and until it is, the rules so far stay in force, and all else that is ordered
+What was pushed is made ready off the loop. Until it is, the rules so far stay in force, and all else that is ordered
 meanwhile comes into force with them. What was in force lately is remembered, so that the way back takes no time.
 """
 
@@ -15,8 +15,9 @@ from guard.custody.bundles import Shelf
 from guard.measures import Measures
 from guard.ruleset.bundle import Bundle
 from guard.ruleset.emergency import with_added
+from guard.ruleset.parcel import Parcel
 from guard.ruleset.problem import BundleError
-from guard.ruleset.ready import Ready, restored, unpacked
+from guard.ruleset.ready import Ready, prepare, restored
 
 REMEMBERED = 4
 """Bundles in memory, as they are compiled."""
@@ -104,7 +105,7 @@ class Rulebook:
             logger.error("%s", self.fault)
 
     def start(self, pushed: str | None) -> None:
-        """Take the rules that are to be in force, as somebody who begins; those of before, where they are not to be had.
+        """Take the rules that are to be in force, as somebody who begins; where there are none, those of before.
 
         Takes as long as `make` does.
         """
@@ -209,9 +210,11 @@ def _compiled(shelf: Shelf, work: Work) -> Bundle | None:
     parcel = shelf.get(work.name)
     if parcel is None:
         return None
-    bundle, ready = unpacked(parcel, engine=work.bounds.engine, hold_back=work.bounds.hold_back)
-    _keep(shelf, ready)
-    return bundle
+    found = prepare(Parcel(parcel), engine=work.bounds.engine, hold_back=work.bounds.hold_back)
+    if found.bundle.hash != work.name:
+        raise ValueError("there are files in them that no rule names")
+    _keep(shelf, found.ready)
+    return found.bundle
 
 
 def _keep(shelf: Shelf, ready: Ready) -> None:

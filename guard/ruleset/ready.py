@@ -6,8 +6,10 @@ made by another version of it, or on another kind of processor.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -15,10 +17,10 @@ from msgspec import Struct
 from guard.ruleset.bundle import Bundle, compiled
 from guard.ruleset.document import Read
 from guard.ruleset.engine import EngineName, Kept, Terms
+from guard.ruleset.files import Files
 from guard.ruleset.folder import Folder
-from guard.ruleset.parcel import Parcel, ParcelError
+from guard.ruleset.parcel import pack
 from guard.ruleset.pattern import read_pattern
-from guard.ruleset.problem import BundleError, Problem
 from guard.ruleset.rule import Rule
 
 MAGIC = b"guard ready 1\n"
@@ -41,18 +43,21 @@ class Ready(Struct, frozen=True, array_like=True):
     kept: Kept
 
 
-def unpacked(
-    parcel: bytes, *, engine: EngineName = "auto", hold_back: int = 256, now: datetime | None = None
-) -> tuple[Bundle, Ready]:
-    """Read, compile and try the rules of a parcel, as `guard.ruleset.bundle.load` does those of a folder.
+class Prepared(NamedTuple):
+    """Rules that can be used, what is kept of them, and the parcel of the files that they were read from."""
 
-    Raises `BundleError` with every problem found.
-    """
-    try:
-        folder = Folder(Parcel(parcel), now or datetime.now(UTC))
-    except ParcelError as error:
-        raise BundleError([Problem(file="", why=str(error))]) from error
-    return _made(folder, engine, hold_back, {}, tried=True)
+    bundle: Bundle
+    ready: Ready
+    parcel: bytes
+
+
+def prepare(
+    files: Files, *, engine: EngineName = "auto", hold_back: int = 256, now: datetime | None = None
+) -> Prepared:
+    """Read, compile and try rules, as `guard.ruleset.bundle.load` does. Raises `BundleError` with every problem."""
+    folder = Folder(files, now or datetime.now(UTC))
+    bundle, ready = _made(folder, engine, hold_back, {}, tried=True)
+    return Prepared(bundle, ready, pack(folder.files))
 
 
 def restored(
@@ -63,14 +68,18 @@ def restored(
     Gives also what is to be kept from now on: the same, unless something had to be compiled. Raises `BundleError`.
     """
     folder = Folder(None, now or datetime.now(UTC))
-    for raw in ready.entries:
-        rule, file, line, literals = msgspec.structs.astuple(msgspec.msgpack.decode(raw, type=Entry))
-        patterns = tuple([read_pattern(source) for source in rule.match.regexes])
-        folder.keep(Read(rule, file, {"": line}), Terms(literals, patterns))
+    for one in entries(ready):
+        patterns = tuple([read_pattern(source) for source in one.rule.match.regexes])
+        folder.keep(Read(one.rule, one.file, {"": one.line}), Terms(one.literals, patterns))
     folder.hash = ready.hash
     kept = dict(ready.kept)
     bundle, new = _made(folder, engine, hold_back, kept)
     return bundle, ready if kept.keys() == ready.kept.keys() else new
+
+
+def entries(ready: Ready) -> Iterator[Entry]:
+    """Its rules. They are read one by one, so that other threads get their turn in between."""
+    return (msgspec.msgpack.decode(raw, type=Entry) for raw in ready.entries)
 
 
 def read(data: bytes, name: str) -> Ready | None:
@@ -95,8 +104,8 @@ def _made(
     folder: Folder, engine: EngineName, hold_back: int, kept: Kept, *, tried: bool = False
 ) -> tuple[Bundle, Ready]:
     bundle = compiled(folder, engine=engine, hold_back=hold_back, tried=tried, kept=kept)
-    entries = [
+    found = [
         msgspec.Raw(msgspec.msgpack.encode(Entry(one.rule, one.file, one.lines[""], terms.literals)))
         for one, terms in folder.ready
     ]
-    return bundle, Ready(bundle.hash, entries, kept)
+    return bundle, Ready(bundle.hash, found, kept)

@@ -1,0 +1,72 @@
+"""`guard rules rollback`: the rules as they were before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING
+
+import click
+
+from guard.cli.errors import TroubleError
+from guard.cli.measure import Order, order_options, take_all
+from guard.cli.options import configuration
+from guard.cli.output import emit
+from guard.cli.visible import visible
+from guard.config import Config
+
+if TYPE_CHECKING:
+    from guard.custody.rulings import Way
+
+
+@click.command()
+@click.option("--to", "version", type=click.IntRange(0), help="As of this version.  [default: before the last change]")
+@click.option("--dry-run", is_flag=True, help="Change nothing; only tell what would change.")
+@order_options
+def rollback(version: int | None, dry_run: bool, order: Order) -> int:
+    """Have the rules as they were: those that were pushed, added and disabled then. All of it, or nothing.
+
+    It is a new change; rolling it back undoes it.
+    """
+    if order.lasts is not None:
+        raise click.UsageError("a rollback does not end by itself; another one undoes it")
+    settings = configuration(order.config, keys=False)
+    way = _way(settings, version)
+    _find(way, settings)
+    if dry_run or not order.as_json:
+        _tell(way, order)
+    if dry_run:
+        return 0
+    changes = [(step.change, step.expires) for step in way.steps]
+    return take_all(order, changes, f"rolled back to version {way.to}", settings, if_version=way.seen)
+
+
+def _way(settings: Config, version: int | None) -> Way:
+    from guard.custody import control
+    from guard.custody.rulings import NoWayBackError, way_back
+
+    try:
+        return way_back(control.changes(Path(settings.state) / settings.journal.dir), version, time())
+    except control.ControlError as error:
+        raise TroubleError(f"{error}; `guard log verify` tells more") from None
+    except NoWayBackError as error:
+        raise TroubleError(str(error)) from None
+
+
+def _find(way: Way, settings: Config) -> None:
+    """See that rules that are to be in force again are still here."""
+    from guard.custody.bundles import Shelf
+
+    shelf = Shelf(Path(settings.state))
+    for step in way.steps:
+        name = step.change.get("bundle")
+        if name is not None and shelf.get(name) is None and shelf.ready(name) is None:
+            raise TroubleError(f"the rules {name} are not in {settings.state} any more; push them again instead")
+
+
+def _tell(way: Way, order: Order) -> None:
+    if order.as_json:
+        emit({"to": way.to, "changes": [step.change for step in way.steps]})
+        return
+    for step in way.steps:
+        click.echo(visible(step.told))
