@@ -37,6 +37,8 @@ READY_BYTES = 1024 * 1024 * 1024
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 
+Stamp = tuple[tuple[int, int] | None, ...]
+
 logger = logging.getLogger("guard.rules")
 
 
@@ -87,9 +89,16 @@ class Shelf:
         """
         self._write(ready.hash + READY, written(ready))
 
-    def has(self, name: str) -> bool:
-        """Whether there is anything of that bundle; a look, to be taken often."""
-        return any(os.path.exists(self._folder / f"{name}{end}") for end in ("", READY))  # noqa: PTH110  the quicker
+    def stamp(self, name: str) -> Stamp:
+        """What there is of a bundle; another one means that trying again is worth it. A look, to be taken often."""
+        found: list[tuple[int, int] | None] = []
+        for end in ("", READY):
+            try:
+                at = os.stat(self._folder / f"{name}{end}")  # noqa: PTH116  the quicker of the two
+                found.append((at.st_ino, at.st_size))
+            except OSError:
+                found.append(None)
+        return tuple(found)
 
     @contextmanager
     def compiling(self) -> Iterator[None]:

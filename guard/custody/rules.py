@@ -11,7 +11,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from guard.config import Rules as Bounds
-from guard.custody.bundles import Shelf
+from guard.custody.bundles import Shelf, Stamp
 from guard.measures import Measures
 from guard.ruleset.bundle import Bundle
 from guard.ruleset.emergency import with_added
@@ -33,10 +33,10 @@ class Work(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """Why a bundle is not to be had. `missing`: it is not here, and may come."""
+    """Why a bundle is not to be had, and what there was of it."""
 
     why: str
-    missing: bool = False
+    stamp: Stamp
 
 
 class Rulebook:
@@ -55,7 +55,7 @@ class Rulebook:
         self._configured = configured
         self._remembered: OrderedDict[str, Bundle] = OrderedDict()
         self._failed: str | None = None
-        self._missing = False
+        self._stamp: Stamp | None = None
         self._composed: tuple[object, Bundle] | None = None
         self.base = configured
         self.pushed: str | None = None
@@ -74,22 +74,23 @@ class Rulebook:
             self.waits = pushed
 
     def work(self) -> Work | None:
-        """What has to be made ready; None: nothing. What was missing before is asked for when it has come."""
-        if self._failed is not None and self._missing and self._shelf.has(self._failed):
+        """What has to be made ready; None: nothing. What failed is tried again when its files are others."""
+        if self._failed is not None and self._shelf.stamp(self._failed) != self._stamp:
             self.waits = self._failed
             self._forgive()
         return Work(self.waits, self._bounds) if self.waits is not None else None
 
     def make(self, work: Work) -> Bundle | Fault:
         """Make a bundle ready, which may take seconds: for any thread."""
+        stamp = self._shelf.stamp(work.name)
         try:
             found = made(self._shelf, work)
         except (BundleError, OSError, ValueError) as error:
-            return Fault(str(error))
+            return Fault(str(error), stamp)
         except Exception as error:
             logger.exception("the rules %s met a fault in the guard", work.name)
-            return Fault(f"a fault in the guard ({error})")
-        return Fault("they are not here, or damaged", missing=True) if found is None else found
+            return Fault(f"a fault in the guard ({error})", stamp)
+        return Fault("they are not here, or damaged", stamp) if found is None else found
 
     def take(self, work: Work, found: Bundle | Fault) -> None:
         """Take what was made. It is in force now, unless something else is wanted by now."""
@@ -100,7 +101,7 @@ class Rulebook:
             if work.name == self.waits:
                 self._settle(work.name)
         elif work.name == self.waits:
-            self.waits, self._failed, self._missing = None, work.name, found.missing
+            self.waits, self._failed, self._stamp = None, work.name, found.stamp
             self.fault = f"the rules {work.name[:12]}, which were pushed, are not in force: {found.why}"
             logger.error("%s", self.fault)
 
@@ -166,7 +167,7 @@ class Rulebook:
             self._remembered.popitem(last=False)
 
     def _forgive(self) -> None:
-        self._failed, self._missing, self.fault = None, False, ""
+        self._failed, self._stamp, self.fault = None, None, ""
 
 
 def composed(base: Bundle, measures: Measures, bounds: Bounds) -> Bundle:

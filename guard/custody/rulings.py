@@ -56,6 +56,8 @@ def way_back(records: Iterable[Record], to: int | None, now: float) -> Way:
     found: list[Record] = []
     cut, seen = None, 0
     for record in records:
+        if not seen and to is not None and to < version_of(record):
+            cut = 0
         seen = record["seq"] + 1
         if _kind(record) in KINDS:
             found.append(record)

@@ -55,8 +55,7 @@ class HyperscanEngine:
     name = "hyperscan"
 
     def __init__(self, kept: Kept | None = None) -> None:
-        self._kept = kept
-        self._databases: dict[str, hyperscan.Database] = {}
+        self._kept = {} if kept is None else kept
 
     def search(self, rules: Sequence[Terms]) -> Search:
         """See `Engine.search`."""
@@ -72,16 +71,12 @@ class HyperscanEngine:
         return lambda: _Stream(threads, owners)
 
     def _database(self, expressions: list[Expression], mode: int, rules: Sequence[Terms]) -> hyperscan.Database:
-        """One that was made before by this engine, or was kept, or a new one."""
+        """What was kept of these expressions, else a new one. Never one that another has, whose scratch is its own."""
         key = _key(expressions, mode)
-        database = self._databases.get(key)
-        if database is None and self._kept is not None and key in self._kept:
-            database = _restored(self._kept[key], mode)
+        database = _restored(self._kept[key], mode) if key in self._kept else None
         if database is None:
             database = _compile(expressions, mode, rules)
-            if self._kept is not None:
-                self._kept[key] = hyperscan.dumpb(database)
-        self._databases[key] = database
+            self._kept[key] = hyperscan.dumpb(database)
         return database
 
 
@@ -199,7 +194,10 @@ def _key(expressions: list[Expression], mode: int) -> str:
 def _restored(kept: bytes, mode: int) -> hyperscan.Database | None:
     """The database that was kept; None: it does not fit here, e.g. because it was made on another processor."""
     try:
-        return hyperscan.loadb(kept, mode)
+        database = hyperscan.loadb(kept, mode)
+        # Closing a stream uses this one, and there is none where nothing was compiled.
+        database.scratch = hyperscan.Scratch(database)
+        return database
     except (hyperscan.HyperscanError, ValueError, TypeError) as error:
         logger.info("compiled rules that were kept are of no use here, and are compiled again: %s", error)
         return None

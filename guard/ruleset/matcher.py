@@ -69,7 +69,7 @@ class Matcher:
         other = Matcher()
         other.rules, other._terms, other._hold_back = self.rules, self._terms, self._hold_back
         other._search = self._search
-        other._out = frozenset([number for number, rule in enumerate(self.rules) if rule.id in ids])
+        other._out = self._out.union([number for number, rule in enumerate(self.rules) if rule.id in ids])
         other.empty = len(other._out) == len(self.rules)
         if self._streaming is not None:
             kept = [

@@ -74,7 +74,7 @@ def restored(
     folder.hash = ready.hash
     kept = dict(ready.kept)
     bundle, new = _made(folder, engine, hold_back, kept)
-    return bundle, ready if kept.keys() == ready.kept.keys() else new
+    return bundle, ready if kept == ready.kept else new
 
 
 def entries(ready: Ready) -> Iterator[Entry]:

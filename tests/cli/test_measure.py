@@ -34,3 +34,13 @@ def test_a_worker_that_does_not_take_it_is_told(tmp_path, monkeypatch):
     assert "in force on 0 of 1 workers" in result.stdout
     assert "w1: not in force there" in result.stderr
     assert len(taken(tmp_path)) == 1
+
+
+def test_a_block_does_not_wait_for_rules(tmp_path):
+    """Rules that a worker still makes ready, or could not have, are no reason that a block is not in force."""
+    with claim(tmp_path / "var" / "journal"):
+        acknowledge(tmp_path / "var", Running("w1", 1, 9, 9, "some fault", "", "a" * 64))
+        assert run(tmp_path, "block", "ip", "203.0.113.9", "--reason", "r").exit_code == 0
+        result = run(tmp_path, "rules", "add", "--literal", "x", "--reason", "r")
+        assert result.exit_code == 1
+        assert "w1: not in force there: some fault" in result.stderr

@@ -1,6 +1,6 @@
 """Which workers run, and what they have in force."""
 
-from guard.custody.workers import Running, acknowledge, leave, running
+from guard.custody.workers import Running, acknowledge, late, leave, running
 from guard.journal.slot import claim
 
 
@@ -27,3 +27,10 @@ def test_what_is_no_word_of_a_worker_is_passed_over(tmp_path):
         (tmp_path / "workers" / "w1.json").write_text("damaged")
         (tmp_path / "workers" / "w2.json").write_text('{"log":"w1","pid":1,"measures":1,"policy":1}')
         assert running(tmp_path, journal) == []
+
+
+def test_who_is_late_is_told():
+    """With what came before a version, and where it is about rules that were pushed, with those."""
+    workers = [Running("w1", 1, 5, 5), Running("w2", 1, 4, 4), Running("w3", 1, 5, 5, waits="a")]
+    assert [one.log for one in late(workers, 5)] == ["w2"]
+    assert [one.log for one in late(workers, 5, pushed=True)] == ["w2", "w3"]

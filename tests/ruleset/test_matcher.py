@@ -64,3 +64,27 @@ def test_threads_do_not_mix_up_their_matches():
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_rules_are_taken_out_without_compiling():
+    """They are told no more, on texts and on streams, and nothing is held back for them; the first stays whole."""
+    matcher = Matcher(entries(terms("secret word"), terms("other"), terms(regex=["key-[0-9]+"])), ENGINE)
+    less = matcher.without({"r-0", "elsewhere"})
+    assert [rule.id for rule in less.scan("a secret word, or other")] == ["r-1"]
+    stream = less.stream()
+    assert stream.feed("a secret wor") == ()
+    assert stream.releasable >= len("a secret ")
+    assert [rule.id for rule in stream.feed("d, key-7 ")] == ["r-2"]
+    least = less.without({"r-1", "r-2"})
+    assert least.empty
+    assert least.scan("a secret word, or other key-7") == ()
+    assert [rule.id for rule in matcher.scan("a secret word")] == ["r-0"]
+
+
+def test_nothing_stops_for_a_rule_that_is_taken_out():
+    """What it would have blocked goes out."""
+    matcher = Matcher(entries(terms("secret")), ENGINE).without({"r-0"})
+    stream = matcher.stream()
+    stream.feed("a secret and more ")
+    stream.close()
+    assert stream.releasable == len("a secret and more ")

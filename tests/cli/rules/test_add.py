@@ -1,4 +1,4 @@
-"""`guard rules`."""
+"""`guard rules add`."""
 
 import json
 
@@ -18,12 +18,14 @@ def test_a_rule_is_added_listed_and_removed(tmp_path):
     }  # fmt: skip
     run(tmp_path, "rules", "add", "--literal", "evil plan", "--reason", "again")
     run(tmp_path, "rules", "add", "--regex", "zq[0-9]+", "--target", "output", "--shadow", "--reason", "watch")
-    first, second = json.loads(run(tmp_path, "rules", "list", "--json").stdout)
+    rows = json.loads(run(tmp_path, "rules", "list", "--json").stdout)
+    first, second = [row for row in rows if row["from"] == "added"]
     assert (first["id"], first["text"], first["reason"], first["expires"]) == (id_, "evil plan", "again", None)
     assert (second["target"], second["is_regex"], second["shadow"]) == ("output", True, True)
     listed = run(tmp_path, "rules", "list").stdout
-    assert f"{id_}  prompt block" in listed
-    assert "output regex shadow" in listed
+    assert f"{id_}  prompt block enforce  added" in listed
+    assert "output block shadow  added" in listed
+    assert "watch  regex zq[0-9]+" in listed
     assert run(tmp_path, "rules", "remove", id_, "--reason", "over").exit_code == 0
     assert id_ not in run(tmp_path, "rules", "list").stdout
 
@@ -36,7 +38,7 @@ def test_a_rule_is_added_listed_and_removed(tmp_path):
         (["add", "--literal", ""], 1, "has no visible character"),
         (["add"], 2, "either --literal or --regex"),
         (["add", "--literal", "a", "--regex", "b"], 2, "either --literal or --regex"),
-        (["remove", "added-0"], 1, "no rule added-0 was added by command"),
+        (["add", "--literal", "a", "--for", "1h", "--expires", "2h"], 2, "either --for or --expires"),
     ],
 )
 def test_a_mistake_changes_nothing(tmp_path, arguments, code, told):
@@ -45,3 +47,10 @@ def test_a_mistake_changes_nothing(tmp_path, arguments, code, told):
     assert result.exit_code == code
     assert told in result.stderr
     assert taken(tmp_path) == []
+
+
+def test_how_long_it_lasts_has_two_names(tmp_path):
+    """``--expires 2h`` is ``--for 2h``."""
+    run(tmp_path, "rules", "add", "--literal", "x", "--reason", "r", "--expires", "2h")
+    (record,) = taken(tmp_path)
+    assert 7_190 < record["expires"] - record["at"] <= 7_201
