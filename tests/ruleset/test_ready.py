@@ -70,6 +70,7 @@ def no_compiling(*_):
 def test_they_are_restored_without_compiling(prepared, monkeypatch):
     """The same rules with the same verdicts and the same hash, whichever file they were read from."""
     ready = read(written(prepared.ready), prepared.bundle.hash)
+    assert ready is not None
     assert ready == prepared.ready
     assert [(one.rule.id, one.line) for one in entries(ready)] == [("one", 2), ("two", 10), ("three", 18)]
     monkeypatch.setattr(hyperscan_engine, "_compile", no_compiling)
