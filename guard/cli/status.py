@@ -56,6 +56,7 @@ def _lines(found: Standing) -> list[str]:
 def _worker_line(worker: Worker) -> str:
     one, counts = worker.running, worker.counts
     line = f"{one.log:<10}  process {one.pid}  policy {one.policy}  measures {one.measures}"
+    line += f"  rules {one.rules[:12] or 'configured'}" + (f" (makes ready {one.waits[:12]})" if one.waits else "")
     if counts is None:
         return line
     now = counts.now

@@ -28,7 +28,7 @@ def test_each_worker_has_a_line(tmp_path):
         counts.save(counts.place(state, "w1"), counts.encode(told))
         result = run(tmp_path, "status")
         assert (
-            "w1          process 77  policy 3  measures 2  requests 12  in progress 2  loop lag 2 ms"
+            "w1          process 77  policy 3  measures 2  rules configured  requests 12  in progress 2  loop lag 2 ms"
             "  journal lag 4 ms  lost 5\n"
         ) in result.stdout
         assert "measures 2\n" in result.stdout
@@ -47,3 +47,17 @@ def test_a_worker_that_is_behind_is_told(tmp_path):
         found = json.loads(result.stdout)
         assert found["behind"] == ["w1"]
         assert found["problems"][0] == "w1 is behind: it has measures 1 in force, the newest are 2"
+
+
+def test_the_rules_of_each_worker_are_told(tmp_path):
+    """Those that were pushed, by their hash, and those that it still makes ready; what it could not have is wrong."""
+    run(tmp_path, "block", "ip", "203.0.113.9", "--reason", "r")
+    with claim(tmp_path / "var" / "journal"):
+        acknowledge(tmp_path / "var", Running("w1", 77, 2, 3, "", "a" * 64, "b" * 64))
+        assert f"rules {'a' * 12} (makes ready {'b' * 12})\n" in run(tmp_path, "status").stdout
+        acknowledge(tmp_path / "var", Running("w1", 77, 2, 3, "the rules are not here"))
+        result = run(tmp_path, "status", "--json")
+        assert result.exit_code == 1
+        found = json.loads(result.stdout)
+        assert found["problems"][0] == "w1: the rules are not here"
+        assert (found["workers"][0]["rules"], found["workers"][0]["waits"]) == ("", "")
