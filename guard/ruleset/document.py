@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 
 import msgspec
 import yaml
 from msgspec.structs import fields
+from yaml.composer import Composer
 
 from guard.ruleset.problem import Problem
 from guard.ruleset.rule import Rule
@@ -34,10 +35,8 @@ class Read(NamedTuple):
 def read_document(file: str, content: bytes) -> tuple[list[Read], list[Problem]]:
     """The rules in a file's content, in order, and what is wrong with the others. `file` is its name in problems."""
     try:
-        text = content.decode()
-        _check_depth(text)
-        loader = LOADER(text)
-        root = loader.get_single_node()
+        loader = LOADER(content.decode())
+        root = _Composer(loader).get_single_node()
     except UnicodeDecodeError as error:
         return [], [Problem(file=file, why=f"not UTF-8 at byte {error.start}")]
     except yaml.YAMLError as error:
@@ -50,14 +49,29 @@ def read_document(file: str, content: bytes) -> tuple[list[Read], list[Problem]]
     return [rule for rule, _ in read if rule], [problem for _, problems in read for problem in problems]
 
 
-def _check_depth(text: str) -> None:
-    """Refuse what would exhaust the stack of the loader, which composes by recursion."""
-    depth = 0
-    for event in yaml.parse(text, LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEPTH:
+class _Composer(Composer):
+    """Makes nodes of a loader's events, one after the other: other threads have their turn in between, as they have not
+    while the loader's own, in C, is at it. What would exhaust the stack is refused, for this goes by recursion.
+    """
+
+    peek_event: Callable[[], yaml.Event]
+
+    def __init__(self, loader: yaml.SafeLoader) -> None:
+        super().__init__()
+        self._depth = 0
+        for name in ("check_event", "peek_event", "get_event", "descend_resolver", "ascend_resolver", "resolve"):
+            setattr(self, name, getattr(loader, name))
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """See `Composer`."""
+        event = self.peek_event()
+        self._depth += 1
+        if self._depth > DEPTH + (not isinstance(event, yaml.CollectionStartEvent)):
             line = event.start_mark.line + 1 if event.start_mark else 1
             raise yaml.YAMLError(f"more than {DEPTH} levels deep at line {line}")
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 def _bad_yaml(file: str, error: Exception, rule: str = "", line: int | None = None) -> Problem:
