@@ -15,6 +15,7 @@
 #   make floods [ARGS=--help]  200,000 refused requests, and what the journal has of them
 #   make tampering [ARGS=--help] 1,000 tamperings with a journal, each of which must be found
 #   make fleet [ARGS=--help]   from an order on one machine to every worker of two
+#   make pushes [ARGS=--help]  1,000 pushes of rules under load: nothing fails
 #   make overload [ARGS=--help] five times the load that a model can take
 #   make load [ARGS=--help]    the guard beside Envoy, nginx and a prototype
 #   make users HOST=http://…   realistic users against a running guard
@@ -34,7 +35,7 @@ WHEELS := --only-binary :all:
 .DEFAULT_GOAL := check
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost floods fleet overload load users wheel install clean
+.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost floods fleet pushes overload load users wheel install clean
 
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
@@ -84,6 +85,9 @@ floods: .venv/.test
 
 tampering: .venv/.test
 	@$(BIN)/python -m loadtests.tampering $(ARGS)
+
+pushes: .venv/.test
+	@$(BIN)/python -m loadtests.pushes $(ARGS)
 
 overload: .venv/.test
 	@$(BIN)/python -m loadtests.overload $(ARGS)

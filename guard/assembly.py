@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from guard.config import Config
+from guard.custody.bundles import Shelf
+from guard.custody.rules import configured as configured_rules
 from guard.journal.slot import claim
 from guard.journal.writer import Journal
 from guard.policy.clients import load_salt
@@ -19,7 +21,6 @@ from guard.policy.policy import Policy, build
 from guard.proof.node import node_name
 from guard.redaction.rules import Field, Redaction, configured_keys, load_key, tokens_of
 from guard.redaction.rules import Rules as RedactionRules
-from guard.ruleset.bundle import load as load_rules
 from guard.ruleset.redactor import compiled, spotter
 from guard.wire.address import Networks
 from guard.wire.tls import server_context
@@ -34,8 +35,10 @@ class Decisions(NamedTuple):
     tls: ssl.SSLContext | None
 
 
-def decide(config: Config, version: int = 1) -> Decisions:
+def decide(config: Config, version: int = 1, *, anew: bool = True) -> Decisions:
     """Build what a configuration, its rules and its certificates state.
+
+    With `anew` False rules that are not fit to be used any more are those that were.
 
     Raises:
         BundleError: the rules are not fit to be used; it names every error.
@@ -43,19 +46,18 @@ def decide(config: Config, version: int = 1) -> Decisions:
         TlsError: the certificates are not.
         OSError, ValueError: the state folder cannot be used.
     """
-    return Decisions(make_policy(config, version), server_context(config.data.tls))
+    return Decisions(make_policy(config, version, anew=anew), server_context(config.data.tls))
 
 
-def make_policy(config: Config, version: int = 1) -> Policy:
-    """Build the policy that the configuration and its rules state.
+def make_policy(config: Config, version: int = 1, *, anew: bool = True) -> Policy:
+    """Build the policy that the configuration and its rules state; `anew` as for `decide`.
 
     Raises:
         BundleError: the rules are not fit to be used; it names every error.
         RedactionError: a pattern of `journal.redact` is not.
         OSError, ValueError: the state folder cannot be used.
     """
-    directory = Path(config.rules.dir) if config.rules.dir is not None else None
-    rules = load_rules(directory, engine=config.rules.engine, hold_back=config.rules.hold_back)
+    rules = configured_rules(config.rules, Shelf(Path(config.state)), anew=anew)
     return build(config, rules, load_salt(Path(config.state)), version, make_redaction(config))
 
 

@@ -139,7 +139,7 @@ class Worker:
         return renewal is not None
 
     def _start(self) -> tuple[Proxy, Entrance]:
-        policy, tls = self.decisions or decide(self.config, self.version)
+        policy, tls = self.decisions or decide(self.config, self.version, anew=False)
         self.watch = Watch(journal_folder(self.config), Path(self.config.state) / SNAPSHOT)
         measures = self.watch.first()
         self.rules = Rulebook(Shelf(Path(self.config.state)), self.config.rules, policy.rules)

@@ -4,6 +4,7 @@
 
     bundles/<sha256>           a parcel of rules (`guard.ruleset.parcel`): what was pushed, byte for byte
     bundles/<sha256>.ready     the same compiled (`guard.ruleset.ready`), so that it is once for all workers
+    bundles/configured.ready   the configured rules as they were compiled last, for the same reason
 
 Whatever is read is held against its hash; a file that does not fit is as good as none. A file gets its name when it is
 on disk, whole.
@@ -33,6 +34,7 @@ DRAFT_SECONDS = 3_600.0
 """When what was never finished is of no use to anybody any more."""
 
 READY = ".ready"
+CONFIGURED = "configured"
 READY_BYTES = 1024 * 1024 * 1024
 
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -89,6 +91,23 @@ class Shelf:
         """
         self._write(ready.hash + READY, written(ready))
 
+    def configured(self) -> Ready | None:
+        """The configured rules as they were compiled last; None: they are not here, or not what they were.
+
+        Raises:
+            OSError: they are here, and cannot be read.
+        """
+        data = self._bytes(CONFIGURED, READY_BYTES, READY)
+        return read(data) if data is not None else None
+
+    def put_configured(self, ready: Ready) -> None:
+        """Keep the configured rules as they were compiled.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        self._write(CONFIGURED + READY, written(ready))
+
     def stamp(self, name: str) -> Stamp:
         """What there is of a bundle; another one means that trying again is worth it. A look, to be taken often."""
         found: list[tuple[int, int] | None] = []
@@ -107,7 +126,7 @@ class Shelf:
         Raises:
             OSError: the lock file cannot be opened.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_folder()
         descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -136,6 +155,10 @@ class Shelf:
                 if draft.stat().st_mtime < time() - DRAFT_SECONDS:
                     draft.unlink(missing_ok=True)
 
+    def _make_folder(self) -> None:
+        self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+
     def _by_age(self) -> list[str]:
         ages: dict[str, float] = {}
         with suppress(FileNotFoundError), os.scandir(self._folder) as entries:
@@ -147,7 +170,7 @@ class Shelf:
         return sorted(ages, key=lambda name: ages[name], reverse=True)
 
     def _bytes(self, name: str, most: int, end: str = "") -> bytes | None:
-        if not _NAME.fullmatch(name):
+        if name != CONFIGURED and not _NAME.fullmatch(name):
             return None
         try:
             descriptor = os.open(self._folder / f"{name}{end}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -158,7 +181,7 @@ class Shelf:
         return data if len(data) <= most else None
 
     def _write(self, name: str, data: bytes) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_folder()
         descriptor, draft = mkstemp(dir=self._folder, suffix=".draft")
         try:
             with os.fdopen(descriptor, "wb") as file:

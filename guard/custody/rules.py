@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from guard.config import Rules as Bounds
 from guard.custody.bundles import Shelf, Stamp
 from guard.measures import Measures
-from guard.ruleset.bundle import Bundle
+from guard.ruleset.bundle import Bundle, load
 from guard.ruleset.emergency import with_added
+from guard.ruleset.files import Directory
 from guard.ruleset.parcel import Parcel
 from guard.ruleset.problem import BundleError
 from guard.ruleset.ready import Ready, prepare, restored
@@ -170,6 +173,30 @@ class Rulebook:
         self._failed, self._stamp, self.fault = None, None, ""
 
 
+def configured(bounds: Bounds, shelf: Shelf, *, anew: bool) -> Bundle:
+    """The rules in the configured folder, compiled as far as they were not the last time.
+
+    With `anew` False, and something wrong in the folder by now, they are what they were the last time.
+
+    Raises:
+        BundleError: they are not fit to be used.
+    """
+    if bounds.dir is None:
+        return load(None, engine=bounds.engine, hold_back=bounds.hold_back)
+    before = _read(shelf.configured)
+    files = Directory(Path(bounds.dir))
+    try:
+        found = prepare(files, engine=bounds.engine, hold_back=bounds.hold_back, before=before)
+    except BundleError as error:
+        if anew or before is None:
+            raise
+        logger.error("the rules in %s are not fit to be used, and those of before are in their place: %s", files, error)
+        return restored(before, engine=bounds.engine, hold_back=bounds.hold_back)[0]
+    if found.ready != before:
+        _keep(shelf.put_configured, found.ready)
+    return found.bundle
+
+
 def composed(base: Bundle, measures: Measures, bounds: Bounds) -> Bundle:
     """Rules with what measures add and take out.
 
@@ -198,12 +225,12 @@ def made(shelf: Shelf, work: Work) -> Bundle | None:
 
 
 def _restored(shelf: Shelf, work: Work) -> Bundle | None:
-    ready = shelf.ready(work.name)
+    ready = _read(lambda: shelf.ready(work.name))
     if ready is None:
         return None
     bundle, new = restored(ready, engine=work.bounds.engine, hold_back=work.bounds.hold_back)
     if new is not ready:
-        _keep(shelf, new)
+        _keep(shelf.put_ready, new)
     return bundle
 
 
@@ -214,12 +241,21 @@ def _compiled(shelf: Shelf, work: Work) -> Bundle | None:
     found = prepare(Parcel(parcel), engine=work.bounds.engine, hold_back=work.bounds.hold_back)
     if found.bundle.hash != work.name:
         raise ValueError("there are files in them that no rule names")
-    _keep(shelf, found.ready)
+    _keep(shelf.put_ready, found.ready)
     return found.bundle
 
 
-def _keep(shelf: Shelf, ready: Ready) -> None:
+def _read(ask: Callable[[], Ready | None]) -> Ready | None:
+    """What was compiled before; it can be done without."""
     try:
-        shelf.put_ready(ready)
+        return ask()
+    except OSError as error:
+        logger.warning("rules that were compiled before cannot be read, and are compiled again: %s", error)
+        return None
+
+
+def _keep(put: Callable[[Ready], None], ready: Ready) -> None:
+    try:
+        put(ready)
     except OSError as error:
         logger.warning("the rules that were compiled are not kept, so that others compile them too: %s", error)

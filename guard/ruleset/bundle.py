@@ -77,7 +77,7 @@ def compiled(
 ) -> Bundle:
     """Compile what was read; `tried`: and try each rule on its own tests.
 
-    What is in `kept` need not be compiled, and what had to be is in it afterwards (see `Kept`).
+    What is in `kept` need not be compiled; what was of use is told there (see `Kept`).
 
     Raises `BundleError` with every problem found.
     """

@@ -6,7 +6,7 @@ library beyond pyahocorasick and regex, and is slower.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -14,8 +14,22 @@ from guard.ruleset.pattern import Pattern
 
 EngineName = Literal["auto", "hyperscan", "portable"]
 
-Kept = dict[str, bytes]
-"""What an engine has compiled, so that it need not again, here or in another process: by what it was made from."""
+
+class Kept:
+    """What an engine has compiled, by what it was made from, so that it need not again, here or in another process.
+
+    Attributes:
+        before: what there is.
+        used: what was of use, or had to be made.
+    """
+
+    def __init__(self, before: Mapping[str, bytes] | None = None) -> None:
+        self.before: Mapping[str, bytes] = before or {}
+        self.used: dict[str, bytes] = {}
+
+    def find(self, key: str) -> bytes | None:
+        """What was made from this."""
+        return self.used.get(key) or self.before.get(key)
 
 
 @dataclass(frozen=True, slots=True)

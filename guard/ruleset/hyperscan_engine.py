@@ -55,7 +55,7 @@ class HyperscanEngine:
     name = "hyperscan"
 
     def __init__(self, kept: Kept | None = None) -> None:
-        self._kept = {} if kept is None else kept
+        self._kept = kept or Kept()
 
     def search(self, rules: Sequence[Terms]) -> Search:
         """See `Engine.search`."""
@@ -73,10 +73,12 @@ class HyperscanEngine:
     def _database(self, expressions: list[Expression], mode: int, rules: Sequence[Terms]) -> hyperscan.Database:
         """What was kept of these expressions, else a new one. Never one that another has, whose scratch is its own."""
         key = _key(expressions, mode)
-        database = _restored(self._kept[key], mode) if key in self._kept else None
-        if database is None:
+        kept = self._kept.find(key)
+        database = _restored(kept, mode) if kept is not None else None
+        if database is None or kept is None:
             database = _compile(expressions, mode, rules)
-            self._kept[key] = hyperscan.dumpb(database)
+            kept = hyperscan.dumpb(database)
+        self._kept.used[key] = kept
         return database
 
 

@@ -40,7 +40,7 @@ class Ready(Struct, frozen=True, array_like=True):
 
     hash: str
     entries: list[msgspec.Raw]
-    kept: Kept
+    kept: dict[str, bytes]
 
 
 class Prepared(NamedTuple):
@@ -52,11 +52,20 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    files: Files, *, engine: EngineName = "auto", hold_back: int = 256, now: datetime | None = None
+    files: Files,
+    *,
+    engine: EngineName = "auto",
+    hold_back: int = 256,
+    now: datetime | None = None,
+    before: Ready | None = None,
 ) -> Prepared:
-    """Read, compile and try rules, as `guard.ruleset.bundle.load` does. Raises `BundleError` with every problem."""
+    """Read, compile and try rules, as `guard.ruleset.bundle.load` does. Raises `BundleError` with every problem.
+
+    What is compiled in `before`, and the same now, is not compiled again.
+    """
     folder = Folder(files, now or datetime.now(UTC))
-    bundle, ready = _made(folder, engine, hold_back, {}, tried=True)
+    kept = Kept(before.kept if before is not None else None)
+    bundle, ready = _made(folder, engine, hold_back, kept, tried=True)
     return Prepared(bundle, ready, pack(folder.files))
 
 
@@ -72,9 +81,9 @@ def restored(
         patterns = tuple([read_pattern(source) for source in one.rule.match.regexes])
         folder.keep(Read(one.rule, one.file, {"": one.line}), Terms(one.literals, patterns))
     folder.hash = ready.hash
-    kept = dict(ready.kept)
+    kept = Kept(ready.kept)
     bundle, new = _made(folder, engine, hold_back, kept)
-    return bundle, ready if kept == ready.kept else new
+    return bundle, ready if all(ready.kept.get(key) == data for key, data in kept.used.items()) else new
 
 
 def entries(ready: Ready) -> Iterator[Entry]:
@@ -82,8 +91,8 @@ def entries(ready: Ready) -> Iterator[Entry]:
     return (msgspec.msgpack.decode(raw, type=Entry) for raw in ready.entries)
 
 
-def read(data: bytes, name: str) -> Ready | None:
-    """What `written` wrote for the bundle with that hash; None: this is not it, or not whole."""
+def read(data: bytes, name: str | None = None) -> Ready | None:
+    """What `written` wrote, for the bundle with that hash or (None) any; None: this is not it, or not whole."""
     head = len(MAGIC) + sha256().digest_size
     if data[:head] != MAGIC + sha256(data[head:]).digest():
         return None
@@ -91,7 +100,7 @@ def read(data: bytes, name: str) -> Ready | None:
         ready = msgspec.msgpack.decode(data[head:], type=Ready)
     except msgspec.MsgspecError:
         return None
-    return ready if ready.hash == name else None
+    return ready if name in (None, ready.hash) else None
 
 
 def written(ready: Ready) -> bytes:
@@ -108,4 +117,4 @@ def _made(
         msgspec.Raw(msgspec.msgpack.encode(Entry(one.rule, one.file, one.lines[""], terms.literals)))
         for one, terms in folder.ready
     ]
-    return bundle, Ready(bundle.hash, found, kept)
+    return bundle, Ready(bundle.hash, found, kept.used)

@@ -37,6 +37,9 @@ def test_what_is_put_there_is_there(shelf, tmp_path):
     assert shelf.get(NAME) == PARCEL
     path = tmp_path / "bundles" / NAME
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    Shelf(tmp_path / "new").put(NAME, PARCEL)
+    for folder in ("bundles", "new", "new/bundles"):
+        assert stat.S_IMODE((tmp_path / folder).stat().st_mode) == 0o700
     before = path.stat().st_ino
     shelf.put(NAME, PARCEL)
     assert path.stat().st_ino == before

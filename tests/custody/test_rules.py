@@ -228,3 +228,52 @@ def test_reading_it_again_tries_what_failed_again(shelf, book, monkeypatch):
     book.reconfigure(BOUNDS, load(None), name)
     work(book)
     assert (words(book), book.fault) == (["one"], "")
+
+
+def test_configured_rules_are_compiled_once(shelf, tmp_path, monkeypatch):
+    """By whoever is first; what is changed in the folder counts, and what is broken is an error."""
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "10.yaml").write_bytes(rule("one"))
+    bounds = Rules(dir=str(folder))
+    first = rules.configured(bounds, shelf, anew=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("guard.ruleset.hyperscan_engine._compile", None)
+        again = rules.configured(bounds, shelf, anew=True)
+    assert again.hash == first.hash == load(folder).hash
+    assert again.prompt.scan("one")
+    (folder / "20.yaml").write_bytes(rule("two"))
+    assert [one.id for one in rules.configured(bounds, shelf, anew=True).rules] == ["one", "two"]
+    kept = shelf.configured()
+    assert kept is not None
+    assert len(kept.kept) == 2
+    (folder / "30.yaml").write_text("- id: [")
+    with pytest.raises(BundleError):
+        rules.configured(bounds, shelf, anew=True)
+
+
+def test_who_starts_again_has_the_configured_rules_of_before(shelf, tmp_path, caplog):
+    """Whatever became of the folder meanwhile; but not who was never started."""
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "10.yaml").write_bytes(rule("one", "blokc"))
+    bounds = Rules(dir=str(folder))
+    with pytest.raises(BundleError):
+        rules.configured(bounds, shelf, anew=False)
+    (folder / "10.yaml").write_bytes(rule("one"))
+    good = rules.configured(bounds, shelf, anew=True)
+    (folder / "10.yaml").write_bytes(rule("one", "blokc"))
+    found = rules.configured(bounds, shelf, anew=False)
+    assert found.hash == good.hash
+    assert found.prompt.scan("one")
+    assert "10.yaml:7: one: action" in caplog.text
+
+
+def test_a_disk_that_does_not_take_what_was_compiled_is_no_trouble(shelf, tmp_path, caplog):
+    """It is compiled each time then."""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "10.yaml").write_bytes(rule("one"))
+    (tmp_path / "bundles").write_text("in the way")
+    found = rules.configured(Rules(dir=str(tmp_path / "rules")), shelf, anew=True)
+    assert [one.id for one in found.rules] == ["one"]
+    assert "are not kept" in caplog.text

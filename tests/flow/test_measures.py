@@ -56,12 +56,12 @@ class Operated:
 
 
 @asynccontextmanager
-async def operated(folder: Path, *urls: str, workers: int = 2):
+async def operated(folder: Path, *urls: str, workers: int = 2, rules: str = "null"):
     """Run `guard serve` before model versions v1, v2, … at these URLs, of which v1 is active."""
     versions = ", ".join(f'v{number}: {{url: "{url}"}}' for number, url in enumerate(urls, 1))
     (folder / "guard.yaml").write_text(f"""
 data: {{listen: "127.0.0.1:0", workers: {workers}, drain_timeout: 1}}
-rules: {{dir: null}}
+rules: {{dir: {rules}}}
 identify: {{trusted_proxies: [127.0.0.1]}}
 models: {{chat: {{versions: {{{versions}}}, active: v1}}}}
 routes: [{{path: /v1/, format: openai, model: chat}}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 
@@ -268,3 +269,20 @@ async def test_what_was_pushed_outlives_a_reload_until_it_is_rolled_back(tmp_pat
         assert await verdicts(guard, "configured", 2) == {400}
         await guard.order("rules", "rollback")
         assert await verdicts(guard, "pushed", 2) == {400}
+
+
+async def test_a_worker_that_starts_again_has_its_rules(tmp_path):
+    """Also when the folder has become unfit to be used meanwhile."""
+    rules = folder(tmp_path / "rules", "configured")
+    async with model(answer_chat) as served, operated(tmp_path, served.url, rules="rules") as guard:
+        assert await verdicts(guard, "configured") == {400}
+        (rules / "20-broken.yaml").write_text("- id: [")
+        first, second = running(tmp_path / "var", tmp_path / "var" / "journal")
+        os.kill(first.pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while {one.pid for one in running(tmp_path / "var", tmp_path / "var" / "journal")} - {second.pid} <= {
+                first.pid
+            }:
+                await asyncio.sleep(0.02)
+        assert await verdicts(guard, "configured") == {400}
+        assert "those of before are in their place" in (tmp_path / "guard.log").read_text()
