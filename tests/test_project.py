@@ -23,7 +23,7 @@ UNMIRRORED = {
     "exchange.py": "values only; every test of a stage fills one in",
     "measures.py": "values only; tests/custody/test_measures.py folds the control log into them",
     "worker.py": "tests/flow/test_reload.py and test_measures.py run it as processes, with what changes meanwhile",
-    "cli/rules/present.py": "tests/cli/rules/test_list.py tells what it finds, wherever that is",
+    "cli/rules/present.py": "tests/custody/test_present.py, and tests/cli/rules/test_list.py for its words",
     "ruleset/document.py": "tests/ruleset/test_bundle.py reads whole folders of right and wrong rules through it",
     "ruleset/folder.py": "likewise",
     "ruleset/problem.py": "likewise; its words are asserted there",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from guard.ruleset.emergency import with_added
 from guard.ruleset.files import Directory
 from guard.ruleset.parcel import Parcel
 from guard.ruleset.problem import BundleError
-from guard.ruleset.ready import Ready, prepare, restored
+from guard.ruleset.ready import Prepared, Ready, prepare, restored
 
 REMEMBERED = 4
 """Bundles in memory, as they are compiled."""
@@ -171,6 +171,20 @@ class Rulebook:
 
     def _forgive(self) -> None:
         self._failed, self._stamp, self.fault = None, None, ""
+
+
+def publish(shelf: Shelf, prepared: Prepared, in_force: Collection[str | None]) -> None:
+    """Put a bundle where the workers look, as it is and as it was compiled, before the change that names it is made.
+
+    Those in force stay there, of the others those that were used last.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    name = prepared.bundle.hash
+    shelf.put(name, prepared.parcel)
+    shelf.put_ready(prepared.ready)
+    shelf.prune({name, *in_force})
 
 
 def configured(bounds: Bounds, shelf: Shelf, *, anew: bool) -> Bundle:

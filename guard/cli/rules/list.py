@@ -10,12 +10,13 @@ import click
 from guard.cli.measure import state_of, told
 from guard.cli.options import config_option, configuration, json_option
 from guard.cli.output import emit
-from guard.cli.rules.present import Present, present
+from guard.cli.rules.present import present
 from guard.cli.times import shown
 from guard.cli.visible import visible
 
 if TYPE_CHECKING:
     from guard.custody.measures import State
+    from guard.custody.present import Present
     from guard.measures import AddedRule
 
 

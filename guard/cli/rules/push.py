@@ -12,12 +12,13 @@ from guard.cli.errors import TroubleError, tell
 from guard.cli.measure import Order, order_options, state_of, take
 from guard.cli.options import configuration
 from guard.cli.output import emit
-from guard.cli.rules.present import Present, present
+from guard.cli.rules.present import present
 from guard.cli.visible import visible
 from guard.config import Config
 
 if TYPE_CHECKING:
     from guard.custody.measures import State
+    from guard.custody.present import Present
     from guard.ruleset.ready import Prepared
 
 WARNINGS = 10
@@ -84,14 +85,12 @@ def _warn(warnings: Sequence[str]) -> None:
 def _publish(prepared: Prepared, settings: Config, state: State) -> None:
     """Put them where the workers look, as they are and as they were compiled."""
     from guard.custody.bundles import Shelf
+    from guard.custody.rules import publish
     from guard.custody.rulings import bundle_of
     from guard.custody.workers import running
 
-    shelf = Shelf(Path(settings.state))
-    shelf.put(prepared.bundle.hash, prepared.parcel)
-    shelf.put_ready(prepared.ready)
     workers = running(Path(settings.state), Path(settings.state) / settings.journal.dir)
-    shelf.prune({bundle_of(state), prepared.bundle.hash, *(one.rules for one in workers)})
+    publish(Shelf(Path(settings.state)), prepared, {bundle_of(state), *(one.rules for one in workers)})
 
 
 def _difference(before: list[Present], prepared: Prepared) -> Difference:
