@@ -161,6 +161,8 @@ class RequestReader:
         self.chunks = []
         self.gathered = bytearray()
         self.body_bytes = 0
+        self.progress = 0
+        self.unfinished = 0
         self.reading = None
 
     def on_url(self, url: bytes) -> None:

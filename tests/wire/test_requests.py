@@ -210,3 +210,15 @@ def test_a_close_wins(version, fields, kept):
     reader = RequestReader(recorder, Http())
     reader.feed(b"GET / HTTP/%b\r\nHost: g\r\n%b\r\n" % (version, fields), fresh=True)
     assert [exchange.keep_alive for exchange in recorder.whole] == [kept]
+
+
+def test_many_alike_in_two_parts_are_no_field_without_end():
+    """Head and body come apart, as many libraries send them, again and again over one connection: each is judged alone."""
+    head = b"POST /v1/x HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\nx-more: %b\r\n\r\n" % (b"x" * 900)
+    recorder = Recorder()
+    reader = RequestReader(recorder, Http())
+    for _ in range(200):
+        reader.feed(head, fresh=True)
+        reader.feed(b"{}", fresh=False)
+        reader.release(recorder.whole[-1])
+    assert len(recorder.whole) == 200
