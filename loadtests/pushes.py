@@ -10,6 +10,7 @@ its command ended, and each broken one was refused.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -165,9 +166,10 @@ async def run(pushes: int, rules: int, place: Path) -> dict[str, Any]:
             url = f"http://127.0.0.1:{one.port}/v1/chat/completions"
             clients = [asyncio.create_task(_client(url, tally)) for _ in range(CLIENTS)]
             clients += [asyncio.create_task(_listener(url, tally)) for _ in range(STREAMS)]
-            began = time.monotonic()
+            began, before = time.monotonic(), _memory(place, one.journal)
             seconds = await _push_all(place, url, pushes, rules, tally)
             took = time.monotonic() - began
+            grown = _memory(place, one.journal) - before
             tally.over = True
             await asyncio.gather(*clients)
     return {
@@ -177,8 +179,15 @@ async def run(pushes: int, rules: int, place: Path) -> dict[str, Any]:
         "requests": tally.requests,
         "streams": tally.streams,
         "failures": tally.failures,
+        "memory_grown": grown,
         "in_force": {"p50": _share(seconds, 50), "p99": _share(seconds, 99), "most": _share(seconds, 100)},
     }
+
+
+def _memory(place: Path, journal: Path) -> int:
+    """Bytes that all workers have in use."""
+    pages = [int(Path(f"/proc/{one.pid}/statm").read_text().split()[1]) for one in running(place / "state", journal)]
+    return sum(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _share(seconds: Sequence[float], percent: int) -> float | None:
@@ -207,7 +216,8 @@ def _print(report: dict[str, Any]) -> None:
     count = len(report["failures"])
     click.echo(
         f"{report['pushes']} pushes of {report['rules']} rules in {report['seconds']} s; {report['requests']:,}"
-        f" requests and {report['streams']} streams meanwhile, {count} failures"
+        f" requests and {report['streams']} streams meanwhile, {count} failures;"
+        f" the workers' memory grew by {report['memory_grown'] / 1e6:.0f} MB"
     )
     times = [f"{name} {1000 * value:.0f} ms" for name, value in report["in_force"].items() if value is not None]
     click.echo(f"in force on every worker after {', '.join(times)}")

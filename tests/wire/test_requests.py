@@ -213,7 +213,7 @@ def test_a_close_wins(version, fields, kept):
 
 
 def test_many_alike_in_two_parts_are_no_field_without_end():
-    """Head and body come apart, as many libraries send them, again and again over one connection: each is judged alone."""
+    """Head and body come apart, as many libraries send them, over one connection: each request is judged alone."""
     head = b"POST /v1/x HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\nx-more: %b\r\n\r\n" % (b"x" * 900)
     recorder = Recorder()
     reader = RequestReader(recorder, Http())
