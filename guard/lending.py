@@ -1,0 +1,66 @@
+"""How a node borrows from the budgets that several nodes share: values, and who is asked.
+
+A unit is what a limit counts: a request, a token, or one of the money that prices are told in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+
+class Ask(NamedTuple):
+    """A wish for units of one budget, and what has become of earlier ones.
+
+    Attributes:
+        key: 32 hexadecimal digits for a limit and whom it holds, the same on every node.
+        interval: seconds in which one unit comes back.
+        burst: units that may be taken at once at rest.
+        need: units without which a request that waits cannot go on; 0: nobody waits.
+        ahead: units wanted beyond that, for requests to come.
+        spent: units that were spent without having been granted; the budget may fall below nothing by them.
+        returned: units that were granted and not used.
+    """
+
+    key: str
+    interval: float
+    burst: float
+    need: float
+    ahead: float
+    spent: float
+    returned: float
+
+
+class Grant(NamedTuple):
+    """What became of an ask.
+
+    Attributes:
+        units: what was granted: nothing, or all that was needed and perhaps more.
+        lasts: seconds from now in which the node may spend it; what is left then counts as spent.
+        full: seconds until the budget would be whole if nobody asked for more.
+        wait: seconds until what was needed would be there; 0 if it is.
+    """
+
+    units: float
+    lasts: float
+    full: float
+    wait: float
+
+
+Grants = Sequence[Grant]
+
+
+class Lender(Protocol):
+    """Whoever keeps the budgets that nodes share.
+
+    Attributes:
+        nodes: how many nodes share them, as far as is known (1: this one alone).
+    """
+
+    nodes: int
+
+    def ask(self, asks: Sequence[Ask], then: Callable[[Grants | None], None]) -> None:
+        """Ask, and go on. `then` is called once, later, on the loop: with a grant for each, or None for no answer."""
+
+    def close(self) -> None:
+        """Ask for nothing more; what is open has no answer."""
