@@ -13,7 +13,8 @@ Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
 Size = Annotated[int, Meta(ge=1)]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
-Rate = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,11}/(s|min|h)\Z")]
+Rate = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,11}/(s|min|h|d|month)\Z")]
+Spending = Annotated[str, Meta(pattern=r"^(?!0+(\.0+)?/)[0-9]{1,12}(\.[0-9]{1,6})?/(s|min|h|d|month)\Z")]
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -107,11 +108,13 @@ class Block(Section, frozen=True):
 
 
 class Limit(Section, frozen=True):
-    """A bound on the use that each subject of kind `per` may make."""
+    """A bound on the use that each subject of kind `per` may make; `burst` is of requests."""
 
-    per: Literal["client", "account", "address", "route", "global"]
+    per: Literal["client", "account", "address", "route", "model", "global"]
     requests: Rate | None = None
     burst: Count = 1
+    tokens: Rate | None = None
+    cost: Spending | None = None
     concurrency: Count | None = None
 
 
@@ -128,13 +131,21 @@ class Upstream(Section, frozen=True):
     answer_bytes: Size = 33_554_432
 
 
+class Price(Section, frozen=True):
+    """What a million tokens cost that a model reads, and that it writes."""
+
+    input: Annotated[float, Meta(ge=0)] = 0.0
+    output: Annotated[float, Meta(ge=0)] = 0.0
+
+
 class Version(Section, frozen=True):
-    """One model version: where it answers, as whom the guard calls it, under which model name."""
+    """One model version: where it answers, as whom the guard calls it, under which model name, and what it costs."""
 
     url: str
     key: str | None = None
     name: str | None = None
     ca: str | None = None
+    price: Price = field(default_factory=Price)
 
 
 class Model(Section, frozen=True):

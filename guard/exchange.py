@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from guard.formats.base import Prompt
     from guard.policy.clients import Identity
+    from guard.policy.meters import Held
     from guard.policy.models import Route, Version
     from guard.policy.policy import Policy
     from guard.redaction.secrets import Secrets
@@ -40,9 +41,9 @@ class Exchange:
 
     __slots__ = (
         "address", "answer", "at", "attempts", "body", "canonical", "coding", "complete", "confidence", "document",
-        "end", "findings", "first_byte_at", "head", "held", "http10", "id", "identity", "keep_alive", "method",
-        "output", "overhead", "path", "peer", "policy", "prompt", "received_at", "redacted", "refusal", "route",
-        "routes", "secrets", "session", "status", "target", "usage", "version", "waited", "withheld",
+        "end", "expected", "findings", "first_byte_at", "head", "held", "http10", "id", "identity", "keep_alive",
+        "method", "output", "overhead", "path", "peer", "policy", "prompt", "received_at", "redacted", "refusal",
+        "route", "routes", "secrets", "seen", "session", "status", "target", "usage", "version", "waited", "withheld",
     )  # fmt: skip
 
     head: RequestHead
@@ -76,7 +77,8 @@ class Exchange:
         self.canonical: bytes | None = None
         self.findings: list[Finding] = []
         self.refusal: Refusal | None = None
-        self.held: tuple[tuple[dict[str, int], str], ...] = ()
+        self.held: Held | None = None  # what it has of limits
+        self.expected: tuple[int, int] | None = None  # tokens that the model may read and write, where that is limited
 
         # What the model did; times in seconds.
         self.version: Version | None = None
@@ -85,6 +87,7 @@ class Exchange:
         self.overhead = 0.0
         self.first_byte_at = 0.0
         self.output: list[str] | list[tuple[str, str]] = []
+        self.seen = 0  # characters of output that are not in `output` any more, where tokens are limited
         self.redacted: dict[str, int] | None = None  # what of `output` is redacted already, counted by kind
         self.usage: dict[str, int] | None = None
         self.confidence: dict[str, Any] | None = None

@@ -12,7 +12,7 @@ def test_a_new_exchange_knows_nothing():
     one: Any = Exchange()
     other = Exchange()
     assert (one.peer, one.method, one.target, one.body, one.complete) == ("", "", "", b"", False)
-    assert (one.routes, one.route, one.prompt, one.refusal, one.held) == ((), None, None, None, ())
+    assert (one.routes, one.route, one.prompt, one.refusal, one.held) == ((), None, None, None, None)
     assert (one.version, one.status, one.answer, one.end) == (None, 0, b"", "")
     assert (one.received_at, one.first_byte_at, one.waited, one.overhead) == (0.0, 0.0, 0.0, 0.0)
     one.findings.append({})

@@ -1,137 +1,148 @@
-"""How much each caller may ask: requests by GCRA, and how many at once.
-
-GCRA, the generic cell rate algorithm (ITU-T I.371, annex A), keeps one number a subject: the theoretical arrival time
-(TAT) of the next request if all came evenly spaced. A request is in time while its TAT runs ahead of the clock by no
-more than the burst.
-"""
+"""How much may be used, of what and by whom: the limits of the configuration and those that were added by command."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from hashlib import blake2b
 from typing import NamedTuple
 
 from guard import config
+from guard.measures import AddedLimit
+from guard.policy.clients import Client
+from guard.wire.address import household
 
-UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
-# Seconds: what adding intervals to the clock of a machine that is up for years may be wrong by.
-TOLERANCE = 1e-6
+# Seconds. A month is thirty days: a limit has no calendar.
+UNITS = {"s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0, "month": 2_592_000.0}
+
+REQUESTS, TOKENS, COST, CONCURRENCY = range(4)
+KINDS = {"requests": REQUESTS, "tokens": TOKENS, "cost": COST, "concurrency": CONCURRENCY}
+
+PERS = ("client", "account", "address", "route", "model", "global")
 
 
 class Limit(NamedTuple):
-    """One bound for every subject of a kind. `interval` and `window` are seconds; None: requests are not counted.
+    """One bound on one thing, for every subject of a kind, or for one of them.
 
-    Limits with the same `key` are the same limit, and count together also across policies.
+    Limits with the same `key` count together, also across policies.
+
+    Attributes:
+        key: what is counted, but for the subject.
+        per: the kind of subject.
+        subject: the one that it is for; None: each of its kind has it.
+        kind: `REQUESTS`, `TOKENS`, `COST` or `CONCURRENCY`.
+        amount: how it was written, e.g. ``100/min``.
+        interval: seconds in which one unit comes back; 0.0 for concurrency.
+        window: seconds that the rate was told for.
+        quota: units in that window; for concurrency those at once.
+        burst: units that may be used at once at rest.
+        span: seconds in which a whole burst comes back.
     """
 
     key: str
     per: str
-    requests: str
-    interval: float | None
+    subject: str | None
+    kind: int
+    amount: str
+    interval: float
     window: float
-    quota: int
-    burst: int
-    concurrency: int | None
+    quota: float
+    burst: float
+    span: float
+
+    @property
+    def whom(self) -> str:
+        """For whom, in the words of a sentence."""
+        if self.per == "global":
+            return "all together"
+        return f"{'this' if self.subject is not None else 'each'} {self.per}"
+
+    @property
+    def bound(self) -> str:
+        """How much of what, in the words of a sentence."""
+        return {REQUESTS: "{}", TOKENS: "{} tokens", COST: "{} of cost", CONCURRENCY: "{} at once"}[self.kind].format(
+            self.amount
+        )
+
+    def digest(self, subject: str) -> str:
+        """What a subject's use is counted under wherever several nodes share it; 32 hexadecimal digits."""
+        return blake2b(f"{self.key}\0{subject}".encode(), digest_size=16).hexdigest()
 
 
-class Denied(NamedTuple):
-    """Why a request is over a limit, and in how many seconds it would not be."""
+class Who(NamedTuple):
+    """Whom a request counts for: its address, its client, and the route and model that it goes to."""
 
-    limit: Limit
-    what: str
-    retry_after: float
+    address: str
+    client: Client | None
+    route: str
+    model: str | None
 
-
-def parse_limit(limit: config.Limit) -> Limit:
-    """Read a limit of the configuration, e.g. ``requests: 100/min``."""
-    key = f"{limit.per} {limit.requests} burst {limit.burst} concurrency {limit.concurrency}"
-    if limit.requests is None:
-        return Limit(key, limit.per, "", None, 0.0, 0, 0, limit.concurrency)
-    count, _, unit = limit.requests.partition("/")
-    window = UNITS[unit]
-    return Limit(
-        key, limit.per, limit.requests, window / int(count), window, int(count), limit.burst, limit.concurrency
-    )
+    def subject(self, per: str) -> str | None:
+        """Whom a limit of this kind holds here; None: nobody."""
+        client = self.client
+        if per == "address":
+            return household(self.address)
+        if per == "client":
+            # A key that nobody knows proves nothing, so it is the address that such a client is held to.
+            return client.name if client is not None else f"@{household(self.address)}"
+        if per == "account":
+            return client.account if client is not None else None
+        if per == "model":
+            return self.model
+        return self.route if per == "route" else ""
 
 
 class Limits:
-    """The limits in force, in the order of the configuration."""
+    """The limits in force.
 
-    def __init__(self, limits: Iterable[config.Limit]) -> None:
+    Attributes:
+        all: every one of them.
+        head: those that the head of a request tells the subject of. What is not requests, nobody knows the use of yet:
+            it is only seen whether anything is left.
+        body: those that hold what is known when it was read: its tokens, their cost, and which model it is for.
+        peeked: what `head` has of `body`'s.
+    """
+
+    def __init__(self, limits: Iterable[config.Limit], added: Iterable[AddedLimit] = ()) -> None:
+        """Those of the configuration, and those that operators have added since: all of them hold."""
+        found = [limit for entry in limits for limit in parse_limit(entry)]
+        found += [added_limit(entry) for entry in added]
         # The same limit twice is one limit, and is counted once.
-        self.all = tuple(dict.fromkeys(parse_limit(limit) for limit in limits))
+        self.all = tuple(dict.fromkeys(found))
+        self.head = tuple(limit for limit in self.all if limit.per != "model")
+        self.body = tuple(limit for limit in self.all if limit.per == "model" or limit.kind in (TOKENS, COST))
 
 
-Held = tuple[tuple[dict[str, int], str], ...]
+def parse_limit(entry: config.Limit) -> list[Limit]:
+    """Read an entry of the configuration, e.g. ``requests: 100/min``: one limit for each thing that it bounds."""
+    found = []
+    if entry.requests is not None:
+        found.append(_rate(entry.per, None, REQUESTS, entry.requests, entry.burst))
+    if entry.tokens is not None:
+        found.append(_rate(entry.per, None, TOKENS, entry.tokens, None))
+    if entry.cost is not None:
+        found.append(_rate(entry.per, None, COST, entry.cost, None))
+    if entry.concurrency is not None:
+        found.append(_at_once(entry.per, None, str(entry.concurrency)))
+    return found
 
 
-class Meters:
-    """A worker's counts against the limits: arrival times and requests in progress, by limit and subject."""
+def added_limit(added: AddedLimit) -> Limit:
+    """Read a limit that was set by command."""
+    subject = household(added.subject) if added.per == "address" and added.subject is not None else added.subject
+    kind = KINDS[added.what]
+    if kind == CONCURRENCY:
+        return _at_once(added.per, subject, added.amount)
+    return _rate(added.per, subject, kind, added.amount, added.burst or (1 if kind == REQUESTS else None))
 
-    def __init__(self) -> None:
-        self._arrivals: defaultdict[str, dict[str, float]] = defaultdict(dict)
-        self._running: defaultdict[str, dict[str, int]] = defaultdict(dict)
 
-    def admit(self, limits: Limits, subject_of: Callable[[str], str | None], now: float) -> Denied | Held:
-        """Count a request against every limit that has a subject here, or against none when one of them denies it.
+def _rate(per: str, subject: str | None, kind: int, amount: str, burst: int | None) -> Limit:
+    count, _, unit = amount.partition("/")
+    window, quota = UNITS[unit], float(count)
+    most = float(burst) if burst is not None else quota
+    interval = window / quota
+    key = f"{per} {kind} {amount} burst {most:g}"
+    return Limit(key, per, subject, kind, amount, interval, window, quota, most, interval * most)
 
-        Args:
-            limits: what is in force.
-            subject_of: tells the subject for a limit's `per` (``client``: ``acme-app``); None: the limit does not
-                apply.
-            now: monotonic seconds.
 
-        Returns:
-            What to give to `release` when the request is over, or why it is denied (the longest wait first).
-        """
-        denied: Denied | None = None
-        arrivals: list[tuple[dict[str, float], str, float]] = []
-        held: list[tuple[dict[str, int], str]] = []
-        for limit in limits.all:
-            subject = subject_of(limit.per)
-            if subject is None:
-                continue
-            if limit.interval is not None:
-                times = self._arrivals[limit.key]
-                arrival = max(times.get(subject, 0.0), now) + limit.interval
-                wait = arrival - now - limit.interval * limit.burst
-                if wait > TOLERANCE and (denied is None or wait > denied.retry_after):
-                    denied = Denied(limit, "requests", wait)
-                arrivals.append((times, subject, arrival))
-            if limit.concurrency is not None:
-                running = self._running[limit.key]
-                if running.get(subject, 0) >= limit.concurrency and denied is None:
-                    denied = Denied(limit, "concurrency", 1.0)
-                held.append((running, subject))
-        if denied is not None:
-            return denied
-        for times, subject, arrival in arrivals:
-            times[subject] = arrival
-        for running, subject in held:
-            running[subject] = running.get(subject, 0) + 1
-        return tuple(held)
-
-    @staticmethod
-    def release(held: Held) -> None:
-        """A request that `admit` let in is over."""
-        for running, subject in held:
-            left = running[subject] - 1
-            if left:
-                running[subject] = left
-            else:
-                del running[subject]
-
-    def sweep(self, now: float) -> None:
-        """Forget subjects whose burst is whole again, so that memory follows the callers of the moment, not of all
-        time.
-        """
-        for times in self._arrivals.values():
-            for subject in [subject for subject, arrival in times.items() if arrival <= now]:
-                del times[subject]
-
-    def remaining(self, limit: Limit, subject: str, now: float) -> int:
-        """How many requests the subject could make at once now."""
-        if limit.interval is None:
-            return 0
-        ahead = max(self._arrivals[limit.key].get(subject, 0.0) - now, 0.0)
-        return max(int(limit.burst - ahead / limit.interval + 1e-6), 0)
+def _at_once(per: str, subject: str | None, amount: str) -> Limit:
+    return Limit(f"{per} {CONCURRENCY}", per, subject, CONCURRENCY, amount, 0.0, 0.0, float(amount), float(amount), 0.0)

@@ -20,7 +20,7 @@ REMEMBERED_PATHS = 1_024
 class Version:
     """One version of a model: where it answers and as whom the guard calls it."""
 
-    __slots__ = ("authority", "base", "ca", "key", "model", "name", "origin", "rename", "tls", "wire_line")
+    __slots__ = ("authority", "base", "ca", "key", "model", "name", "origin", "price", "rename", "tls", "wire_line")
 
     def __init__(self, model: str, name: str, entry: config.Version) -> None:
         self.model = model
@@ -31,6 +31,7 @@ class Version:
         self.authority = self.origin.authority.encode()
         self.key = entry.key
         self.rename = entry.name
+        self.price = entry.price
         self.ca = entry.ca
         self.tls = _tls(self.origin, entry.ca)
 

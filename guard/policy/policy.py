@@ -60,6 +60,7 @@ def with_measures(policy: Policy, config: Config, measures: Measures, version: i
         version=version,
         wire_version=b"%d" % version,
         blocks=Blocks(config.blocks, policy.clients, measures.blocks),
+        limits=Limits(config.limits, measures.limits) if before.limits != measures.limits else policy.limits,
         routes=Routes(config.routes, config.models, measures) if moved else policy.routes,
         rules=rules,
         measures=measures,

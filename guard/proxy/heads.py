@@ -5,6 +5,7 @@ from __future__ import annotations
 from guard.exchange import Exchange
 from guard.formats.base import Format
 from guard.formats.registry import format_for
+from guard.policy.allowance import with_allowance
 from guard.refusal import Refusal
 from guard.wire.headers import STATUS_LINES
 
@@ -51,6 +52,9 @@ def answer_head(exchange: Exchange, status: int, lines: bytes, framing: bytes) -
     An exchange without an id is in no journal, and says so by not having one.
     """
     version = exchange.version
+    held = exchange.held
+    if held is not None:
+        lines = with_allowance(lines, held.requests, held.tokens)
     id_line = b"x-guard-id: %b\r\n" % exchange.id.encode() if exchange.id else b""
     return b"%b%b%bx-guard-policy: %b\r\n%bx-guard-overhead-us: %d\r\n%b\r\n" % (
         STATUS_LINES[status], lines, id_line, exchange.policy.wire_version,

@@ -12,7 +12,8 @@ from guard.journal.batch import Batch
 from guard.journal.record import prompt_line
 from guard.proxy.heads import internal_error, journal_unavailable
 from guard.refusal import Refusal
-from guard.stages import BODY, HEAD, Stage
+from guard.stages import BODY, HEAD, SHARE, Stage
+from guard.stages.reserve import estimate, settle
 from guard.wire.crowd import over_capacity
 from guard.wire.server import ServerConnection
 
@@ -136,12 +137,16 @@ class Intake:
         if not self.finished:
             self._run(self.stages)
         if not self.finished and self.exchange.refusal is None:
+            if self.exchange.policy.limits.body:
+                self._run((estimate,))
             self.line = prompt_line(self.exchange)
 
     def _record(self) -> None:
         exchange = self.exchange
         if self.finished:
             return
+        if exchange.refusal is None and exchange.policy.limits.body:
+            self._run(SHARE)
         if exchange.refusal is None and not self.proxy.journal.ready():
             exchange.refusal = journal_unavailable()
         if exchange.refusal is not None:
@@ -154,7 +159,8 @@ class Intake:
         """The exchange is over: give back what it holds of the worker's room."""
         exchange, proxy = self.exchange, self.proxy
         proxy.relays.discard(self)
-        if exchange.held:
+        if exchange.held is not None:
+            settle(exchange, proxy.meters)
             proxy.meters.release(exchange.held)
         if self.placed:
             self.placed = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +20,10 @@ from guard.journal.refusals import Refusals
 from guard.journal.writer import Journal
 from guard.policy.admission import Admission
 from guard.policy.clients import ANONYMOUS
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.policy.models import Version
 from guard.policy.policy import Policy
+from guard.policy.table import Table
 from guard.proxy.intake import Intake
 from guard.proxy.probe import PROBES, Probe
 from guard.proxy.relay import Relay
@@ -35,6 +37,8 @@ from guard.wire.framing import upgrade_not_supported
 from guard.wire.pool import Pool
 from guard.wire.roles import Handler
 from guard.wire.server import ServerConnection
+
+logger = logging.getLogger("guard.proxy")
 
 SWEEP_SECONDS = 0.1
 FORGET_SECONDS = 10.0
@@ -53,6 +57,8 @@ class Proxy:
         self.http: Http = config.data.http
         self.upstream: Upstream = config.upstream
         self.meters = Meters()
+        self._table = Path(config.state) / "limits"
+        self._share(policy)
         self.refusals = Refusals(config.journal.refusals)
         self.admission = Admission(config.data.overload)
         self.tally = Tally(counts.place(Path(config.state), journal.log.slot.log))
@@ -105,6 +111,7 @@ class Proxy:
     def adopt(self, policy: Policy) -> None:
         """Put another policy in force for exchanges to come; those open that it will have no more of end at once."""
         self.policy = policy
+        self._share(policy)
         for version in policy.routes.versions:
             # The file with the certificates to trust may have changed; pools go by what it said when they were made.
             pool = self._pools.get((version.origin, version.ca))
@@ -114,6 +121,14 @@ class Proxy:
             refusal = _cut(relay.exchange, policy)
             if refusal is not None:
                 relay.cut(refusal)
+
+    def _share(self, policy: Policy) -> None:
+        """Count with the node's other workers from the first limit on."""
+        if policy.limits.all and self.meters.table is None:
+            try:
+                self.meters.share(Table(self._table))
+            except OSError as error:
+                logger.error("each worker counts by itself, for the table of limits cannot be used: %s", error)
 
     def start(self) -> None:
         """Begin sweeping."""
@@ -141,6 +156,7 @@ class Proxy:
         await self._without_connections()
         self.journal.close()
         self.tally.close(self)
+        self.meters.close()
 
     async def _without_connections(self) -> None:
         until = monotonic() + GOODBYE_SECONDS
@@ -176,7 +192,7 @@ class Proxy:
             pool.sweep(now)
         if now >= self._forget_at:
             self._forget_at = now + FORGET_SECONDS
-            self.meters.sweep(now)
+            self.meters.sweep(self.meters.now())
         self.tally.look(self, now)
 
     def _write_down(self, refusals: list[dict[str, Any]]) -> None:

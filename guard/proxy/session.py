@@ -14,6 +14,7 @@ from guard.proxy.relay import nothing_waits
 from guard.proxy.speech import Speech
 from guard.refusal import Refusal
 from guard.stages.message import read_message
+from guard.stages.reserve import check_share, settle, tokens_in
 from guard.stages.scan import HeldTooMuch
 from guard.wire.switched import Switched
 from guard.wire.websocket import Close, Message, Ping, Violation
@@ -234,10 +235,14 @@ class Session:
         content = b""
         try:
             content = read_message(exchange, self.relay.proxy.meters, message)
+            check_share(exchange, self.relay.proxy.meters)
         except Refusal as refused:
             refusal = refused.bare()
         self.relay.proxy.tally.found(exchange.findings)
         prompt = exchange.prompt.texts if exchange.prompt is not None else []
+        if exchange.held is not None:
+            before = exchange.expected or (0, 0)
+            exchange.expected = before[0] + tokens_in(prompt), 0
         line = frame_line(
             exchange, "client", message, at=time(), passed=refusal is None, texts=prompt, findings=exchange.findings
         )
@@ -272,6 +277,10 @@ class Session:
             self.refuse(refusal.bare())
         except HeldTooMuch as error:
             self.fail(str(error), broken_off())
+        exchange = self.relay.exchange
+        if exchange.held is not None:
+            exchange.usage = self.speech.reader.usage
+            settle(exchange, self.relay.proxy.meters)
 
     def _speak(self, released: Callable[[], bytes]) -> None:
         """Give out what was held."""

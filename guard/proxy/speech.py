@@ -66,6 +66,8 @@ class Speech:
         texts = self._texts(message)
         told = self._seams.hide(message.content, texts)
         output = [(channel, text) for channel, text in told if not channel.startswith("=")]
+        if exchange.held is not None:
+            exchange.seen += sum([len(text) for _, text in output])
         self._held.append(Said(time(), message, output, exchange.findings))
         self._heard_at = monotonic()
         self.count += 1

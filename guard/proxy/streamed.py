@@ -182,6 +182,8 @@ class Streamed:
         return not self.tells_errors or self.reader.may_end(self.last)
 
     def _write_part(self) -> None:
+        if self.relay.exchange.held is not None:
+            self.relay.exchange.seen += sum([len(text) for texts in self.texts.values() for text in texts])
         body, taken = self._take(last=False)
         self.relay.proxy.tally.counts.answered += len(body)
         journal = self.relay.proxy.journal

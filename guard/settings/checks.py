@@ -254,12 +254,20 @@ def limits(config: Config, report: Report) -> None:
     """A limit limits something, and a burst belongs to a rate."""
     for index, limit in enumerate(config.limits):
         path: Path = ("limits", index)
-        if not (report.sound((*path, "requests")) and report.sound((*path, "concurrency"))):
+        if not all(report.sound((*path, kind)) for kind in ("requests", "tokens", "cost", "concurrency")):
             continue
-        some = limit.requests is not None or limit.concurrency is not None
-        report.check(some, path, "it limits nothing", "requests, concurrency or both")
+        some = any(bound is not None for bound in (limit.requests, limit.tokens, limit.cost, limit.concurrency))
+        report.check(some, path, "it limits nothing", "requests, tokens, cost or concurrency")
         lonely = limit.requests is None and (*path, "burst") in report.lines
         report.check(not lonely, (*path, "burst"), "there is no rate that it could exceed", "requests beside it")
+        if report.sound(("models",)):
+            idle = limit.cost is not None and not _priced(config)
+            report.check(not idle, (*path, "cost"), "no model has a price", "price at a version of a model")
+
+
+def _priced(config: Config) -> bool:
+    versions = [version for model in config.models.values() for version in model.versions.values()]
+    return any(version.price.input or version.price.output for version in versions)
 
 
 def witnesses(config: Config, report: Report) -> None:

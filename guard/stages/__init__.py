@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from guard.exchange import Exchange
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.stages.block import block
 from guard.stages.filter import filter_prompt
 from guard.stages.identify import identify
 from guard.stages.limit import limit
 from guard.stages.locate import locate
 from guard.stages.parse import parse
+from guard.stages.reserve import estimate, reserve
 from guard.stages.route import route
 from guard.stages.upgrade import upgrade
 
@@ -25,3 +26,5 @@ Stage = Callable[[Exchange, Meters], None]
 HEAD: tuple[Stage, ...] = (locate, identify, block, limit)
 BODY: tuple[Stage, ...] = (parse, filter_prompt, route)
 UPGRADE: tuple[Stage, ...] = (upgrade,)
+SHARE: tuple[Stage, ...] = (estimate, reserve)
+"""Where limits need them. What holds something is always run on the loop, for an exchange may end while it is read."""

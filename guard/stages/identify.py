@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from guard.exchange import Exchange
 from guard.policy.clients import ANONYMOUS, Identity
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.wire.forwarding import client_address
 from guard.wire.handshake import protocol_key

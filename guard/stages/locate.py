@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from guard.exchange import Exchange
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 
 

@@ -6,7 +6,7 @@ from guard.exchange import Exchange
 from guard.formats.base import NotUnderstood, Prompt
 from guard.formats.lenient import recoded
 from guard.formats.unknown import strings
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.filter import filter_prompt
 from guard.stages.parse import BEFORE_JSON

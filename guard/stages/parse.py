@@ -5,7 +5,7 @@ from __future__ import annotations
 from guard.exchange import Exchange
 from guard.formats.base import NotUnderstood, Prompt
 from guard.formats.text import add_text
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.form import form_prompt, unsupported_charset
 from guard.wire import body as strict

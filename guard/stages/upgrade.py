@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 from guard.exchange import Exchange
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.route import route_for
 from guard.wire.framing import upgrade_not_supported

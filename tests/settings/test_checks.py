@@ -276,6 +276,9 @@ def test_routes(tmp_path, routes, expected):
         ({"requests": "10/s", "burst": 5, "concurrency": 2}, None),
         ({"concurrency": 2}, None),
         ({}, "limits[0]: it limits nothing"),
+        ({"tokens": "100000/min"}, None),
+        ({"cost": "50/d"}, "limits[0].cost: no model has a price; price at a version of a model"),
+        ({"tokens": "1/month", "burst": 1}, "limits[0].burst: there is no rate that it could exceed"),
         ({"concurrency": 2, "burst": 1}, "limits[0].burst: there is no rate that it could exceed"),
     ],
 )

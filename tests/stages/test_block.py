@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.block import block
 from tests.support.values import exchange, policy

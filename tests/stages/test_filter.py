@@ -1,7 +1,7 @@
 import pytest
 
 from guard.formats.base import Prompt
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.filter import blocked, filter_prompt
 from tests.support.guard import RULES

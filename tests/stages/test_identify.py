@@ -1,7 +1,7 @@
 import pytest
 
 from guard.policy.clients import ANONYMOUS, key_hash
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.identify import api_key, identify
 from tests.support.values import SALT, exchange, policy

@@ -1,6 +1,6 @@
 import pytest
 
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.locate import locate
 from tests.support.values import exchange, policy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.message import read_message
 from guard.wire.websocket import Message

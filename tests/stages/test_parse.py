@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.parse import parse
 from guard.wire.head import RequestHead

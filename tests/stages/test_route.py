@@ -1,7 +1,7 @@
 import pytest
 
 from guard.formats.base import Prompt
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.route import route
 from tests.support.values import MODELS, exchange, policy

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from guard.exchange import Exchange
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.upgrade import upgrade
 from tests.support.values import MODELS, exchange, policy
