@@ -19,7 +19,11 @@ class Ask(NamedTuple):
         need: units without which a request that waits cannot go on; 0: nobody waits.
         ahead: units wanted beyond that, for requests to come.
         spent: units that were spent without having been granted; the budget may fall below nothing by them.
-        returned: units that were granted and not used.
+        returned: units that were granted ahead and are given back.
+        held: units that were granted ahead and are still there; what is neither held nor returned was spent. None:
+            nothing is told of that, and nothing is asked ahead.
+        at: nanoseconds of the node's clock, for asks that tell what is held: of these a node sends one at a time for a
+            budget, and one that comes after a later one says nothing.
     """
 
     key: str
@@ -29,6 +33,8 @@ class Ask(NamedTuple):
     ahead: float
     spent: float
     returned: float
+    held: float | None = None
+    at: int = 0
 
 
 class Grant(NamedTuple):
@@ -36,15 +42,17 @@ class Grant(NamedTuple):
 
     Attributes:
         units: what was granted: nothing, or all that was needed and perhaps more.
-        lasts: seconds from now in which the node may spend it; what is left then counts as spent.
+        lasts: seconds from now in which the node may spend what it holds; what is left then counts as spent.
         full: seconds until the budget would be whole if nobody asked for more.
         wait: seconds until what was needed would be there; 0 if it is.
+        ahead: how many of the units are beyond the need.
     """
 
     units: float
     lasts: float
     full: float
     wait: float
+    ahead: float = 0.0
 
 
 Grants = Sequence[Grant]

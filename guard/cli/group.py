@@ -22,6 +22,7 @@ COMMANDS = (
     "demo",
     "block",
     "unblock",
+    "limit",
     "rules",
     "route",
     "status",

@@ -63,9 +63,13 @@ class Limit(NamedTuple):
             self.amount
         )
 
+    def name(self, subject: str) -> str:
+        """What is counted, with the subject."""
+        return f"{self.key}\0{subject}"
+
     def digest(self, subject: str) -> str:
         """What a subject's use is counted under wherever several nodes share it; 32 hexadecimal digits."""
-        return blake2b(f"{self.key}\0{subject}".encode(), digest_size=16).hexdigest()
+        return blake2b(self.name(subject).encode(), digest_size=16).hexdigest()
 
 
 class Who(NamedTuple):

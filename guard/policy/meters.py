@@ -40,14 +40,16 @@ class Place:
     `index` (-1: it was never looked for).
     """
 
-    __slots__ = ("ahead", "cells", "index", "limit", "name")
+    __slots__ = ("ahead", "cells", "index", "limit", "name", "tat")
 
     def __init__(self, limit: Limit, name: int, cells: Cells) -> None:
         self.limit = limit
         self.name = name
         self.cells = cells
         self.index = name if isinstance(cells, Spare) else -1
-        self.ahead = 0.0  # within one decision: of how many seconds the TAT would be ahead of the clock
+        # Within one decision: what the TAT would be, and how far it would be ahead with all that is held.
+        self.tat = 0.0
+        self.ahead = 0.0
 
 
 class Denied(NamedTuple):
@@ -58,7 +60,7 @@ class Denied(NamedTuple):
 
 
 class Reserved:
-    """Units that an exchange is thought to need of what is counted at a place, and holds in a cell (None: in none), and
+    """Units that an exchange is thought to need of what is counted at a place, and holds in a cell (None: no more), and
     those that it is known to have used.
 
     What is held is nobody else's, but counts as used only when it is: so what was not needed is there again at once,
@@ -71,19 +73,45 @@ class Reserved:
         self.place = place
         self.units = units
         self.used = 0.0
-        self.cells: Cells | None = None
-        self.index = 0
-
-    def hold(self) -> None:
-        """Keep the others from using them."""
-        self.cells, self.index = self.place.cells, self.place.index
-        self.cells.hold(self.index, self.units)
+        self.cells: Cells | None = place.cells
+        self.index = place.index
+        place.cells.hold(place.index, units)
 
     def let_go(self) -> None:
         """Keep nobody any more."""
         if self.cells is not None:
             self.cells.let_go(self.index, self.units)
             self.cells = None
+
+
+class Owed:
+    """Units that were used while somebody else was writing: they are held until they can be counted.
+
+    Counted alone they would make this `tat`; of use by others and these together the TAT is no more than the larger of
+    that, and of the others' TAT and the time of all these units.
+    """
+
+    __slots__ = ("cells", "held", "index", "place", "tat", "units")
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.cells = place.cells
+        self.index = place.index
+        self.units = 0.0
+        self.held = 0.0
+        self.tat = 0.0
+
+    def add(self, units: float, now: float) -> None:
+        """More was used (or less: what was told before was wrong)."""
+        self.units += units
+        self.tat = max(self.tat, now) + units * self.place.limit.interval
+        if units > 0.0:
+            self.held += units
+            self.cells.hold(self.index, units)
+
+    def let_go(self) -> None:
+        """They are counted."""
+        self.cells.let_go(self.index, self.held)
 
 
 class Held:
@@ -117,12 +145,9 @@ class Held:
         place.cells.hold(place.index, 1.0)
         self.running.append((place.cells, place.index))
 
-    def reserve(self, place: Place, units: float, *, locked: bool) -> None:
+    def reserve(self, place: Place, units: float) -> None:
         """Have some of what is counted at a place."""
-        one = Reserved(place, units)
-        self.reserved.append(one)
-        if locked and units:
-            one.hold()
+        self.reserved.append(Reserved(place, units))
 
     def see(self, limit: Limit, ahead: float) -> None:
         """Note how its caller stands with a limit, by how many seconds the TAT is ahead of the clock."""
@@ -154,14 +179,14 @@ class Meters:
         table: None: what is used is counted in this process alone.
         spare: where that is, and what has no room in the table.
         strays: the places that had none.
-        owed: by cell, the seconds that could not be written into the table yet, for somebody else was writing.
+        owed: by name and index of a cell, what could not be counted yet.
     """
 
     def __init__(self, table: Table | None = None) -> None:
         self.table = table
         self.spare = Spare()
         self.strays: list[Place] = []
-        self.owed: dict[int, tuple[Place, float]] = {}
+        self.owed: dict[tuple[int, int], Owed] = {}
         self._said_full = False
         self._head = Plans()
         self._body = Plans()
@@ -209,7 +234,7 @@ class Meters:
                 place = one.place
                 used = amounts[place.limit.kind]
                 if used != one.used:
-                    self._charge(place, (used - one.used) * place.limit.interval, now, locked=locked)
+                    self._charge(place, used - one.used, now, locked=locked)
                     one.used = used
                 one.let_go()
         finally:
@@ -240,15 +265,21 @@ class Meters:
         if table is not None:
             table.close()
 
+    def pay(self, now: float) -> None:
+        """Count what could not be counted yet; called several times a second."""
+        if self.owed and self.table is not None and self.table.lock():
+            try:
+                self._pay(now)
+            finally:
+                self.table.unlock()
+
     def sweep(self, now: float) -> None:
         """Forget what is whole again, and workers that died; called every few seconds."""
         self.spare.sweep(now)
+        self.pay(now)
         if self.table is not None:
             self.table.keep_time()
             self.table.bury()
-            if self.owed and self.table.lock():
-                self._pay(now)
-                self.table.unlock()
             strays, self.strays = self.strays, []
             for place in strays:
                 place.cells, place.index = self.table, -1
@@ -278,29 +309,30 @@ class Meters:
         return tuple(places.values())
 
     def _place(self, limit: Limit, subject: str) -> Place:
-        what = f"{limit.key}\0{subject}"
+        what = limit.name(subject)
         if self.table is None:
             return Place(limit, hash(what) % NAMES, self.spare)
         return Place(limit, self.table.name(what), self.table)
 
     def _find(self, place: Place, now: float, *, locked: bool) -> tuple[Cells, int]:
-        """The cell of a place, which it remembers; without the lock, what would be one."""
-        if not locked or self.table is None:
+        """The cell of a place, which it remembers. Without the lock none is taken that nobody has."""
+        table = self.table
+        if table is None:
             return self.spare, place.name
-        index = self.table.find(place.name, now)
+        index = table.find(place.name, now) if locked else table.seek(place.name)
         if index is None:
-            self._stray(place)
+            if locked:
+                self._say_full()
+            self.strays.append(place)
+            place.cells, place.index = self.spare, place.name
             return self.spare, place.name
         place.index = index
-        counted_here = self.spare.tat.pop(place.name, 0.0) - now
+        counted_here = self.spare.tat.pop(place.name, 0.0) - now if locked else 0.0
         if counted_here > 0.0:
-            self.table.tat[index] = max(self.table.tat[index], now) + counted_here
-        return self.table, index
+            table.tat[index] = max(table.tat[index], now) + counted_here
+        return table, index
 
-    def _stray(self, place: Place) -> None:
-        """There is no room: count here until the next sweep, when it is tried again."""
-        place.cells, place.index = self.spare, place.name
-        self.strays.append(place)
+    def _say_full(self) -> None:
         if not self._said_full:
             self._said_full = True
             logger.warning("the table of limits is full: each worker holds further callers to their limits by itself")
@@ -326,20 +358,17 @@ class Meters:
                 cells, index, limit = place.cells, place.index, place.limit
                 if cells.names[index] != place.name:
                     cells, index = self._find(place, now, locked=locked)
+                in_hand = cells.held(index)
                 if limit.kind == CONCURRENCY:
-                    if cells.held(index) >= limit.quota and denied is None:
+                    if in_hand >= limit.quota and denied is None:
                         denied = Denied(limit, RETRY_SECONDS)
                     continue
                 step = limit.interval * amounts[limit.kind]
                 ahead = cells.tat[index] - now
                 ahead = ahead + step if ahead > 0.0 else step
-                if limit.kind != REQUESTS:
-                    ahead += cells.held(index) * limit.interval
-                if self.owed:
-                    ahead += self._owes(place)
-                place.ahead = ahead
-                span = limit.span
-                wait = ahead - (span if step <= span else step)
+                place.tat = now + ahead
+                place.ahead = ahead = ahead + in_hand * limit.interval
+                wait = ahead - (limit.span if step <= limit.span else step)
                 if wait > TOLERANCE and (denied is None or wait > denied.retry_after):
                     denied = Denied(limit, wait)
             if denied is not None:
@@ -347,47 +376,53 @@ class Meters:
             held = held or Held()
             for place in places:
                 limit = place.limit
-                if limit.kind == REQUESTS:
-                    if locked:
-                        place.cells.tat[place.index] = now + place.ahead
-                    else:
-                        self._owe(place, limit.interval)
-                elif limit.kind == CONCURRENCY:
-                    # Without the lock the cell may become another's just now, in which it would count for ever.
-                    if locked:
-                        held.enter(place)
+                if limit.kind == CONCURRENCY:
+                    held.enter(place)
                     continue
-                elif reserves:
-                    held.reserve(place, amounts[limit.kind], locked=locked)
+                if limit.kind != REQUESTS:
+                    if reserves:
+                        held.reserve(place, amounts[limit.kind])
+                elif locked:
+                    place.cells.tat[place.index] = place.tat
+                else:
+                    self._owe(place, 1.0, now)
                 held.see(limit, place.ahead)
             return held
         finally:
             if locked and table is not None:
                 table.unlock()
 
-    def _charge(self, place: Place, seconds: float, now: float, *, locked: bool) -> None:
+    def _charge(self, place: Place, units: float, now: float, *, locked: bool) -> None:
         """Count more, or less, whatever is left."""
-        if not locked:
-            self._owe(place, seconds)
-            return
         cells, index = place.cells, place.index
-        if index < 0 or cells.names[index] != place.name:
-            if seconds < 0.0:
+        if cells.names[index] != place.name:
+            if units < 0.0:
                 return  # nothing is counted any more that it could be taken from
             cells, index = self._find(place, now, locked=locked)
-        cells.tat[index] = max(cells.tat[index], now) + seconds
+        if locked:
+            cells.tat[index] = max(cells.tat[index], now) + units * place.limit.interval
+        else:
+            self._owe(place, units, now)
 
-    def _owe(self, place: Place, seconds: float) -> None:
-        self.owed[place.name] = place, self.owed.get(place.name, (place, 0.0))[1] + seconds
-
-    def _owes(self, place: Place) -> float:
-        return self.owed[place.name][1] if place.name in self.owed else 0.0
+    def _owe(self, place: Place, units: float, now: float) -> None:
+        """Count later, and hold it until then: everybody sees that at once."""
+        owed = self.owed.get((place.name, place.index))
+        if owed is None:
+            owed = self.owed[place.name, place.index] = Owed(place)
+        owed.add(units, now)
 
     def _pay(self, now: float) -> None:
         """Write down what was counted without the lock."""
         owed, self.owed = self.owed, {}
-        for place, seconds in owed.values():
-            self._charge(place, seconds, now, locked=True)
+        for one in owed.values():
+            place = one.place
+            if self.table is not None and place.cells is self.spare:
+                place.cells, place.index = self.table, -1
+            cells, index = place.cells, place.index
+            if cells.names[index] != place.name:
+                cells, index = self._find(place, now, locked=True)
+            cells.tat[index] = max(cells.tat[index] + one.units * place.limit.interval, one.tat)
+            one.let_go()
 
     def _lock(self) -> bool:
         return self.table is None or self.table.lock()

@@ -5,8 +5,8 @@ no disk that gets full can take it away from under whoever writes to it. A cell 
 what it counts, in one of a few places; when none of those is free, one of which the burst is whole again is taken.
 
 Arrival times are written under a lock (flock) that is held for about a microsecond. Who does not get it in time goes
-on without: then it has to tell later what it counted. What exchanges hold that are not over, each worker counts in a
-column of its own, which whoever finds its worker dead clears.
+on without: what it counts is held until it gets it. What is held, which is also what exchanges have that are not over,
+each worker notes in a column of its own, which whoever finds its worker dead clears.
 
 Time is that of the machine's monotonic clock, and goes on over restarts of the machine by the wall clock; setting the
 wall clock while it is up changes nothing.
@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from math import isfinite
-from mmap import mmap
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from time import monotonic, time
 
@@ -126,14 +126,19 @@ class Table:
         self._times[1], self._times[2] = self.now(), self.wall()
 
     def _set_clock(self, boot: bytes) -> None:
+        self._times[0] = self._offset(boot)
+        self._map[BOOT : BOOT + BOOT_BYTES] = boot
+        self.keep_time()
+
+    def _offset(self, boot: bytes) -> float:
+        """By how much the table is ahead of the clock: as long as the machine is up that does not change."""
         offset, latest, wall = self._times
         same = self._map[BOOT : BOOT + BOOT_BYTES] == boot
-        if not (same and isfinite(offset) and self.clock() + offset >= latest):
-            gone = self.wall() - wall
-            since = latest if isfinite(latest) else 1.0
-            self._times[0] = since + (gone if isfinite(gone) and gone > 0 else 0.0) - self.clock()
-            self._map[BOOT : BOOT + BOOT_BYTES] = boot
-        self.keep_time()
+        if same and isfinite(offset) and self.clock() + offset >= latest:
+            return offset
+        gone = self.wall() - wall
+        since = latest if isfinite(latest) else 1.0
+        return since + (gone if isfinite(gone) and gone > 0.0 else 0.0) - self.clock()
 
     # The lock.
 
@@ -271,6 +276,33 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+class Glance(Table):
+    """The table as it is, to look at and not to count in."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises FileNotFoundError where there is none, ValueError where it is none, OSError if it cannot be read."""
+        self.cells, self._lanes = CELLS, CELLS + WINDOW
+        self.clock, self.wall = monotonic, time
+        with (folder / "table").open("rb") as file:
+            self._map = mmap(file.fileno(), 0, access=ACCESS_READ)
+        if not _is_table(self._map[: IDENTITY.size + 4], len(self._map), CELLS):
+            raise ValueError(f"{folder / 'table'} is no table of limits of this program")
+        self._salt = IDENTITY.unpack_from(self._map)[4]
+        self._view(memoryview(self._map))
+        self._ahead = self._offset(_boot_id())
+
+    def now(self) -> float:
+        """Seconds since the table was made."""
+        return self.clock() + self._ahead
+
+    def used(self, what: str, interval: float) -> float:
+        """How many units of it are used now, or held; `interval` is that of the limit."""
+        index = self.seek(self.name(what))
+        if index is None:
+            return 0.0
+        return self.held(index) + (max(self.tat[index] - self.now(), 0.0) / interval if interval else 0.0)
+
+
 def _size(cells: int) -> int:
     return HEADER_BYTES + (56 + 8 * COLUMNS) * (cells + WINDOW)
 
@@ -283,14 +315,18 @@ def _open(path: Path, cells: int) -> int:
         return _make(path, cells)
     except OSError as error:
         return _renew(path, cells, str(error))
-    head = os.pread(file, IDENTITY.size + 4, 0)
-    if len(head) == IDENTITY.size + 4 and os.fstat(file).st_size == _size(cells):
-        kind, *sizes, _salt = IDENTITY.unpack_from(head)
-        whole = zlib.crc32(head[: IDENTITY.size]) == int.from_bytes(head[IDENTITY.size :])
-        if whole and kind == MAGIC and sizes == [cells, WINDOW, COLUMNS]:
-            return file
+    if _is_table(os.pread(file, IDENTITY.size + 4, 0), os.fstat(file).st_size, cells):
+        return file
     os.close(file)
     return _renew(path, cells, "it is none, or of another program")
+
+
+def _is_table(head: bytes, size: int, cells: int) -> bool:
+    if len(head) != IDENTITY.size + 4 or size != _size(cells):
+        return False
+    kind, *sizes, _salt = IDENTITY.unpack_from(head)
+    whole = zlib.crc32(head[: IDENTITY.size]) == int.from_bytes(head[IDENTITY.size :])
+    return whole and kind == MAGIC and sizes == [cells, WINDOW, COLUMNS]
 
 
 def _renew(path: Path, cells: int, reason: str) -> int:

@@ -190,6 +190,8 @@ class Proxy:
             self._write_down(self.refusals.due(time()))
         for pool in self._pools.values():
             pool.sweep(now)
+        if self.meters.owed:
+            self.meters.pay(self.meters.now())
         if now >= self._forget_at:
             self._forget_at = now + FORGET_SECONDS
             self.meters.sweep(self.meters.now())

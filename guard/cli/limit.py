@@ -1,0 +1,209 @@
+"""`guard limit`: how much a caller, a route, a model or everybody may use, at once and beside the configuration."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from guard.cli.errors import TroubleError
+from guard.cli.measure import Order, order_options, state_of, take, told
+from guard.cli.names import canonical, check_name, model_of
+from guard.cli.options import config_option, configuration, json_option
+from guard.cli.output import emit
+from guard.cli.times import shown
+from guard.cli.visible import visible
+from guard.config import Config
+
+KINDS = ("requests", "tokens", "cost", "concurrency")
+PERS = ("client", "account", "address", "route", "model", "global")
+UNIT = r"/(s|min|h|d|month)"
+AMOUNTS = {
+    "requests": (re.compile(r"[1-9][0-9]{0,11}" + UNIT), "e.g. 10/s, 600/min, 5000/h, 20000/d or 100000/month"),
+    "tokens": (re.compile(r"[1-9][0-9]{0,11}" + UNIT), "e.g. 100000/min or 5000000/d"),
+    "cost": (re.compile(r"(?!0+(\.0+)?/)[0-9]{1,12}(\.[0-9]{1,6})?" + UNIT), "e.g. 50/d or 0.5/h"),
+    "concurrency": (re.compile(r"[1-9][0-9]{0,5}"), "how many at once, e.g. 4"),
+}
+
+
+class Whom(NamedTuple):
+    """Whom a limit is for: all of a kind, or one of them."""
+
+    per: str
+    subject: str | None
+
+    def __str__(self) -> str:
+        return self.per if self.subject is None else f"{self.per}:{self.subject}"
+
+
+@click.group()
+def limit() -> None:
+    """Say how much may be used: requests, tokens, cost, or so many at once."""
+
+
+@limit.command("set")
+@click.argument("whom")
+@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("amount")
+@click.argument("more", nargs=-1, metavar="[burst N]")
+@order_options
+def set_(whom: str, kind: str, amount: str, more: tuple[str, ...], order: Order) -> int:
+    """Limit WHOM to AMOUNT, e.g. account:acme requests 100/min burst 20.
+
+    WHOM is client:NAME, account:NAME, address:IP, route:PATH, model:NAME or global; without a name each of its kind.
+    What the configuration says holds too: the tightest limit wins.
+    """
+    settings = configuration(order.config, keys=False)
+    named = _known(whom, order.config, settings)
+    right, expected = AMOUNTS[kind]
+    if right.fullmatch(amount) is None:
+        raise TroubleError(f"{amount!r} is no amount of {kind}; expected {expected}")
+    change: dict[str, Any] = {
+        "type": "set-limit",
+        "per": named.per,
+        "subject": named.subject,
+        "what": kind,
+        "amount": amount,
+    }
+    burst = _burst(more, kind)
+    if burst is not None:
+        change["burst"] = burst
+    also = f" burst {burst}" if burst is not None else ""
+    return take(order, change, f"{visible(str(named))} is limited to {kind} {amount}{also}", settings)
+
+
+@limit.command()
+@click.argument("whom")
+@click.argument("kind", type=click.Choice(KINDS), required=False)
+@order_options
+def remove(whom: str, kind: str | None, order: Order) -> int:
+    """Take limits back that were set by command: all of WHOM's, or those of one kind."""
+    named = read_whom(whom)
+    set_now = [key for key in state_of(order.config).limits if key[:2] == named and kind in (None, key[2])]
+    if not set_now:
+        raise TroubleError(f"{named} has no such limit by command; `guard limit list` tells which there are")
+    change = {"type": "remove-limit", "per": named.per, "subject": named.subject, "what": kind}
+    return take(order, change, f"{visible(str(named))} has no {f'{kind} ' if kind else ''}limit by command any more")
+
+
+@limit.command("list")
+@config_option
+@json_option
+def list_(config: Path | None, as_json: bool) -> None:
+    """Print the limits in force: of the configuration, then those set by command, with who, why and until when."""
+    rows = _rows(configuration(config, keys=False), config)
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        burst = f" burst {row['burst']}" if row["burst"] is not None else ""
+        line = f"{Whom(row['per'], row['subject'])} {row['what']} {row['amount']}{burst}"
+        if row["by"] == "command":
+            until = f", until {shown(row['expires'])}" if row["expires"] is not None else ""
+            line += f"  since {shown(row['at'])}{until} by {row['actor']}: {row['reason']}"
+        else:
+            line += "  of the configuration"
+        click.echo(visible(line))
+
+
+@limit.command()
+@click.argument("whom")
+@config_option
+@json_option
+def show(whom: str, config: Path | None, as_json: bool) -> None:
+    """Print how much WHOM uses now of each of its limits, as the workers of this machine count it."""
+    settings = configuration(config, keys=False)
+    named = read_whom(whom)
+    if named.subject is None and named.per != "global":
+        raise TroubleError(f"{whom}: expected one of its kind, e.g. {named.per}:NAME")
+    rows = _uses(named, settings, config)
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        click.echo(visible(f"{named} {row['what']} {row['amount']}: {row['used']:g} used, {row['left']:g} left"))
+
+
+def read_whom(text: str) -> Whom:
+    """Read ``account:acme``, or ``account`` for each of them.
+
+    Raises:
+        TroubleError: it is nobody.
+    """
+    per, colon, subject = text.partition(":")
+    if per not in PERS or (colon and not subject) or (per == "global" and colon):
+        kinds = ", ".join(f"{per}[:NAME]" for per in PERS[:-1])
+        raise TroubleError(f"{text!r} is nobody whom a limit can be for; expected {kinds} or global")
+    if per == "address" and colon:
+        subject = canonical("ip", subject)
+        if "/" in subject:
+            raise TroubleError(f"{text!r} is a network; a limit is for one address (IPv6: its /64), or for each")
+    return Whom(per, subject if colon else None)
+
+
+def _known(text: str, config: Path | None, settings: Config) -> Whom:
+    """Whom a text names, who must be somebody whom there can be."""
+    whom = read_whom(text)
+    per, subject = whom
+    if subject is not None:
+        if per in ("client", "account"):
+            check_name(per, subject, config)
+        elif per == "model":
+            model_of(settings, subject)
+        elif per == "route" and subject not in [route.path for route in settings.routes]:
+            paths = ", ".join(dict.fromkeys(route.path for route in settings.routes))
+            raise TroubleError(f"there is no route {subject!r}; there are {paths}")
+    return whom
+
+
+def _burst(more: tuple[str, ...], kind: str) -> int | None:
+    if not more:
+        return None
+    if len(more) != 2 or more[0] != "burst" or re.fullmatch("[1-9][0-9]{0,11}", more[1]) is None:
+        raise click.UsageError("behind the amount there may only stand: burst N")
+    if kind == "concurrency":
+        raise click.UsageError("a burst belongs to a rate")
+    return int(more[1])
+
+
+def _rows(settings: Config, config: Path | None) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for entry in settings.limits:
+        for what in KINDS:
+            amount = getattr(entry, what)
+            if amount is not None:
+                burst = entry.burst if what == "requests" else None
+                found.append(
+                    {"per": entry.per, "subject": None, "what": what, "amount": str(amount), "burst": burst,
+                     "by": "configuration"}
+                )  # fmt: skip
+    state = state_of(config)
+    for one in state.measures().limits:
+        measure = state.limits[one.per, one.subject, one.what]
+        found.append({**one._asdict(), "by": "command", **told(measure)})
+    return found
+
+
+def _uses(whom: Whom, settings: Config, config: Path | None) -> list[dict[str, Any]]:
+    """What the workers' table says of each limit that holds somebody."""
+    from guard.policy.limits import Limits
+    from guard.policy.table import Glance
+    from guard.wire.address import household
+
+    try:
+        table = Glance(Path(settings.state) / "limits")
+    except FileNotFoundError:
+        table = None
+    except (OSError, ValueError) as error:
+        raise TroubleError(str(error)) from None
+    limits = Limits(settings.limits, state_of(config).measures().limits)
+    subject = household(whom.subject or "") if whom.per == "address" else whom.subject or ""
+    rows = []
+    for one in limits.all:
+        if one.per != whom.per or one.subject not in (None, subject):
+            continue
+        used = table.used(one.name(subject), one.interval) if table is not None else 0.0
+        rows.append({"what": KINDS[one.kind], "amount": one.amount, "used": used, "left": max(one.burst - used, 0.0)})
+    return rows
