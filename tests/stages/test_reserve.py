@@ -63,10 +63,10 @@ def answered(one, status: int = 200, end: str = "complete", version: int = 0, **
 def used(meters: Meters) -> float:
     """How much of a limit of a million an hour is used, to the nearest ten."""
     [tat] = meters.spare.tat.values()
-    return float(round(max(tat - meters.now(), 0.0) / 3600 * 1_000_000, -1))
+    return float(round(max(tat - meters.now(), 0.0) / 2_592_000 * 1_000_000, -1))
 
 
-HOUR = {"per": "client", "tokens": "1000000/h"}
+MONTH = {"per": "client", "tokens": "1000000/month"}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ HOUR = {"per": "client", "tokens": "1000000/h"}
 )
 def test_what_is_thought_to_be_needed(more, expected):
     """A quarter of the prompt's bytes, and the most that the model may write by the document's own word."""
-    assert asked(bounded(HOUR), Meters(), **more).expected == expected
+    assert asked(bounded(MONTH), Meters(), **more).expected == expected
 
 
 def test_tokens_are_told_from_bytes():
@@ -126,7 +126,7 @@ def test_it_is_settled_by_what_is_known(ended, tokens):
     """By the usage that was told, by more if the answer broke off after more, else by what was seen; an error has used
     nothing.
     """
-    rules, meters = bounded(HOUR), Meters()
+    rules, meters = bounded(MONTH), Meters()
     one = asked(rules, meters, max_tokens=5_000)
     answered(one, **ended)
     settle(one, meters)
@@ -140,7 +140,7 @@ def test_it_is_settled_by_what_is_known(ended, tokens):
 @pytest.mark.parametrize(("error", "tokens"), [("connection refused", 0), ("first byte timeout after 60 s", 100)])
 def test_a_model_that_does_not_answer(error, tokens):
     """Who could not be reached has read nothing; who answers too late may have."""
-    rules, meters = bounded(HOUR), Meters()
+    rules, meters = bounded(MONTH), Meters()
     one = asked(rules, meters)
     answered(one, status=0, end="upstream_error")
     one.attempts[-1].error = error
@@ -150,7 +150,7 @@ def test_a_model_that_does_not_answer(error, tokens):
 
 def test_what_never_went_to_a_model_used_nothing():
     """E.g. because its record could not be written."""
-    rules, meters = bounded(HOUR), Meters()
+    rules, meters = bounded(MONTH), Meters()
     one = asked(rules, meters)
     settle(one, meters)
     assert used(meters) == 0
@@ -159,7 +159,7 @@ def test_what_never_went_to_a_model_used_nothing():
 @pytest.mark.parametrize(("version", "cost"), [(0, 120 * 2 + 30 * 10), (1, 120)])
 def test_cost_is_by_the_version_that_answered(version, cost):
     """Prices are for a million tokens; what was reserved went by the active version."""
-    rules, meters = bounded({"per": "client", "cost": "1/h"}), Meters()
+    rules, meters = bounded({"per": "client", "cost": "1/month"}), Meters()
     one = asked(rules, meters, max_tokens=1000)
     [reserved] = one.held.reserved
     assert reserved.units == pytest.approx((100 * 2 + 1000 * 10) / 1e6)
@@ -204,7 +204,7 @@ def test_a_session_goes_on_for_as_long_as_there_is_something_left():
 
 def test_a_prompt_that_is_measured_already_is_not_measured_again():
     """A large one is measured where it is read."""
-    one = exchange(bounded(HOUR))
+    one = exchange(bounded(MONTH))
     one.prompt = Prompt(["x" * 40], [], None, False)
     one.expected = (7, 7)
     estimate(one, Meters())
