@@ -80,6 +80,7 @@ cost: .venv/.load
 
 fleet: .venv/.test
 	@$(BIN)/python -m loadtests.fleet $(ARGS)
+
 hotkey: .venv/.test
 	@$(BIN)/python -m loadtests.hotkey $(ARGS)
 

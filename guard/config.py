@@ -263,6 +263,13 @@ class Store(Section, frozen=True):
     timeout: Seconds = 1.0
 
 
+class Tracing(Section, frozen=True):
+    """Who gets each exchange as a span (OTLP over HTTP; None: nobody), and of how many of those that begin a trace."""
+
+    endpoint: str | None = None
+    sample: Annotated[float, Meta(ge=0, le=1)] = 1.0
+
+
 class Config(Section, frozen=True):
     """A whole configuration file."""
 
@@ -279,3 +286,4 @@ class Config(Section, frozen=True):
     limits: tuple[Limit, ...] = ()
     upstream: Upstream = field(default_factory=Upstream)
     journal: Journal = field(default_factory=Journal)
+    tracing: Tracing = field(default_factory=Tracing)

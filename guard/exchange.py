@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from guard.redaction.secrets import Secrets
     from guard.refusal import Refusal
     from guard.wire.head import RequestHead
+    from guard.wire.trace import Trace
 
 Headers = list[tuple[bytes, bytes]]
 Finding = dict[str, str]
@@ -43,7 +44,8 @@ class Exchange:
         "address", "answer", "at", "attempts", "body", "canonical", "coding", "complete", "confidence", "document",
         "end", "expected", "findings", "first_byte_at", "head", "held", "http10", "id", "identity", "keep_alive",
         "method", "output", "overhead", "path", "peer", "policy", "prompt", "received_at", "redacted", "refusal",
-        "route", "routes", "secrets", "seen", "session", "status", "target", "usage", "version", "waited", "withheld",
+        "route", "routes", "secrets", "seen", "session", "status", "target", "trace", "usage", "version", "waited",
+        "withheld",
     )  # fmt: skip
 
     head: RequestHead
@@ -67,6 +69,7 @@ class Exchange:
         self.at = 0.0
         self.received_at = 0.0
         self.address = ""
+        self.trace: Trace | None = None  # where it stands in a distributed trace; None: nobody is told
         self.secrets: Secrets | None = None  # what of it must not be stored
 
         # What was decided.

@@ -117,7 +117,14 @@ def _elsewhere(path: Path, config: Config) -> list[str]:
         if url is not None and find_spec("redis") is None:
             get = f"{sys.executable} -m pip install 'guard-gateway[redis]'"
             errors.append(f"{path}: {key}: the library redis is not installed; get it with: {get}")
+    if config.tracing.endpoint is not None and not _has_tracing():
+        get = f"{sys.executable} -m pip install 'guard-gateway[otel]'"
+        errors.append(f"{path}: tracing: the library opentelemetry is not installed; get it with: {get}")
     return errors
+
+
+def _has_tracing() -> bool:
+    return find_spec("opentelemetry") is not None and find_spec("opentelemetry.exporter") is not None
 
 
 def _unusable(ca: str) -> str | None:

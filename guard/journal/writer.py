@@ -109,6 +109,11 @@ class Journal:
         return self._space.shedding
 
     @property
+    def node(self) -> str:
+        """The name of the node whose journal it is."""
+        return str(self._custody["node"])
+
+    @property
     def kept(self) -> int:
         """How many records wait until something can be written again."""
         return len(self._kept.records)

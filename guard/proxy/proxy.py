@@ -28,6 +28,7 @@ from guard.proxy.intake import Intake
 from guard.proxy.probe import PROBES, Probe
 from guard.proxy.relay import Relay
 from guard.proxy.tally import Tally
+from guard.proxy.tracing import open_tracer
 from guard.proxy.upgrade import Upgrade
 from guard.refusal import Refusal
 from guard.stages.block import client_blocked
@@ -62,6 +63,7 @@ class Proxy:
         self.refusals = Refusals(config.journal.refusals)
         self.admission = Admission(config.data.overload)
         self.tally = Tally(counts.place(Path(config.state), journal.log.slot.log))
+        self.tracer = open_tracer(config.tracing, f"{journal.node}/{journal.log.slot.log}")
         self.beat: Callable[[], None] = _nobody
         journal.on_full, journal.on_room = self.admission.hold, self._go_on
         self.reading_room = ThreadPoolExecutor(1, "inspect")
@@ -83,6 +85,8 @@ class Proxy:
         # Milliseconds first, so that ids sort by time; the prefix tells workers and restarts apart.
         exchange.id = f"{int(at * 1000):x}-{self._id_prefix}-{next(self._id_count):x}"
         exchange.policy = policy = self.policy
+        if self.tracer is not None:
+            exchange.trace = self.tracer.begin(exchange)
         exchange.address = connection.peer
         certificate = connection.certificate
         exchange.identity = ANONYMOUS if certificate is None else policy.clients.certified(certificate)
@@ -155,6 +159,8 @@ class Proxy:
             connection.transport.abort()
         await self._without_connections()
         self.journal.close()
+        if self.tracer is not None:
+            self.tracer.close()
         self.tally.close(self)
         self.meters.close()
 

@@ -320,6 +320,8 @@ class Relay(Intake):
         self.answer = None
         self.deadline = self.give_up_at = NEVER
         self.proxy.tally.ended(self.exchange)
+        if self.proxy.tracer is not None:
+            self.proxy.tracer.ended(self.exchange)
         self._leave()
 
     def _outcome(self, end: str) -> bytes:

@@ -39,6 +39,7 @@ class Tally:
         self._lates: deque[tuple[float, float]] = deque()
         self._records: deque[tuple[float, int]] = deque()
         self._before = (self.counts.bytes, self.counts.lost, self.counts.turned_away)
+        self._spans = self.counts.spans
         self._saving: asyncio.Future[None] | None = None
         self._trouble = ""
 
@@ -135,6 +136,8 @@ class Tally:
         if counts.lost != (lost := lost + journal.lost_ever):
             counts.lost, counts.lost_at = lost, time()
         counts.turned_away = turned_away + proxy.crowd.turned_away
+        if (tracer := proxy.tracer) is not None:
+            counts.spans = {what: self._spans.get(what, 0) + number for what, number in tracer.counted().items()}
         self._remember_records(now, counts.records)
         self._measure_now(proxy, now)
 

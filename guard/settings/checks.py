@@ -343,7 +343,14 @@ def redaction(config: Config, report: Report) -> None:
         report.check(right, (*path, "field"), f"got {shown(entry.field)}", wanted)
 
 
+def tracing(config: Config, report: Report) -> None:
+    """Spans can be posted there."""
+    endpoint = config.tracing.endpoint
+    usable = endpoint is None or is_webhook(endpoint)
+    report.check(usable, ("tracing", "endpoint"), "it cannot be used", "http[s]://host[:port]/v1/traces")
+
+
 CHECKS: tuple[Callable[[Config, Report], None], ...] = (
     models, paths, listeners, tls, balancers, networks, blocks, clients, routes, websockets, limits, redaction,
-    witnesses, sinks, store,
+    witnesses, sinks, store, tracing,
 )  # fmt: skip

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from guard.config import Config, Data
 
-FIXED = ("admin", "state", "store", "upstream")
+FIXED = ("admin", "state", "store", "tracing", "upstream")
 FIXED_DATA = tuple(name for name in Data.__struct_fields__ if name != "tls")
 
 

@@ -105,3 +105,11 @@ def test_the_stores_certificates_are_tried(tmp_path):
     assert result.exit_code == 1
     assert f"store.ca: {tmp_path}/guard.yaml cannot be used" in result.stderr
     assert "s3cret" not in result.output
+
+
+def test_traces_need_their_library(tmp_path, monkeypatch):
+    """Likewise; and where nobody asks for traces nobody misses it."""
+    path = configure(tmp_path, CONFIG + "tracing: {endpoint: 'http://127.0.0.1:4318/v1/traces'}\n")
+    assert check(path).exit_code == 0
+    monkeypatch.setattr("guard.cli.check.find_spec", lambda _: None)
+    assert "pip install 'guard-gateway[otel]'" in check(path).stderr

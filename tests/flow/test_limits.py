@@ -139,7 +139,7 @@ async def test_what_is_held_is_given_back_however_it_ends(tmp_path, end):
         else:
             call.reset()
 
-    limits = "limits: [{per: global, tokens: 1000000/month}, {per: client, concurrency: 5}, {per: model, concurrency: 5}]"
+    limits = "limits: [{per: global, tokens: 9000000/d}, {per: client, concurrency: 5}, {per: model, concurrency: 5}]"
     async with model(script) as served, guard(tmp_path, one_model(served.url, more=limits)) as running:
         if end == "journal":
             running.proxy.journal.ready = lambda: False

@@ -422,6 +422,23 @@ def test_sinks(tmp_path, ship, expected):
     assert "secret" not in "".join(found)
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "sample", "expected"),
+    [
+        ("http://127.0.0.1:4318/v1/traces", 0.1, None),
+        ("https://collector/v1/traces", 0, None),
+        ("127.0.0.1:4318", 1, "tracing.endpoint: it cannot be used; http"),
+        ("http://user:secret@h/v1/traces", 1, "tracing.endpoint: it cannot be used; http"),
+        ("http://h/v1/traces", 1.5, "tracing.sample"),
+    ],
+)
+def test_tracing(tmp_path, endpoint, sample, expected):
+    """Spans are posted to a URL, and no more than all of them; a password is not repeated."""
+    found = told(tmp_path, tracing={"endpoint": endpoint, "sample": sample})
+    one(found, expected)
+    assert "secret" not in "".join(found)
+
+
 def test_the_path_of_a_witness_counts_from_the_file(tmp_path):
     """A relative path is one beside the configuration."""
     assert told(tmp_path, journal={"witnesses": [{"file": "there/checkpoints"}]}) == []

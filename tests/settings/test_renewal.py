@@ -1,6 +1,6 @@
 from msgspec.structs import replace
 
-from guard.config import Block, Config, Data, Http, Identify, Journal, Limit, Redact, Rules, Tls, Upstream
+from guard.config import Block, Config, Data, Http, Identify, Journal, Limit, Redact, Rules, Tls, Tracing, Upstream
 from guard.settings.renewal import renewed
 from tests.support.values import config
 
@@ -30,12 +30,13 @@ def test_what_is_open_stays_as_it_is():
         admin=replace(RUNNING.admin, listen="0.0.0.0:2"),
         state="elsewhere",
         journal=Journal(dir="other"),
+        tracing=Tracing(endpoint="http://collector/v1/traces"),
         upstream=Upstream(keepalive=1),
     )
     config, kept = renewed(RUNNING, fresh)
     assert config == RUNNING
     assert sorted(kept) == sorted(
-        ["admin", "state", "journal", "upstream", "data.listen", "data.workers", "data.drain_timeout",
+        ["admin", "state", "journal", "tracing", "upstream", "data.listen", "data.workers", "data.drain_timeout",
          "data.proxy_protocol", "data.http", "data.tls"]
     )  # fmt: skip
 
@@ -43,4 +44,4 @@ def test_what_is_open_stays_as_it_is():
 def test_every_part_of_the_configuration_is_one_or_the_other():
     """A section is either taken over whole, or kept whole, but for `data`."""
     taken = {"models", "routes", "rules", "identify", "clients", "blocks", "limits"}
-    assert {*Config.__struct_fields__} == taken | {"data", "admin", "state", "journal", "store", "upstream"}
+    assert {*Config.__struct_fields__} == taken | {"data", "admin", "state", "journal", "store", "tracing", "upstream"}
