@@ -1,20 +1,17 @@
-"""A worker's counting: each exchange once, when it ends, and what is open about once a second.
-
-What is on the path of a request costs less than a microsecond: numbers in dictionaries and lists, no lock, no library.
-"""
+"""A worker's counting: each exchange when it ends (`guard.proxy.ends`), what is open and in force once a second."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic, time
 from typing import TYPE_CHECKING
 
+from guard.counts import Counts
 from guard.custody import counts as files
-from guard.exchange import Exchange, Finding
+from guard.proxy.ends import Ends
 from guard.proxy.streamed import Streamed
 
 if TYPE_CHECKING:
@@ -25,85 +22,38 @@ logger = logging.getLogger("guard")
 
 LOOK_SECONDS = 1.0
 LAG_SECONDS = 60.0
-MOST_TOKENS = 2**31
-"""A model that tells of more for one answer is not believed."""
 
 
 class Tally:
-    """What one worker counts, and the file that it keeps it in."""
+    """What one worker counts, and the file that it keeps it in.
+
+    Attributes:
+        ended: to be called with each exchange that is over.
+        found: to be called with rules that matched, where a WebSocket goes on.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.counts = files.restored(path)
+        self._counts = counts = files.restored(path)
+        self._ends = Ends(counts)
+        self.ended, self.found = self._ends.take, self._ends.found
         self._look_at = 0.0
         self._lates: deque[tuple[float, float]] = deque()
         self._records: deque[tuple[float, int]] = deque()
-        self._before = (self.counts.bytes, self.counts.lost, self.counts.turned_away)
-        self._spans = self.counts.spans
+        self._before = (counts.bytes, counts.lost, counts.turned_away)
+        self._spans = counts.spans
         self._saving: asyncio.Future[None] | None = None
         self._trouble = ""
 
-    # On the path of requests.
-
-    def ended(self, exchange: Exchange) -> None:
-        """Count an exchange that is over."""
-        counts = self.counts
-        version = exchange.version
-        if version is not None:
-            model, name = version.model, version.name
-            if exchange.usage:
-                self._add_tokens(model, name, exchange.usage)
-        else:
-            route = exchange.route or (exchange.routes[0] if exchange.routes else None)
-            model, name = route.model.name if route is not None else "", ""
-        key = (model, name, exchange.end)
-        requests = counts.requests
-        requests[key] = requests.get(key, 0) + 1
-        counts.asked += len(exchange.body)
-        counts.answered += len(exchange.answer) + exchange.withheld
-        counts.overhead.add(exchange.overhead)
-        if exchange.attempts:
-            counts.upstream.add(exchange.waited)
-            attempt = exchange.attempts[-1]
-            if attempt.error is not None or len(exchange.attempts) > 1 or attempt.status >= 429:
-                self._add_failures(exchange)
-        if exchange.first_byte_at:
-            counts.first_byte.add(exchange.first_byte_at - exchange.received_at)
-        if exchange.refusal is not None:
-            code = exchange.refusal.code
-            counts.refusals[code] = counts.refusals.get(code, 0) + 1
-        if exchange.findings:
-            self.found(exchange.findings)
-        if exchange.session is not None:
-            for side, number in exchange.session["messages"].items():
-                counts.messages[side] = counts.messages.get(side, 0) + number
-
-    def found(self, findings: Iterable[Finding]) -> None:
-        """Count rules that matched."""
-        counts = self.counts.findings
-        for finding in findings:
-            key = (finding["target"], finding["mode"], finding["action"])
-            counts[key] = counts.get(key, 0) + 1
-
-    def _add_tokens(self, model: str, version: str, usage: dict[str, int]) -> None:
-        tokens = self.counts.tokens
-        for kind, name in (("input", "input_tokens"), ("output", "output_tokens")):
-            key = (model, version, kind)
-            if (number := usage.get(name, 0)) <= MOST_TOKENS:
-                tokens[key] = tokens.get(key, 0) + number
-
-    def _add_failures(self, exchange: Exchange) -> None:
-        failures = self.counts.failures
-        for attempt in exchange.attempts:
-            if attempt.error is not None or attempt.status == 429 or attempt.status >= 500:
-                key = (attempt.version.model, attempt.version.name)
-                failures[key] = failures.get(key, 0) + 1
-
-    # Now and then.
+    @property
+    def counts(self) -> Counts:
+        """All that is counted so far."""
+        self._ends.pour()
+        return self._counts
 
     def swept(self, late: float) -> None:
         """The loop came to its sweep, so many seconds late."""
-        self.counts.late.add(late)
+        self._counts.late.add(late)
         # Only what no later one exceeds is of interest, so that the first is the most of the time that counts.
         while self._lates and self._lates[-1][1] <= late:
             self._lates.pop()
