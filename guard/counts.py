@@ -42,6 +42,7 @@ class Gauges(Struct):
         policy, measures: versions in force.
         lag: the most that the loop came late in the last minute.
         journal_lag: age of the oldest record that is not on disk.
+        lease_seconds: how long the last ask to the store took.
         kept: records that wait until the journal can be written again.
         connections, exchanges, streams: open now; a WebSocket is a stream.
         running, waiting: requests in progress, and those that wait for a place.
@@ -53,6 +54,7 @@ class Gauges(Struct):
     measures: int = 0
     lag: float = 0.0
     journal_lag: float = 0.0
+    lease_seconds: float = 0.0
     kept: int = 0
     healthy: bool = True
     connections: int = 0
@@ -87,7 +89,7 @@ class Counts(Struct):
         reloads, reloads_failed, reloaded: readings of the configuration again, and when (seconds since the epoch) the
             last one was taken over.
         spans: by what became of them (``exported``, ``failed``, ``dropped``).
-        limits: what the shares of limits that are spent here say of themselves, by their own words.
+        leases: what was asked of the store, to spend of limits that nodes share, and what came of it, by its own words.
     """
 
     requests: dict[tuple[str, str, str], int] = field(default_factory=dict)
@@ -113,7 +115,7 @@ class Counts(Struct):
     reloads_failed: int = 0
     reloaded: float = 0.0
     spans: dict[str, int] = field(default_factory=dict)
-    limits: dict[str, int] = field(default_factory=dict)
+    leases: dict[str, int] = field(default_factory=dict)
     now: Gauges = field(default_factory=Gauges)
 
     @property

@@ -1,4 +1,4 @@
-"""The guard with a part of the journal's work left out, to be measured beside the whole: `variant.py WHICH serve …`."""
+"""The guard with a part of its work left out, or more of it, to be measured beside it: `variant.py WHICH serve …`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import sys
 from collections.abc import Iterable
 
 from guard.cli import main
+from guard.config import Tracing
+from guard.exchange import Exchange
 from guard.journal import batch as batches
 from guard.journal.batch import Batch
 from guard.journal.chain import Position
 from guard.journal.log import Log
+from guard.proxy import proxy as proxies
+from guard.proxy.ends import Ends
+from guard.proxy.tracing import Tracer, open_tracer
 
 
 def unchained(records: Iterable[bytes], after: Position) -> tuple[bytes, Position]:
@@ -34,9 +39,22 @@ def unsynced(log: Log, batch: Batch) -> None:
     batch.settle(durable=True)
 
 
+def unnoticed(_ends: Ends, _exchange: Exchange) -> None:
+    """Count nothing."""
+
+
+def traced(_settings: Tracing, instance: str) -> Tracer | None:
+    """Make every span, for a collector that is not there."""
+    return open_tracer(Tracing(endpoint="http://127.0.0.1:9/v1/traces"), instance)
+
+
 if __name__ == "__main__":
     which = sys.argv.pop(1)
-    if which == "unchained":
+    if which == "uncounted":
+        Ends.take = unnoticed  # type: ignore[assignment, method-assign]
+    elif which == "traced":
+        vars(proxies)["open_tracer"] = traced
+    elif which == "unchained":
         vars(batches)["bind"] = unchained
     elif which == "off":
         Log.write = unwritten  # type: ignore[assignment, method-assign]

@@ -77,8 +77,8 @@ LABELLED: tuple[tuple[str, str, tuple[str, ...], Labelled], ...] = (
     ("guard_messages", "Messages of WebSockets that have ended, by the side that sent them.",
      ("side",), lambda counts: counts.messages),
     ("guard_spans", "Spans of traces, by what became of them.", ("result",), lambda counts: counts.spans),
-    ("guard_limits", "What workers did to spend shares of limits, by what it was.",
-     ("event",), lambda counts: counts.limits),
+    ("guard_lease_events", "What workers asked the store for, to spend of shared limits, and what came of it.",
+     ("event",), lambda counts: counts.leases),
 )  # fmt: skip
 
 PLAIN: tuple[tuple[str, str, Callable[[Counts], float]], ...] = (
@@ -119,6 +119,8 @@ MOST: Now = (
      lambda now: now.lag),
     ("guard_journal_lag_seconds", "Age of the oldest record that is not on disk, the oldest of all workers.",
      lambda now: now.journal_lag),
+    ("guard_lease_seconds", "How long the last ask to the store for shares of limits took, the slowest of all workers.",
+     lambda now: now.lease_seconds),
 )  # fmt: skip
 LEAST: Now = (
     ("guard_policy_version", "Version of the policy in force; of several workers the oldest.", lambda now: now.policy),

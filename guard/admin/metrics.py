@@ -46,6 +46,10 @@ class Node(Collector):
         yield from measured(one.counts.now for one in found.workers if one.counts is not None)
         yield from _processes(found, supervision.read(state) or Supervision(0), every)
         yield from _kept(found)
+        if (store := found.store) is not None:
+            yield gauge("guard_store_up", "Whether the store answers.", not store.trouble)
+            yield gauge("guard_nodes", "Nodes that the store has heard of just now.", len(store.nodes))
+            yield gauge("guard_nodes_behind", "Nodes without the newest of the shared changes.", len(store.behind))
 
 
 def _processes(found: Standing, ever: Supervision, every: list[Counts]) -> Iterator[Metric]:
@@ -84,5 +88,5 @@ def _kept(found: Standing) -> Iterator[Metric]:
         text = "Since something was last signed for; it grows where nothing is written, too."
         yield gauge("guard_checkpoint_age_seconds", text, health.checkpoint_age)
     signed = CounterMetricFamily("guard_journal_signed_records", "Records that a checkpoint is signed for.")
-    signed.add_metric([], sum(log.signed for name, log in health.logs.items() if name != "control"))
+    signed.add_metric([], sum(log.signed for name, log in health.logs.items() if name.startswith("w")))
     yield signed

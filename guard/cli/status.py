@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from guard.cli.errors import tell
+from guard.cli.errors import TroubleError, tell
 from guard.cli.options import config_option, configuration, json_option
 from guard.cli.output import emit
 
 if TYPE_CHECKING:
+    from guard.config import Config
     from guard.control.standing import Standing, Worker
 
 
@@ -22,7 +23,7 @@ def status(config: Path | None, as_json: bool) -> int:
     """Print who runs on this node, and what each worker has in force. Exit code 1: something is wrong, and what."""
     from guard.control.standing import document, standing
 
-    found = standing(configuration(config, keys=False))
+    found = standing(_settings(config))
     if as_json:
         emit(document(found))
         return int(bool(found.problems))
@@ -32,6 +33,17 @@ def status(config: Path | None, as_json: bool) -> int:
     for problem in found.problems:
         tell(problem)
     return int(bool(found.problems))
+
+
+def _settings(config: Path | None) -> Config:
+    """The configuration; with what the environment holds only where that is needed, to ask the store."""
+    settings = configuration(config, keys=False)
+    if settings.store.url is None:
+        return settings
+    try:
+        return configuration(config)
+    except TroubleError:
+        return settings
 
 
 def _lines(found: Standing) -> list[str]:
@@ -44,6 +56,11 @@ def _lines(found: Standing) -> list[str]:
     lines.append(f"keeper      {_runs(found.keeper)}")
     if found.control is not None:
         lines.append(f"control     {_runs(found.control)}")
+    if (store := found.store) is not None:
+        lines.append(f"store       {store.address}  {'does not answer' if store.trouble else 'answers'}")
+        lines += [
+            f"            node {one.node}  version {one.version}  workers {len(one.workers)}" for one in store.nodes
+        ]
     free = "unknown" if health.free is None else f"{health.free / 1e9:.1f} GB"
     signed = "none" if age is None else f"{age:.0f} s old"
     lines.append(

@@ -1,4 +1,7 @@
-"""How a node stands: who runs there, what each has in force, and what is wrong. Read from the state folder alone."""
+"""How a node stands: who runs there, what each has in force, and what is wrong.
+
+It is read from the state folder, and where there is a store that is asked.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from msgspec import Struct
 
 from guard.config import Config
 from guard.control.health import Health, health_of
+from guard.control.reach import Reach, reach_of
 from guard.counts import Counts
 from guard.custody import counts, supervision
 from guard.custody.control import ControlError
@@ -48,6 +52,7 @@ class Standing(Struct, frozen=True):
         newest: the version of the measures that the control log has; None: it cannot be relied on.
         supervisor: what watches over the workers, if there is one.
         control: whether the control process runs; None: there has never been one.
+        store: what the machines share, if they share anything.
         behind: the logs of the workers that have not the newest measures in force, or not all of them.
         lost: records that were ever lost, by all workers there have been.
         problems: what is wrong, a sentence each; empty: nothing.
@@ -60,6 +65,7 @@ class Standing(Struct, frozen=True):
     keeper: bool
     control: bool | None
     journal: Health
+    store: Reach | None
     behind: list[str]
     lost: int
     problems: list[str]
@@ -82,6 +88,7 @@ def standing(config: Config) -> Standing:
         keeper=is_locked(state / KEEPER_LOCK),
         control=is_locked(lock) if lock.exists() else None,
         journal=health_of(journal),
+        store=reach_of(config.store),
         behind=[one.running.log for one in workers if _is_behind(one.running, newest)],
         lost=sum(one.lost for one in every.values()),
         problems=[trouble] if trouble else [],
@@ -141,7 +148,7 @@ def _problems(config: Config, found: Standing, every: dict[str, Counts]) -> list
         problems.append("the keeper does not run: nothing is signed, sealed or deleted")
     if found.control is False:
         problems.append("the control process does not run: there is no admin API")
-    return problems + _of_journal(config, found.journal) + _losses(every)
+    return problems + _of_store(found.store) + _of_journal(config, found.journal) + _losses(every)
 
 
 def _of_worker(worker: Worker, found: Standing) -> list[str]:
@@ -167,6 +174,16 @@ def _of_worker(worker: Worker, found: Standing) -> list[str]:
         late = worker.counts.signable - signed.signed
         problems.append(f"{one.log}: no checkpoint is signed for {late} records that are more than a minute old")
     return problems
+
+
+def _of_store(store: Reach | None) -> list[str]:
+    if store is None:
+        return []
+    if store.trouble:
+        return [store.trouble]
+    problems = [f"node {one.node} is behind: it has not taken the newest of the shared changes" for one in store.behind]
+    faulty = ((node.node, worker) for node in store.nodes for worker in node.workers if worker.fault)
+    return problems + [f"node {name}, {worker.log}: {worker.fault}" for name, worker in faulty]
 
 
 def _of_journal(config: Config, health: Health) -> list[str]:

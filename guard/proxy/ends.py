@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COMPLETE = "complete"
 MOST_TOKENS = 2**31
-"""A model that tells of more for one answer is not believed."""
+"""A model that tells of more in a second is not believed: sums have to stay numbers that can be kept."""
 
 
 class _Seen:
@@ -62,8 +62,8 @@ class Ends:
             else:
                 self._add_request(exchange)
             if (usage := exchange.usage) is not None:
-                seen.read += min(usage["input_tokens"], MOST_TOKENS)
-                seen.written += min(usage["output_tokens"], MOST_TOKENS)
+                seen.read += usage["input_tokens"]
+                seen.written += usage["output_tokens"]
         self._asked += len(exchange.body)
         self._answered += len(exchange.answer) + exchange.withheld
         seconds = exchange.overhead
@@ -101,8 +101,8 @@ class Ends:
         counts = self._counts
         for version, seen in self._seen.items():
             _add(counts.requests, (version.model, version.name, COMPLETE), seen.complete)
-            _add(counts.tokens, (version.model, version.name, "input"), seen.read)
-            _add(counts.tokens, (version.model, version.name, "output"), seen.written)
+            _add(counts.tokens, (version.model, version.name, "input"), min(seen.read, MOST_TOKENS))
+            _add(counts.tokens, (version.model, version.name, "output"), min(seen.written, MOST_TOKENS))
         self._seen.clear()
         counts.asked += self._asked
         counts.answered += self._answered

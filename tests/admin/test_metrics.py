@@ -87,7 +87,8 @@ def test_every_metric_is_documented(tmp_path):
     }
     documented = dict(re.findall(r"^\| `(guard_\w+)` \| (\w+) \|", DOCUMENT, re.MULTILINE))
     assert found.items() <= documented.items()
-    assert documented.keys() - found.keys() == {"guard_checkpoint_age_seconds"}
+    elsewhere = {"guard_checkpoint_age_seconds", "guard_store_up", "guard_nodes", "guard_nodes_behind"}
+    assert documented.keys() - found.keys() == elsewhere
 
 
 def test_every_alert_names_metrics_that_exist():

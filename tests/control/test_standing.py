@@ -10,17 +10,20 @@ from contextlib import ExitStack
 import msgspec
 import pytest
 
-from guard.config import Config, Journal
+from guard.config import Config, Journal, Store
 from guard.control.standing import document, standing
 from guard.counts import Counts, Gauges
 from guard.custody import control, counts, supervision
 from guard.custody.supervision import Supervision
 from guard.custody.workers import Running, acknowledge
 from guard.journal.slot import claim
+from guard.store.connection import Connection
+from guard.store.nodes import Acknowledged, Node, Nodes
+from tests.support import valkey
 from tests.support.values import config
 
 
-class Node:
+class Place:
     """A state folder in which workers, a keeper and a control process seem to run: their locks are held."""
 
     def __init__(self, folder, stack, workers=1, **sections):
@@ -54,7 +57,7 @@ class Node:
 def node(tmp_path):
     """A node with its keeper, and no worker yet."""
     with ExitStack() as stack:
-        made = Node(tmp_path, stack)
+        made = Place(tmp_path, stack)
         made.hold("keeper.lock")
         yield made
 
@@ -129,7 +132,7 @@ def test_records_that_nobody_signs_for(node):
 def test_processes_that_do_not_run(tmp_path):
     """Fewer workers than there should be, no keeper, and no control process any more."""
     with ExitStack() as stack:
-        node = Node(tmp_path, stack, workers=3)
+        node = Place(tmp_path, stack, workers=3)
         node.worker(told=told())
         (tmp_path / "control.lock").touch()
         assert node.problems == [
@@ -185,3 +188,29 @@ def test_the_document_has_all_of_it(node):
     assert plain["workers"][1] == {"log": "w2", "pid": 77, "measures": 0, "policy": 1, "fault": ""}
     assert {"node", "supervisor", "keeper", "control", "journal", "behind", "lost", "problems"} < plain.keys()
     assert "checkpoint_age" in plain["journal"]
+
+
+def test_a_store_that_is_not_there(node):
+    """It is told, with the rest."""
+    node.worker(told=told())
+    node.config = msgspec.structs.replace(node.config, store=Store(url="redis://127.0.0.1:1"))
+    [problem] = node.problems
+    assert problem.startswith("the store ")
+    assert "cannot be reached" in problem
+
+
+def test_other_nodes_that_are_behind(node):
+    """Or could not put something in force."""
+    node.worker(told=told())
+    with valkey.server() as server:
+        store = Store(url=server.connection_url)
+        node.config = msgspec.structs.replace(node.config, store=store)
+        assert node.problems == []
+        with Connection(store) as connection:
+            Nodes(connection).tell(Node("a", 3, (Acknowledged("w1", 7, 3, "a rule"),)))
+            Nodes(connection).tell(Node("b", 2))
+        assert node.problems == [
+            "node b is behind: it has not taken the newest of the shared changes",
+            "node a, w1: a rule",
+        ]
+        assert [one["node"] for one in document(standing(node.config))["store"]["nodes"]] == ["a", "b"]

@@ -21,7 +21,10 @@ print(httpx.post(sys.argv[1] + "/v1/chat/completions", json={"messages": []}).st
 """
 
 
-@pytest.mark.parametrize(("which", "written"), [("on", True), ("unchained", True), ("unsynced", True), ("off", False)])
+@pytest.mark.parametrize(
+    ("which", "written"),
+    [("on", True), ("unchained", True), ("unsynced", True), ("off", False), ("uncounted", True), ("traced", True)],
+)
 def test_variants_do_what_they_say(tmp_path, which, written):
     """All of them answer; only `off` writes nothing, and only `unchained` writes no chains."""
     path = tmp_path / "guard.yaml"

@@ -133,3 +133,22 @@ async def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path, caplog):
         assert caplog.text.count("metrics stay as they were") == 1
         path.rmdir()
         await until(lambda: (there := files.read(path)) is not None and there.ended == 1)
+
+
+async def test_what_is_borrowed_is_counted(tmp_path):
+    """By whoever borrows; over restarts it is a sum."""
+
+    class Counts:
+        asks, rounds, refused, unanswered, errors, seconds = 5, 4, 3, 2, 1, 0.01
+
+    async with model() as served:
+        for times in (1, 2):
+            async with guard(tmp_path, one_model(served.url)) as running:
+                running.proxy.tally.lending = Counts()
+                running.proxy.tally.measure(running.proxy, asyncio.get_running_loop().time())
+                counts = running.proxy.tally.counts
+                assert counts.leases == {
+                    "asks": 5 * times, "rounds": 4 * times, "refused": 3 * times, "unanswered": 2 * times,
+                    "errors": times,
+                }  # fmt: skip
+                assert counts.now.lease_seconds == 0.01

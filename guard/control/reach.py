@@ -1,0 +1,43 @@
+"""Whether the store can be reached from here, and which machines it has heard of."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from guard.config import Store
+from guard.settings.reader import is_variable
+from guard.store.connection import Connection
+from guard.store.errors import StoreError
+from guard.store.nodes import Node, Nodes
+
+
+class Reach(Struct, frozen=True):
+    """The store: its address as it may be shown, why it cannot be asked (empty: it was), and the machines there are."""
+
+    address: str
+    trouble: str = ""
+    nodes: tuple[Node, ...] = ()
+
+    @property
+    def behind(self) -> list[Node]:
+        """Those that have not taken the newest of the store's changes that another has."""
+        newest = max((node.version for node in self.nodes), default=0)
+        return [node for node in self.nodes if node.version < newest]
+
+
+def reach_of(store: Store) -> Reach | None:
+    """Ask the store, which takes as long as `store.timeout` allows; None: there is none."""
+    if store.url is None:
+        return None
+    if is_variable(store.url) or (store.password is not None and is_variable(store.password)):
+        trouble = "what the store is asked with is in the environment of the guard, and not in this one"
+        return Reach("unknown", trouble)
+    try:
+        with Connection(store) as connection:
+            address = str(connection.address)
+            try:
+                return Reach(address, "", tuple(Nodes(connection).alive()))
+            except StoreError as error:
+                return Reach(address, str(error))
+    except ValueError as error:
+        return Reach("unknown", f"the store's address is none: {error}")
