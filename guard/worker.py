@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from pathlib import Path
@@ -149,7 +150,8 @@ class Worker:
         proxy = Proxy(self.config, policy, journal)
         if self.pulse is not None:
             proxy.beat = self.pulse.beat
-            faulthandler.register(LAST_WORDS)
+            if sys.stderr is not None:
+                faulthandler.register(LAST_WORDS)
             # From here on the loop has to turn; what comes before takes its time.
             self.pulse.beat()
         proxy.start()
