@@ -138,7 +138,7 @@ async def tell(port: int, request: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", GUARDS)
 async def test_no_key_leaves_a_trace(tmp_path, kind, caplog, monkeypatch):
-    """Fifty keys through everything that can go wrong: none is in the journal, in the log at its loudest, or told."""
+    """Fifty keys through all that can go wrong: none is in the journal, what is counted, the log at its loudest, or told."""
     caplog.set_level(logging.DEBUG)
     asyncio.get_running_loop().set_debug(True)
     assert len(REQUESTS) == 50
@@ -155,7 +155,9 @@ async def test_no_key_leaves_a_trace(tmp_path, kind, caplog, monkeypatch):
                 me = b64encode(b"me:" + canary(number))
                 written += await tell(running.port, request.replace(b"@K@", canary(number)).replace(b"@B@", me))
             await running.quiet()
-        written += b"".join(path.read_bytes() for path in (tmp_path / "state").rglob("*.jsonl")) + caplog.text.encode()
+        kept = [path for path in (tmp_path / "state").rglob("*") if path.suffix in {".jsonl", ".counts"}]
+        assert {path.suffix for path in kept} == {".jsonl", ".counts"}
+        written += b"".join(path.read_bytes() for path in kept) + caplog.text.encode()
     assert len(written) > 10_000
     assert [n for n in range(len(REQUESTS)) if any(trace in written for trace in traces(n))] == []
 
