@@ -138,7 +138,7 @@ async def tell(port: int, request: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", GUARDS)
 async def test_no_key_leaves_a_trace(tmp_path, kind, caplog, monkeypatch):
-    """Fifty keys through all that can go wrong: none is in the journal, what is counted, the log at its loudest, or told."""
+    """Fifty keys through all that can go wrong: none is in the journal, the counts, the log at its loudest, or told."""
     caplog.set_level(logging.DEBUG)
     asyncio.get_running_loop().set_debug(True)
     assert len(REQUESTS) == 50
