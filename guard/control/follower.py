@@ -15,10 +15,16 @@ from pathlib import Path
 from guard.control import note
 from guard.control.mirror import Mirror, Record
 from guard.control.note import Note
+from guard.control.parcels import Parcels
+from guard.custody.bundles import Shelf
 from guard.custody.control import append_all, changes
+from guard.custody.rulings import bundle_of
+from guard.custody.snapshot import FILE as SNAPSHOT
+from guard.custody.snapshot import restore
 from guard.custody.tail import Tail
 from guard.journal.chain import Position
 from guard.proof.node import node_name
+from guard.store.bundles import Bundles
 from guard.store.changes import BATCH, Changes
 
 NOTE_EVERY = 1_000
@@ -45,6 +51,7 @@ class Follower:
         self._journal = journal
         self._progress = progress
         self._node = node_name(state)
+        self._parcels = Parcels(Bundles(shared.connection), Shelf(state))
         self._tail = Tail(journal)
         self._mirror: Mirror | None = None
         self._compared = False
@@ -75,6 +82,7 @@ class Follower:
             note.forget(self._state)
             return
         self._compared = True
+        self._parcels.again()
         if mirror.agrees and self._tail.position.seq - self._noted >= NOTE_EVERY:
             self._note(mirror)
         if wait:
@@ -101,7 +109,15 @@ class Follower:
             mirror = Mirror(self._node, found.seq, found.epoch, found.version, found.before)
             self._noted = found.seq
         mirror.begin(self._tail.news())
+        self._parcels.begin(self._bundle())
         return mirror
+
+    def _bundle(self) -> str | None:
+        """The pushed rules that the log says are in force."""
+        tail = Tail(self._journal)
+        measures = restore(self._state / SNAPSHOT, tail)
+        measures.take(tail.news())
+        return bundle_of(measures)
 
     def _pull(self, mirror: Mirror) -> None:
         """Bring the log to where the store is."""
@@ -112,6 +128,7 @@ class Follower:
                 raise _OtherHistoryError
             if page.changes:
                 lacking = mirror.lacking(page.changes)
+                self._parcels.fetch(lacking)
                 written = append_all(self._journal, lacking, node=self._node) if lacking else []
                 mirror.take(page.changes, written)
             self._progress(mirror.reached, mirror.version)
@@ -125,6 +142,7 @@ class Follower:
         sent = False
         for batch in _batches(lost if unsent else (), list(mirror.missing.values())):
             named = [{"origin": self._node, **record, "id": mirror.id_of(record)} for record in batch]
+            self._parcels.offer(batch)
             before = mirror.version
             if not mirror.sent(self._shared.publish(named), self._tail.position.seq):
                 raise _OtherHistoryError

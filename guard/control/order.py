@@ -15,8 +15,12 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from guard.config import Config
 from guard.control.mirror import is_shared
+from guard.control.parcels import give
+from guard.control.parcels import named as rules_of
+from guard.custody.bundles import Shelf
 from guard.custody.control import append_all
 from guard.proof.node import node_name
+from guard.store.bundles import Bundles
 from guard.store.changes import Changes
 from guard.store.connection import Connection
 from guard.store.errors import StoreError
@@ -76,11 +80,13 @@ def _here(config: Config, records: Sequence[Mapping[str, Any]], if_version: int 
 def _there(
     config: Config, records: Sequence[Mapping[str, Any]], if_version: int | None, changes: Changes | None
 ) -> int:
-    named = [{"origin": node_name(Path(config.state)), **record} for record in records]
-    if changes is not None:
-        return changes.append_all(named, if_version)[-1]
-    with Connection(config.store) as connection:
-        return Changes(connection).append_all(named, if_version)[-1]
+    if changes is None:
+        with Connection(config.store) as connection:
+            return _there(config, records, if_version, Changes(connection))
+    state = Path(config.state)
+    for bundle in rules_of(records):
+        give(Bundles(changes.connection), Shelf(state), bundle)
+    return changes.append_all([{"origin": node_name(state), **record} for record in records], if_version)[-1]
 
 
 def _within(seconds: float, work: Callable[[], Answer]) -> Answer:

@@ -142,10 +142,14 @@ class Published(NamedTuple):
 
 
 class Changes:
-    """The changes in the store. Every method may raise StoreError: it cannot be reached, is too slow, or refuses."""
+    """The changes in the store. Every method may raise StoreError: it cannot be reached, is too slow, or refuses.
+
+    Attributes:
+        connection: how the store is asked.
+    """
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self._keys = [key(connection.fleet, what) for what in ("changes", "ids", "epoch")]
 
     def version(self) -> int:
@@ -192,32 +196,32 @@ class Changes:
                 versions |= {id_: version for (id_, _), version in zip(missing, added, strict=True)}
                 now = _text(word)
             if (epoch or known.epoch) not in ("", now):
-                raise StoreError(f"the store {self._connection.address}: it was emptied meanwhile")
+                raise StoreError(f"the store {self.connection.address}: it was emptied meanwhile")
             epoch = now
             found |= versions
         return Published(epoch, found)
 
     def known(self, ids: Sequence[str]) -> Published:
         """Those of these ids (some) that the store has."""
-        epoch, versions = self._connection.run(_KNOWN, self._keys, ids)
+        epoch, versions = self.connection.run(_KNOWN, self._keys, ids)
         return Published(_text(epoch), {id_: version for id_, version in zip(ids, versions, strict=False) if version})
 
     def read(self, after: int, count: int = BATCH) -> Page:
         """The changes after that version, at most so many."""
-        epoch, version, before, found = self._connection.run(_READ, [self._keys[0], self._keys[2]], [after, count])
+        epoch, version, before, found = self.connection.run(_READ, [self._keys[0], self._keys[2]], [after, count])
         return Page(_text(epoch), version, _text(before), [_stored(*entry) for entry in found])
 
     def wait(self, after: int, seconds: float) -> bool:
         """Wait until there is a change after that version, for so long at most; whether there is one."""
-        block = max(int(min(seconds, self._connection.timeout / 2) * 1000), 1)
+        block = max(int(min(seconds, self.connection.timeout / 2) * 1000), 1)
         start = f"{after}-{2**64 - 1}"
-        found = self._connection.call("XREAD", "COUNT", 1, "BLOCK", block, "STREAMS", self._keys[0], start)
+        found = self.connection.call("XREAD", "COUNT", 1, "BLOCK", block, "STREAMS", self._keys[0], start)
         return bool(found)
 
     def _append(self, entries: Sequence[tuple[str, bytes]], if_version: int | None = None) -> Any:
         condition = "" if if_version is None else str(if_version)
         arguments = [part for entry in entries for part in entry]
-        return self._connection.run(_APPEND, self._keys, [token_hex(8), condition, *arguments])
+        return self.connection.run(_APPEND, self._keys, [token_hex(8), condition, *arguments])
 
 
 def _batches(records: Iterable[Mapping[str, Any]]) -> Iterator[list[tuple[str, bytes]]]:

@@ -185,7 +185,9 @@ def test_the_document_has_all_of_it(node):
     assert plain["measures"] == 0
     assert plain["workers"][0]["requests"] == 3
     assert plain["workers"][0]["now"]["running"] == 2
-    assert plain["workers"][1] == {"log": "w2", "pid": 77, "measures": 0, "policy": 1, "fault": ""}
+    assert plain["workers"][1] == {
+        "log": "w2", "pid": 77, "measures": 0, "policy": 1, "fault": "", "rules": "", "waits": "",
+    }  # fmt: skip
     assert {"node", "supervisor", "keeper", "control", "journal", "behind", "lost", "problems"} < plain.keys()
     assert "checkpoint_age" in plain["journal"]
 

@@ -1,0 +1,100 @@
+"""Rules that are pushed on one machine are on the others, through a real Valkey."""
+
+import pytest
+
+from guard.config import Config, Store
+from guard.control.order import place
+from guard.control.parcels import named
+from guard.custody.bundles import Shelf
+from guard.custody.control import change_record
+from guard.ruleset.parcel import digest, pack
+from guard.store.bundles import Bundles
+from guard.store.errors import StoreError
+from tests.control.machines import Machine
+from tests.support import valkey
+
+PARCEL = pack({"10.yaml": b"[]"})
+NAME = digest(PARCEL)
+PUSH = {"type": "push-rules", "bundle": NAME}
+BLOCK = {"type": "block", "kind": "account", "value": "acme"}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server for all tests of this file."""
+    with valkey.server() as found:
+        yield found
+
+
+@pytest.fixture
+def pair(server, tmp_path):
+    """Two machines that share an empty store; the first has the rules."""
+    with valkey.asked(server) as client:
+        client.flushall()
+    found = [Machine(tmp_path / name, Store(url=server.connection_url)) for name in ("first", "second")]
+    Shelf(found[0].state).put(NAME, PARCEL)
+    return found
+
+
+def shelf(machine):
+    """What a machine has of them."""
+    return Shelf(machine.state).get(NAME)
+
+
+def test_changes_name_rules():
+    """Pushes do, whatever else there is."""
+    assert named([{"change": PUSH}, {"change": {**PUSH, "bundle": None}}, {"change": BLOCK}, {}]) == [NAME]
+
+
+def test_rules_come_with_the_change_that_names_them(pair):
+    """Whether it went into the store, or into the machine's own log first."""
+    first, second = pair
+    first.order(PUSH)
+    first.step()
+    second.step()
+    assert shelf(second) == PARCEL
+    assert second.records()[-1]["change"] == PUSH
+
+
+def test_an_order_takes_them_to_the_store(pair, server):
+    """Before the change is there."""
+    first, second = pair
+    config = Config(models={}, routes=(), state=str(first.state), store=Store(url=server.connection_url))
+    assert place(config, [change_record(PUSH, reason="r", actor="a")]).where == "store"
+    second.step()
+    assert shelf(second) == PARCEL
+
+
+def test_no_change_waits_for_rules(pair, monkeypatch):
+    """Where they cannot be had, what comes behind them is in the log all the same; they come when they can."""
+    first, second = pair
+
+    def broken(*_):
+        raise StoreError("too large")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bundles, "put", broken)
+        first.order(PUSH)
+        first.order(BLOCK)
+        assert first.step()
+        assert second.step()
+    assert [record["change"] for record in second.records()] == [PUSH, BLOCK]
+    assert shelf(second) is None
+    first.step()
+    second.step()
+    assert shelf(second) == PARCEL
+
+
+def test_who_starts_again_sees_to_them(pair, monkeypatch):
+    """Also to those of which the change was exchanged before."""
+    first, second = pair
+    with monkeypatch.context() as patch:
+        patch.setattr(Bundles, "put", lambda *_: None)
+        first.order(PUSH)
+        for machine in (first, second):
+            machine.step()
+            machine.restart(noted=True)
+    assert shelf(second) is None
+    first.step()
+    second.step()
+    assert shelf(second) == PARCEL
