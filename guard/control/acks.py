@@ -82,7 +82,7 @@ class Acks:
         if node != self._told or monotonic() - self._told_at >= HEARTBEAT_SECONDS:
             self._nodes.tell(node)
             self._told, self._told_at = node, monotonic()
-        behind = any(worker.version < version for worker in node.workers)
+        behind = any(worker.version < version or worker.waits for worker in node.workers)
         awaiting = behind and monotonic() - self._moved_at < PATIENCE_SECONDS
         return AWAITING_SECONDS if awaiting else IDLE_SECONDS
 
@@ -95,4 +95,5 @@ class Acks:
         self._nodes.forget(self._name)
 
     def _acknowledged(self, worker: Running) -> Acknowledged:
-        return Acknowledged(worker.log, worker.pid, self._marks.version_of(worker.measures), worker.fault)
+        version = self._marks.version_of(worker.measures)
+        return Acknowledged(worker.log, worker.pid, version, worker.fault, worker.waits)

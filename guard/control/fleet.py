@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from time import monotonic, sleep
 from typing import NamedTuple
 
+from guard.custody.rulings import KINDS
 from guard.store.errors import StoreError
 from guard.store.nodes import Node, Nodes
 
@@ -28,8 +30,13 @@ class Fleet(NamedTuple):
     seconds: float
 
 
-def in_force_everywhere(nodes: Nodes, version: int, patience: float = PATIENCE_SECONDS) -> Fleet:
+def in_force_everywhere(
+    nodes: Nodes, version: int, patience: float = PATIENCE_SECONDS, *, kinds: AbstractSet[str] = KINDS
+) -> Fleet:
     """Wait until all have that version, or patience is over. Machines that say nothing are not waited for.
+
+    `kinds` are the types of its changes: where rules were pushed, who still makes them ready is waited for too, and
+    where nothing is about rules, no matter is made of those that somebody could not have.
 
     Raises:
         StoreError: the store did not answer once in that time.
@@ -44,16 +51,18 @@ def in_force_everywhere(nodes: Nodes, version: int, patience: float = PATIENCE_S
             if ended and found is None:
                 raise
         if found is not None:
-            behind = _behind(found, version)
+            behind = _behind(found, version, pushed="push-rules" in kinds)
             if ended or not behind:
-                return Fleet(found, behind or _faulty(found), monotonic() - began)
+                faulty = _faulty(found) if kinds & KINDS else []
+                return Fleet(found, behind or faulty, monotonic() - began)
         sleep(STEP_SECONDS)
 
 
-def _behind(found: list[Node], version: int) -> list[Late]:
+def _behind(found: list[Node], version: int, *, pushed: bool) -> list[Late]:
     late = [Late(node.node, "") for node in found if node.version < version]
     workers = ((node.node, worker) for node in found for worker in node.workers)
-    return late + [Late(name, one.log, one.fault) for name, one in workers if one.version < version]
+    waits = ((name, one) for name, one in workers if one.version < version or (pushed and one.waits))
+    return late + [Late(name, one.log, one.fault) for name, one in waits]
 
 
 def _faulty(found: list[Node]) -> list[Late]:

@@ -31,13 +31,15 @@ return {string.format('%s.%06d', now[1], now[2]), redis.call('HVALS', KEYS[1])}
 class Acknowledged(msgspec.Struct, frozen=True):
     """A worker: the log that it writes, its process, the store's version that it has in force, and what it has not.
 
-    `fault` says what it could not put in force; empty: nothing.
+    `fault` says what it could not put in force; empty: nothing. `waits` is the hash of rules that it still makes ready;
+    empty: none.
     """
 
     log: str
     pid: int
     version: int
     fault: str = ""
+    waits: str = ""
 
 
 class Node(msgspec.Struct, frozen=True):

@@ -57,6 +57,15 @@ def test_who_has_not_all_of_it_is_late(nodes):
     assert fleet.seconds < 2
 
 
+def test_rules_that_are_made_ready_are_waited_for_where_some_were_pushed(nodes):
+    """A block does not wait for them, and does not care who could not have which."""
+    nodes.tell(Node("a", 3, (Acknowledged("w1", 1, 3, "a rule", "0" * 64),)))
+    assert in_force_everywhere(nodes, 3, 0.05, kinds={"block"}).late == []
+    assert in_force_everywhere(nodes, 3, 0.05, kinds={"push-rules"}).late == [Late("a", "w1", "a rule")]
+    nodes.tell(Node("a", 3, (Acknowledged("w1", 1, 3),)))
+    assert in_force_everywhere(nodes, 3, kinds={"push-rules"}).late == []
+
+
 def test_a_store_that_goes_away_meanwhile_is_waited_for(server, nodes):
     """One that never answers is an error when patience is over; one that has answered tells what it last said."""
     with valkey.stopped(server), pytest.raises(StoreError):
