@@ -22,7 +22,7 @@ from guard.proof.node import node_name
 from guard.redaction.rules import Field, Redaction, configured_keys, load_key, tokens_of
 from guard.redaction.rules import Rules as RedactionRules
 from guard.ruleset.redactor import compiled, spotter
-from guard.wire.address import Networks
+from guard.wire.networks import Networks
 from guard.wire.tls import server_context
 
 FEW_KEYS = 1  # configured ones that are looked for one by one; more of them in one pass

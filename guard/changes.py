@@ -6,7 +6,7 @@ are what an operator typed; whether a name exists there is for whoever takes the
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -15,6 +15,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=4_096)]
 Name = Annotated[str, Meta(min_length=1, max_length=256)]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Caller = Literal["ip", "account", "client", "key", "session", "agent"]
+CALLERS: tuple[str, ...] = get_args(Caller)
 Per = Literal["client", "account", "address", "route", "model", "global"]
 Quantity = Literal["requests", "tokens", "cost", "concurrency"]
 Role = Literal["viewer", "analyst", "operator", "commander"]
@@ -39,12 +40,16 @@ class Change(Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
 
 class Block(Change, frozen=True, gc=False, tag="block"):
     """A caller is not served: an address or network, an account, a client, a key (its fingerprint), a session, or
-    whoever's user agent fits a pattern. `simulated`: it is only noted what would have been refused.
+    whoever's user agent fits a pattern. `simulated`: it is only noted what would have been refused. `offence`: it
+    counts when the same caller is blocked again; what comes from others' lists does not, for those are read many times.
+    `earlier`: so many blocks that came before made this one longer.
     """
 
     kind: Caller
     value: Text
     simulated: bool = False
+    offence: bool = True
+    earlier: Annotated[int, Meta(ge=0)] = 0
 
 
 class Unblock(Change, frozen=True, gc=False, tag="unblock"):

@@ -82,9 +82,12 @@ class Admin(Section, frozen=True):
 
 
 class Identify(Section, frozen=True):
-    """How a request's client is told: whose forwarding and PROXY headers count, what an unknown key means."""
+    """How a request's client is told: whose forwarding and PROXY headers count, which header names the session, what an
+    unknown key means.
+    """
 
     trusted_proxies: tuple[str, ...] = ()
+    session_header: str | None = None
     unknown: Literal["allow", "refuse"] = "allow"
 
 
@@ -98,13 +101,16 @@ class Client(Section, frozen=True):
 
 
 class Block(Section, frozen=True):
-    """One refusal of a client; exactly one of `ip`, `account`, `client`, `key` says whom."""
+    """One refusal of a client; exactly one of `ip`, `account`, `client`, `key`, `session` and `agent` says whom."""
 
     ip: str | None = None
     account: Name | None = None
     client: Name | None = None
     key: str | None = None
+    session: str | None = None
+    agent: str | None = None
     reason: str = ""
+    simulated: bool = False
 
 
 class Limit(Section, frozen=True):

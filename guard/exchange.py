@@ -41,11 +41,11 @@ class Exchange:
     """
 
     __slots__ = (
-        "address", "answer", "at", "attempts", "body", "canonical", "coding", "complete", "confidence", "document",
-        "end", "expected", "findings", "first_byte_at", "head", "held", "http10", "id", "identity", "keep_alive",
-        "method", "output", "overhead", "path", "peer", "policy", "prompt", "received_at", "redacted", "refusal",
-        "route", "routes", "secrets", "seen", "session", "status", "target", "trace", "usage", "version", "waited",
-        "withheld",
+        "address", "answer", "asked_in", "at", "attempts", "body", "canonical", "coding", "complete", "confidence",
+        "document", "end", "expected", "findings", "first_byte_at", "head", "held", "http10", "id", "identity",
+        "keep_alive", "method", "output", "overhead", "path", "peer", "policy", "prompt", "received_at", "redacted",
+        "refusal", "route", "routes", "secrets", "seen", "session", "status", "target", "trace", "usage", "version",
+        "waited", "withheld",
     )  # fmt: skip
 
     head: RequestHead
@@ -70,6 +70,7 @@ class Exchange:
         self.received_at = 0.0
         self.address = ""
         self.trace: Trace | None = None  # where it stands in a distributed trace; None: nobody is told
+        self.asked_in: str | None = None  # the client's session, as a header of its request names it
         self.secrets: Secrets | None = None  # what of it must not be stored
 
         # What was decided.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 
@@ -59,7 +60,7 @@ class Measures(NamedTuple):
     """
 
     version: int = 0
-    blocks: tuple[Block, ...] = ()
+    blocks: Collection[Block] = ()
     active: tuple[tuple[str, str], ...] = ()
     isolated: frozenset[str] = frozenset()
     rules: tuple[AddedRule, ...] = ()

@@ -197,7 +197,8 @@ class Worker:
         while True:
             await _set(made, LOOK_SECONDS)
             async with turns:
-                measures = self.watch.news() or missed or (proxy.policy.measures if made.is_set() else None)
+                news = await asyncio.to_thread(self.watch.look) if self.watch.due() else None
+                measures = news or missed or (proxy.policy.measures if made.is_set() else None)
                 if measures is None:
                     continue
                 try:

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from guard.settings import SettingsError, load
-from guard.wire.address import Networks, parse_address, parse_listen, parse_url
+from guard.wire.address import parse_address, parse_listen, parse_url
 from guard.wire.body import MAX_DEPTH, BadBody, parse
 from guard.wire.forwarding import client_address
+from guard.wire.networks import Networks
 from guard.wire.pieces import Events, Frame, Lines, Pieces
 from tests.support.hearing import Line, hear
 from tests.support.judge import judge_answer, judge_requests

@@ -21,8 +21,10 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
 COMMANDS = (ROOT / "docs" / "cli.md").read_text()
 
 REQUIRED = "required"
-DIFFERENT_IN_PLACE = {"state": "../var", "rules.dir": "../rules"}
-"""Defaults count from the configuration's folder; these two lead from config/ to the folders beside it."""
+DIFFERENT_IN_PLACE = {"state": "../var", "rules.dir": "../rules", "identify.session_header": "x-session-id"}
+"""Defaults count from the configuration's folder; two lead from config/ to the folders beside it. The third is switched
+off there, and shows what it can be.
+"""
 
 
 def keys(kind: inspect.Type, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -133,7 +135,7 @@ def test_shipped_file_loads_with_everything_on(tmp_path):
     path.write_text(shipped())
     config = load(path, {"MODEL_KEY": "a", "ACME_KEY": "b", "STOLEN_KEY": "c", "WITNESS_KEY": "d"})
     assert config.models["chat"].versions["v2"].key == "a"
-    assert len(config.blocks) == 4
+    assert len(config.blocks) == 6
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config" / "examples").glob("*.yaml")), ids=lambda path: path.stem)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from guard.changes import Block
 from guard.cli.errors import TroubleError
 from guard.cli.measure import Order, order_options, state_of, take, told
 from guard.cli.names import check_name
 from guard.cli.options import config_option, json_option
 from guard.cli.output import emit
-from guard.cli.times import shown
+from guard.cli.times import shown, spelled
 from guard.cli.visible import visible
+
+if TYPE_CHECKING:
+    from guard.custody.measures import Measure
 
 
 @click.group()
@@ -23,16 +29,42 @@ def block() -> None:
 def _blocker(kind: str, metavar: str, about: str) -> None:
     @block.command(kind, help=about)
     @click.argument("value", metavar=metavar)
+    @click.option("--simulate", is_flag=True, help="Refuse nothing; only write down what would have been refused.")
+    @click.option("--escalate", is_flag=True, help="Twice as long for each block of the same within the last 30 days.")
     @order_options
-    def command(value: str, order: Order) -> int:
+    def command(value: str, simulate: bool, escalate: bool, order: Order) -> int:
         name = check_name(kind, value, order.config)
-        return take(order, {"type": "block", "kind": kind, "value": name}, f"blocked {kind} {visible(name)}")
+        change: dict[str, Any] = {"type": "block", "kind": kind, "value": name}
+        what = f"blocked {kind} {visible(name)}"
+        if simulate:
+            change["simulated"] = True
+            what = f"simulated: {what}"
+        if escalate:
+            order, change["earlier"] = _escalated(order, kind, name)
+            what += f" for {spelled(order.lasts or 0)} ({change['earlier']} earlier within 30 days)"
+        return take(order, change, what)
+
+
+def _escalated(order: Order, kind: str, name: str) -> tuple[Order, int]:
+    """The order with the time that it comes to, and how many earlier blocks count.
+
+    Raises:
+        UsageError: there is no time that could be longer.
+    """
+    if order.lasts is None:
+        raise click.UsageError("--escalate makes the time of --for longer; say how long the first block lasts")
+    from guard.custody.offences import escalated
+
+    earlier = state_of(order.config).offences.earlier(kind, name, time())
+    return order._replace(lasts=escalated(order.lasts, earlier)), earlier
 
 
 _blocker("ip", "ADDRESS", "Block an address, or a network such as 203.0.113.0/24.")
 _blocker("account", "ACCOUNT", "Block an account, with all its clients.")
 _blocker("client", "CLIENT", "Block a client, by its name in the configuration.")
 _blocker("key", "FINGERPRINT", "Block an API key by the fingerprint that the journal shows of it (client.key).")
+_blocker("session", "SESSION", "Block a session, as the journal shows it (client.session).")
+_blocker("agent", "PATTERN", "Block user agents that fit a pattern such as 'curl/*': * is anything, ? one character.")
 
 
 @block.command("list")
@@ -42,12 +74,22 @@ def list_(config: Path | None, as_json: bool) -> None:
     """Print the blocks that were set by command and are in force; those of the configuration are in its file."""
     blocks = state_of(config).blocks
     if as_json:
-        emit([{"kind": kind, "value": value, **told(one)} for (kind, value), one in blocks.items()])
+        rows = [{"kind": kind, "value": value, "simulated": is_simulated(one)} for (kind, value), one in blocks.items()]
+        emit([{**row, **told(one)} for row, one in zip(rows, blocks.values(), strict=True)])
         return
     for (kind, value), one in blocks.items():
         until = f", until {shown(one.expires)}" if one.expires is not None else ""
         incident = f", {one.incident}" if one.incident is not None else ""
-        click.echo(visible(f"{kind} {value}  since {shown(one.at)}{until} by {one.actor}{incident}: {one.reason}"))
+        simulated = "  simulated" if is_simulated(one) else ""
+        click.echo(
+            visible(f"{kind} {value}{simulated}  since {shown(one.at)}{until} by {one.actor}{incident}: {one.reason}")
+        )
+
+
+def is_simulated(one: Measure) -> bool:
+    """Whether a block only notes whom it would have stopped."""
+    assert isinstance(one.change, Block)
+    return one.change.simulated
 
 
 def unknown(kind: str, value: str) -> TroubleError:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_network
 from pathlib import Path
 
 from guard.cli.errors import TroubleError
 from guard.cli.options import configuration
 from guard.config import Config, Model
+from guard.wire.naming import NAMING
 
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
@@ -19,15 +19,11 @@ def canonical(kind: str, value: str) -> str:
     Raises:
         TroubleError: it is no name of that kind.
     """
-    if kind == "ip":
-        try:
-            network = ip_network(value, strict=False)
-        except ValueError:
-            raise TroubleError(
-                f"{value!r} is no address or network; expected e.g. 203.0.113.9, 2001:db8::/32"
-            ) from None
-        whole = network.prefixlen == network.max_prefixlen
-        return str(network.network_address) if whole else str(network)
+    try:
+        if kind in NAMING:
+            return NAMING[kind](value)
+    except ValueError as error:
+        raise TroubleError(str(error)) from None
     if kind == "key" and not FINGERPRINT.fullmatch(value.lower()):
         raise TroubleError("a key is named by its fingerprint, the 16 hexadecimal digits that the journal shows of it")
     return value.lower() if kind == "key" else value
@@ -45,6 +41,8 @@ def check_name(kind: str, value: str, config: Path | None) -> str:
         known = set(clients) if kind == "client" else {one.account for one in clients.values()}
         if name not in known:
             raise TroubleError(f"there is no {kind} {name!r} in the configuration's clients")
+    if kind == "session" and configuration(config, keys=False).identify.session_header is None:
+        raise TroubleError("no header names sessions here; say which one does, as identify.session_header")
     return name
 
 

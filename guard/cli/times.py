@@ -54,6 +54,15 @@ def shown(moment: float | None) -> str:
         return str(moment)
 
 
+def spelled(seconds: float) -> str:
+    """A time in seconds, as people write it: ``36h``, or ``90s`` where that is exact, else to the second."""
+    units = (("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60))
+    for unit, size in units:
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:g}{unit}"
+    return f"{seconds:g}s"
+
+
 class Duration(click.ParamType[float]):
     """A time in seconds: ``30s``, ``15m``, ``2h``, ``7d``."""
 

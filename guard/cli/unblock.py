@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from guard.changes import CALLERS
 from guard.cli.block import unknown
 from guard.cli.measure import Order, order_options, state_of, take
 from guard.cli.names import canonical
@@ -11,7 +12,7 @@ from guard.cli.visible import visible
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(("ip", "account", "client", "key")))
+@click.argument("kind", type=click.Choice(CALLERS))
 @click.argument("value")
 @order_options
 def unblock(kind: str, value: str, order: Order) -> int:

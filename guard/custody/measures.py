@@ -6,14 +6,20 @@ The last change on a thing counts, and one with `expires` (seconds since the epo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import ip_network
+from heapq import heapify, heappop, heappush
+from itertools import count
 from math import inf
 from typing import Any
 
 from msgspec import Struct
 
 from guard import changes as ch
+from guard.custody.offences import Offences
 from guard.measures import AddedLimit, AddedRule, Block, Measures
+from guard.policy.callers import Callers
+from guard.wire.networks import stretch
+
+FEW_ENDS = 1_000
 
 
 class Measure(Struct, frozen=True, gc=False):
@@ -32,6 +38,10 @@ class Measure(Struct, frozen=True, gc=False):
 
 
 Found = dict[Any, Measure]
+_End = tuple[float, int, Found, Any]
+"""When a measure is over, a number that tells two such times apart, where it is kept, and as what."""
+
+_numbers = count()
 
 
 class State:
@@ -49,7 +59,8 @@ class State:
         bundle: the rules in force instead of the configured ones, under None.
         limits: by kind of subject, subject, and what is limited.
         operators: by name.
-        next_expiry: when (seconds since the epoch) the next of them is over.
+        offences: how often whom was blocked lately, whether or not that is over.
+        next_expiry: when (seconds since the epoch) the next of them is over, at the earliest.
     """
 
     def __init__(self) -> None:
@@ -64,7 +75,11 @@ class State:
         self.bundle: dict[None, Measure] = {}
         self.limits: dict[tuple[str, str | None, str], Measure] = {}
         self.operators: dict[str, Measure] = {}
+        self.offences = Offences()
         self.next_expiry = inf
+        self._ends: list[_End] = []
+        self._callers = Callers()
+        self._altered: set[tuple[str, str]] = set()
 
     def take(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Take changes in their order; those that are none, or of a later program, are passed over."""
@@ -79,18 +94,25 @@ class State:
 
     def put(self, measure: Measure) -> None:
         """Take one change, at its place in the order."""
-        self._take(measure.change, measure)
-        if measure.expires is not None:
-            self.next_expiry = min(self.next_expiry, measure.expires)
+        found, key = self._take(measure.change, measure)
+        if measure.expires is not None and found is not None:
+            heappush(self._ends, (measure.expires, next(_numbers), found, key))
+            self.next_expiry = self._ends[0][0]
 
     def drop_expired(self, now: float) -> None:
         """Forget what is over by now."""
-        self.next_expiry = inf
-        for found in self._all():
-            for key in [key for key, one in found.items() if one.expires is not None and one.expires <= now]:
+        ends = self._ends
+        while ends and (ends[0][0] <= now or not _counts(ends[0])):
+            end = heappop(ends)
+            if _counts(end):
+                _, _, found, key = end
                 del found[key]
-            times = [one.expires for one in found.values() if one.expires is not None]
-            self.next_expiry = min(self.next_expiry, min(times, default=inf))
+                if found is self.blocks:
+                    self._altered.add(key)
+        if len(ends) > FEW_ENDS + 2 * sum(map(len, self._all())):
+            ends[:] = filter(_counts, ends)
+            heapify(ends)
+        self.next_expiry = ends[0][0] if ends else inf
 
     def in_force(self) -> Iterator[Measure]:
         """Every measure in force."""
@@ -98,11 +120,15 @@ class State:
             yield from found.values()
 
     def measures(self) -> Measures:
-        """The same as a value."""
+        """The same as a value; it takes the time that blocks need which were altered since the last one was made."""
         bundle = self.bundle.get(None)
+        if self._altered:
+            changes = {key: _block(one) if (one := self.blocks.get(key)) else None for key in self._altered}
+            self._callers = self._callers.changed(changes)
+            self._altered = set()
         return Measures(
             self.version,
-            tuple(_block(one) for one in self.blocks.values()),
+            self._callers,
             tuple((model, one.change.version) for model, one in self.active.items()),  # type: ignore[union-attr, misc]
             frozenset(self.isolated),
             tuple(_rule(one) for one in self.rules.values()),
@@ -118,18 +144,24 @@ class State:
             self.operators,
         )  # fmt: skip
 
-    def _take(self, change: ch.AnyChange, measure: Measure) -> None:
+    def _take(self, change: ch.AnyChange, measure: Measure) -> tuple[Found | None, Any]:
+        """Take a change; gives where its measure is kept now, and as what, if it is."""
         match change:
             case ch.Block(kind=kind, value=value):
                 self.blocks[kind, value] = measure
+                self._altered.add((kind, value))
+                if change.offence and not change.simulated:
+                    self.offences.add(kind, value, measure.at)
+                return self.blocks, (kind, value)
             case ch.Unblock(kind=kind, value=value):
-                self.blocks.pop((kind, value), None)
+                if self.blocks.pop((kind, value), None) is not None:
+                    self._altered.add((kind, value))
             case ch.Switch(model=model, version=version):
-                _put(self.active, model, measure if version is not None else None)
+                return _put(self.active, model, measure if version is not None else None)
             case ch.Isolate(model=model):
-                self.isolated[model] = measure
+                return _put(self.isolated, model, measure)
             case ch.Offline(model=model):
-                self.offline[model] = measure
+                return _put(self.offline, model, measure)
             case ch.Online(model=None):
                 self.isolated.clear()
                 self.offline.clear()
@@ -137,36 +169,46 @@ class State:
                 self.isolated.pop(model, None)
                 self.offline.pop(model, None)
             case ch.AddOperator(name=name):
-                self.operators[name] = measure
+                return _put(self.operators, name, measure)
             case ch.RemoveOperator(name=name):
                 self.operators.pop(name, None)
             case ch.SetLimit(per=per, subject=subject, what=what):
-                self.limits[per, subject, what] = measure
+                return _put(self.limits, (per, subject, what), measure)
             case ch.RemoveLimit(per=per, subject=subject, what=what):
                 for key in [key for key in self.limits if key[:2] == (per, subject) and what in (None, key[2])]:
                     del self.limits[key]
             case _:
-                self._take_rules(change, measure)
+                return self._take_rules(change, measure)
+        return None, None
 
-    def _take_rules(self, change: ch.AnyChange, measure: Measure) -> None:
+    def _take_rules(self, change: ch.AnyChange, measure: Measure) -> tuple[Found | None, Any]:
         match change:
             case ch.AddRule(id=id_):
-                self.rules[id_] = measure
+                return _put(self.rules, id_, measure)
             case ch.RemoveRule(id=id_):
                 self.rules.pop(id_, None)
             case ch.DisableRule(id=id_):
-                self.disabled[id_] = measure
+                return _put(self.disabled, id_, measure)
             case ch.EnableRule(id=id_):
                 self.disabled.pop(id_, None)
             case ch.PushRules(bundle=bundle):
-                _put(self.bundle, None, measure if bundle is not None else None)
+                return _put(self.bundle, None, measure if bundle is not None else None)
+        return None, None
 
 
-def _put(found: dict[Any, Measure], key: object, measure: Measure | None) -> None:
+def _counts(end: _End) -> bool:
+    """Whether what is over then is still what is kept there; another measure may be in its place."""
+    expires, _, found, key = end
+    one = found.get(key)
+    return one is not None and one.expires == expires
+
+
+def _put(found: Found, key: object, measure: Measure | None) -> tuple[Found | None, Any]:
     if measure is None:
         found.pop(key, None)
-    else:
-        found[key] = measure
+        return None, None
+    found[key] = measure
+    return found, key
 
 
 def _change(record: Mapping[str, Any]) -> ch.AnyChange | None:
@@ -179,7 +221,7 @@ def _change(record: Mapping[str, Any]) -> ch.AnyChange | None:
 
 def _is_network(value: str) -> bool:
     try:
-        ip_network(value)
+        stretch(value)
     except ValueError:
         return False
     return True

@@ -13,6 +13,7 @@ import msgspec
 
 from guard.custody.control import ControlError
 from guard.custody.measures import Measure, State
+from guard.custody.offences import Offence, Offences
 from guard.custody.tail import Tail
 from guard.journal.chain import Position
 from guard.proof.files import replace
@@ -31,6 +32,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     chain: bytes
     shared: int
     measures: list[Measure]
+    offences: list[Offence] = []
 
 
 def restore(path: Path, tail: Tail) -> State:
@@ -52,6 +54,7 @@ def restore(path: Path, tail: Tail) -> State:
     for measure in found.measures:
         state.put(measure)
     state.version, state.shared = found.seq, found.shared
+    state.offences = Offences(found.offences)
     return state
 
 
@@ -81,6 +84,6 @@ class Snapshots:
 
     def _write(self) -> None:
         seq, chain = self._tail.position
-        snapshot = Snapshot(seq, chain, self.state.shared, list(self.state.in_force()))
+        snapshot = Snapshot(seq, chain, self.state.shared, list(self.state.in_force()), self.state.offences.told())
         replace(self._path, msgspec.json.encode(snapshot))
         self._written = seq

@@ -29,7 +29,15 @@ class Watch:
 
     def news(self) -> Measures | None:
         """The measures now in force, if they are others than at the last look; quick where nothing has changed."""
-        changed = self._tail.grown() and self._read()
+        return self.look() if self.due() else None
+
+    def due(self) -> bool:
+        """Whether there may be news; quick, and to be followed by a look if there may be."""
+        return self._tail.grown() or time() >= self.state.next_expiry
+
+    def look(self) -> Measures | None:
+        """The measures now in force, if they are others than at the last look. Many at once take their time."""
+        changed = self._read()
         now = time()
         if now >= self.state.next_expiry:
             self.state.drop_expired(now)

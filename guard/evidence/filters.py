@@ -46,6 +46,7 @@ class Filters(NamedTuple):
     client: tuple[str, ...] = ()
     account: tuple[str, ...] = ()
     address: tuple[str, ...] = ()
+    session: tuple[str, ...] = ()
     route: tuple[str, ...] = ()
     model: tuple[str, ...] = ()
     version: tuple[str, ...] = ()
@@ -115,6 +116,8 @@ def _tests(filters: Filters) -> list[Test]:
         tests.append(_client(("name", "key", "certificate"), frozenset(filters.client)))
     if filters.account:
         tests.append(_client(("account",), frozenset(filters.account)))
+    if filters.session:
+        tests.append(_client(("session",), frozenset(filters.session)))
     if filters.address:
         tests.append(_address(filters.address))
     if filters.status:
@@ -197,7 +200,7 @@ def _probe(filters: Filters) -> Probe | None:
         return value_probe(filters.id[0])
     if filters.text and not filters.regex and (found := probe(filters.text, ignore_case=filters.ignore_case)):
         return found
-    for name in ("client", "account", "rule", "reason", "version", "model", "route"):
+    for name in ("client", "account", "session", "rule", "reason", "version", "model", "route"):
         values = getattr(filters, name)
         if len(values) == 1:
             return value_probe(values[0])

@@ -21,6 +21,7 @@ class Client(TypedDict, total=False):
     certificate: str | None
     account: str | None
     name: str | None
+    session: str | None
 
 
 class Body(TypedDict, total=False):

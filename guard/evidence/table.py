@@ -86,6 +86,7 @@ COLUMNS = (
     *(_number(name, "usage") for name in ("input_tokens", "output_tokens", "total_tokens", "cached_tokens")),
     *(_number(name, "timings") for name in ("total_us", "upstream_us", "overhead_us", "first_byte_us")),
     Column("exchange", "string", lambda exchange: orjson.dumps(exchange).decode()),
+    _of_client("session"),
 )
 
 NAMES = tuple(column.name for column in COLUMNS)

@@ -134,6 +134,7 @@ def _put_request(record: dict[str, Any], exchange: Exchange) -> None:
         "certificate": certificate,
         "account": client.account if client is not None else None,
         "name": client.name if client is not None else None,
+        "session": exchange.asked_in,
     }
     record["route"] = route.path if route is not None else None
     record["model"] = route.model.name if route is not None else None

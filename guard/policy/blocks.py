@@ -3,55 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache, partial
+from itertools import count
+from typing import NamedTuple
 
 from guard import config
+from guard.changes import CALLERS
 from guard.measures import Block
+from guard.policy.callers import Callers
 from guard.policy.clients import Clients, Identity
-from guard.wire.address import Networks, parse_address
+from guard.wire.networks import packed
 
-KINDS = ("ip", "account", "client", "key")
-REMEMBERED = 16_384
+
+class Found(NamedTuple):
+    """What of a caller is blocked (``address 203.0.113.0/24``, ``account acme`` …), and whether it is only noted."""
+
+    what: str
+    simulated: bool
+
+
+_numbers = count(1)
 
 
 class Blocks:
-    """Blocked addresses, networks, accounts, clients and keys, each with the reason given for it."""
+    """The blocks of the configuration, and those that operators have taken since.
+
+    Attributes:
+        number: which no others have in this process.
+    """
 
     def __init__(self, blocks: Iterable[config.Block], clients: Clients, taken: Iterable[Block] = ()) -> None:
-        """Those of the configuration, and those that operators have `taken` since."""
-        blocks = tuple(blocks)
-        more = {kind: {one.value: one.reason for one in taken if one.kind == kind} for kind in KINDS}
-        networks = [block.ip for block in blocks if block.ip is not None] + list(more["ip"])
-        # A verdict holds as long as the blocks do, and most callers call again.
-        self._network_of = lru_cache(REMEMBERED)(partial(_find, Networks(networks))) if networks else None
-        self._accounts = {block.account: block.reason for block in blocks if block.account is not None}
-        self._accounts |= more["account"]
-        self._clients = {block.client: block.reason for block in blocks if block.client is not None} | more["client"]
-        self._keys = {clients.fingerprint(block.key): block.reason for block in blocks if block.key is not None}
-        self._keys |= more["key"]
+        self._configured = Callers.of(_block(one, clients) for one in blocks)
+        self._take(taken)
 
-    def find(self, address: str, identity: Identity) -> str | None:
-        """What of the caller is blocked (``address 203.0.113.0/24``, ``account acme`` …), or None.
+    def with_taken(self, taken: Iterable[Block]) -> Blocks:
+        """The same of the configuration, and these in the place of those that were taken before."""
+        blocks = Blocks.__new__(Blocks)
+        blocks._configured = self._configured
+        blocks._take(taken)
+        return blocks
+
+    def find(
+        self, address: str, identity: Identity, session: str | None = None, agent: str | None = None
+    ) -> Found | None:
+        """What of a caller is blocked, if anything: rather what is enforced than what is simulated.
 
         An address that cannot be parsed (a Unix socket's peer) is in no network.
         """
-        if self._network_of is not None:
-            network = self._network_of(address)
-            if network is not None:
-                return f"address {network}"
-        if identity.key_id in self._keys:
-            return f"key {identity.key_id}"
-        client = identity.client
-        if client is not None:
-            if client.name in self._clients:
-                return f"client {client.name}"
-            if client.account in self._accounts:
-                return f"account {client.account}"
-        return None
+        if not self._all:
+            return None
+        try:
+            where = packed(address)
+        except ValueError:
+            where = None
+        simulated = None
+        for callers in self._all:
+            block = callers.find(where, identity, session, agent)
+            if block is not None:
+                found = Found(f"{'address' if block.kind == 'ip' else block.kind} {block.value}", block.simulated)
+                if not block.simulated:
+                    return found
+                simulated = simulated or found
+        return simulated
+
+    def _take(self, taken: Iterable[Block]) -> None:
+        self.number = next(_numbers)
+        self._all = tuple(callers for callers in (self._configured, Callers.of(taken)) if callers)
 
 
-def _find(networks: Networks, address: str) -> str | None:
-    try:
-        return networks.find(parse_address(address))
-    except ValueError:
-        return None
+def _block(one: config.Block, clients: Clients) -> Block:
+    """A key is named by its fingerprint, as it is where operators name it."""
+    if one.key is not None:
+        return Block("key", clients.fingerprint(one.key), one.reason, one.simulated)
+    kind, value = next((kind, value) for kind in CALLERS if (value := getattr(one, kind)) is not None)
+    return Block(kind, value, one.reason, one.simulated)

@@ -10,7 +10,7 @@ from guard.policy.blocks import Blocks
 from guard.policy.clients import Clients
 from guard.policy.limits import Limits
 from guard.policy.models import Routes
-from guard.wire.address import Networks
+from guard.wire.networks import Networks
 
 if TYPE_CHECKING:
     from guard.redaction.rules import Redaction
@@ -32,6 +32,7 @@ class Policy(NamedTuple):
     http: Http
     redaction: Redaction | None = None
     measures: Measures = NONE
+    session_header: bytes | None = None
 
 
 def build(config: Config, rules: Bundle, salt: bytes, version: int = 1, redaction: Redaction | None = None) -> Policy:
@@ -49,6 +50,7 @@ def build(config: Config, rules: Bundle, salt: bytes, version: int = 1, redactio
         rules=rules,
         http=config.data.http,
         redaction=redaction,
+        session_header=header.lower().encode() if (header := config.identify.session_header) else None,
     )
 
 
@@ -59,7 +61,7 @@ def with_measures(policy: Policy, config: Config, measures: Measures, version: i
     return policy._replace(
         version=version,
         wire_version=b"%d" % version,
-        blocks=Blocks(config.blocks, policy.clients, measures.blocks),
+        blocks=policy.blocks.with_taken(measures.blocks),
         limits=Limits(config.limits, measures.limits) if before.limits != measures.limits else policy.limits,
         routes=Routes(config.routes, config.models, measures) if moved else policy.routes,
         rules=rules,

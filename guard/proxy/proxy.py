@@ -31,7 +31,7 @@ from guard.proxy.tally import Tally
 from guard.proxy.tracing import open_tracer
 from guard.proxy.upgrade import Upgrade
 from guard.refusal import Refusal
-from guard.stages.block import client_blocked
+from guard.stages.block import blocked, client_blocked
 from guard.stages.route import isolated
 from guard.wire.crowd import Crowd
 from guard.wire.framing import upgrade_not_supported
@@ -210,7 +210,8 @@ class Proxy:
 
 def _cut(exchange: Exchange, policy: Policy) -> Refusal | None:
     """Why an exchange that is open may not go on under a policy; None: it may."""
-    if policy.blocks.find(exchange.address, exchange.identity) is not None:
+    found = blocked(exchange, policy)
+    if found is not None and not found.simulated:
         return client_blocked(close=True)
     if exchange.route is not None and policy.measures.access(exchange.route.model.name) == "offline":
         return isolated(close=True)

@@ -8,13 +8,19 @@ from ipaddress import ip_address, ip_network
 from itertools import combinations
 from urllib.parse import urlsplit
 
+from guard.changes import CALLERS
 from guard.config import Block, Config, Model, Route, Store
+from guard.redaction.presented import PLAIN, SCHEMED
 from guard.settings.problem import Path, Report, shown
 from guard.settings.reader import is_variable
 from guard.store.address import parse as parse_store
 from guard.wire.address import parse_listen, parse_url
+from guard.wire.grammar import TOKEN
+from guard.wire.naming import agent_pattern, session_name
 
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
+SECRET_HEADERS = frozenset((b"cookie", b"sec-websocket-protocol"))
+
 _POINTER = re.compile(r"(/([^~/]|~[01])*)*")
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
 
@@ -140,11 +146,15 @@ def blocks(config: Config, report: Report) -> None:
         "account": {client.account for client in config.clients.values()},
     }
     for index, block in enumerate(config.blocks):
-        named = [field for field in ("ip", "account", "client", "key") if getattr(block, field) is not None]
+        named = [field for field in CALLERS if getattr(block, field) is not None]
         found = "it names " + (" and ".join(named) or "nobody")
         path: Path = ("blocks", index)
         if _block_sound(block, path, report):
-            report.check(len(named) == 1, path, found, "exactly one of ip, account, client, key")
+            report.check(len(named) == 1, path, found, f"exactly one of {', '.join(CALLERS)}")
+        if block.session is not None:
+            _called(block.session, session_name, (*path, "session"), "a session as client.session shows it", report)
+        if block.agent is not None:
+            _called(block.agent, agent_pattern, (*path, "agent"), "a pattern such as 'curl/*' or '*badbot*'", report)
         for field, names in known.items():
             name = getattr(block, field)
             if name is not None and report.sound(("clients",)):
@@ -152,6 +162,28 @@ def blocks(config: Config, report: Report) -> None:
                 report.check(
                     there, (*path, field), f"there is no {field} {shown(name)} in clients", "one that is there"
                 )
+
+
+def sessions(config: Config, report: Report) -> None:
+    """A header names sessions whose values may be written down, and there is one where sessions are blocked."""
+    header = config.identify.session_header
+    path: Path = ("identify", "session_header")
+    if header is not None:
+        named = re.fullmatch(TOKEN, header) is not None
+        report.check(named, path, f"{shown(header)} is no name of a header", "e.g. x-session-id")
+        secret = header.lower().encode("utf-8", "replace") in SCHEMED | PLAIN | SECRET_HEADERS
+        report.check(not secret, path, f"what {shown(header)} says is a secret", "a header of its own for sessions")
+    for index, block in enumerate(config.blocks):
+        if block.session is not None and report.sound(path):
+            there = header is not None
+            report.check(there, ("blocks", index, "session"), "no header names sessions", "identify.session_header")
+
+
+def _called(text: str, check: Callable[[str], str], path: Path, expected: str, report: Report) -> None:
+    try:
+        check(text)
+    except ValueError:
+        report.check(False, path, f"got {shown(text)}", expected)
 
 
 def _block_sound(block: Block, path: Path, report: Report) -> bool:
@@ -351,6 +383,6 @@ def tracing(config: Config, report: Report) -> None:
 
 
 CHECKS: tuple[Callable[[Config, Report], None], ...] = (
-    models, paths, listeners, tls, balancers, networks, blocks, clients, routes, websockets, limits, redaction,
-    witnesses, sinks, store, tracing,
+    models, paths, listeners, tls, balancers, networks, blocks, sessions, clients, routes, websockets, limits,
+    redaction, witnesses, sinks, store, tracing,
 )  # fmt: skip

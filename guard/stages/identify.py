@@ -8,6 +8,7 @@ from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.wire.forwarding import client_address
 from guard.wire.handshake import protocol_key
+from guard.wire.naming import session
 
 
 def identify(exchange: Exchange, _meters: Meters) -> None:
@@ -15,10 +16,12 @@ def identify(exchange: Exchange, _meters: Meters) -> None:
     policy = exchange.policy
     head = exchange.head
     if head.caller is not None and head.caller[0] == policy.version:
-        _, exchange.address, exchange.identity = head.caller
+        _, exchange.address, exchange.identity, exchange.asked_in = head.caller
         return
     if policy.trusted_proxies is not None:
         exchange.address = client_address(exchange.peer, head.headers, policy.trusted_proxies)
+    if policy.session_header is not None and (told := head.value(policy.session_header)):
+        exchange.asked_in = session(told)
     fields = head.fields
     key = api_key(fields)
     if b"sec-websocket-protocol" in fields:
@@ -29,7 +32,7 @@ def identify(exchange: Exchange, _meters: Meters) -> None:
     if policy.require_known and exchange.identity.client is None:
         raise Refusal(401, "invalid_api_key", "a known API key or certificate is needed here")
     # A head belongs to one connection, and says the same of it for as long as the policy is the same.
-    head.caller = policy.version, exchange.address, exchange.identity
+    head.caller = policy.version, exchange.address, exchange.identity, exchange.asked_in
 
 
 def _both(certified: Identity, known: Identity) -> Identity:

@@ -1,8 +1,7 @@
-"""Network addresses: whose they are, which sets they fall into, and where the guard listens or connects."""
+"""Network addresses: whose they are, and where the guard listens or connects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
@@ -35,31 +34,6 @@ def household(address: str) -> str:
         return str(ip_network(f"{parse_address(address)}/64", strict=False))
     except ValueError:
         return address
-
-
-class Networks:
-    """A set of networks that answers in time independent of its size: one look-up for each prefix length in use."""
-
-    def __init__(self, networks: Iterable[str]) -> None:
-        self._shifts: dict[int, dict[int, dict[int, str]]] = {4: {}, 6: {}}
-        for text in networks:
-            network = ip_network(text)
-            shift = network.max_prefixlen - network.prefixlen
-            prefixes = self._shifts[network.version].setdefault(shift, {})
-            prefixes[int(network.network_address) >> shift] = text
-
-        self._any = any(self._shifts.values())
-
-    def __bool__(self) -> bool:
-        return self._any
-
-    def find(self, address: Address) -> str | None:
-        """The network (as it was given) that holds the address, or None."""
-        number = int(address)
-        for shift, prefixes in self._shifts[address.version].items():
-            if (number >> shift) in prefixes:
-                return prefixes[number >> shift]
-        return None
 
 
 class Listen(NamedTuple):

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 from guard.exchange import Headers
 from guard.refusal import Refusal
-from guard.wire.address import Address, Networks, parse_address
+from guard.wire.address import Address, parse_address
 from guard.wire.grammar import TCHAR, TOKEN
+from guard.wire.networks import Networks
 
 _PORT = r"(?::(?:[0-9]{1,5}|_[A-Za-z0-9._-]+))?"
 NODE = re.compile(rf"\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]{_PORT}|([0-9.]+){_PORT}|([0-9A-Fa-f:.]+(?:%\S+)?)")

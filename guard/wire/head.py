@@ -28,10 +28,13 @@ class RequestHead:
         closes: ``Connection`` asks for a close, whatever else it says (RFC 9112, section 9.3).
         for_model: the header lines to forward, by what they were made for; filled in as they are needed.
         caller: who it is that sends them, by which version of the policy: set and used by who tells that.
+        blocked: what of that caller is blocked, by the number of the blocks: likewise.
         secrets: what of them must not be stored: likewise.
     """
 
-    __slots__ = ("caller", "chunked", "closes", "expects", "fields", "for_model", "headers", "secrets", "version")
+    __slots__ = (
+        "blocked", "caller", "chunked", "closes", "expects", "fields", "for_model", "headers", "secrets", "version",
+    )  # fmt: skip
 
     def __init__(self, headers: Headers, version: str) -> None:
         """Check and keep; raises Refusal for what no legal request has."""
@@ -45,8 +48,15 @@ class RequestHead:
         self.closes = b"close" in listed
         self.expects = b"expect" in fields
         self.for_model: dict[Any, bytes] = {}
-        self.caller: tuple[int, str, Any] | None = None
+        self.caller: tuple[int, str, Any, str | None] | None = None
+        self.blocked: tuple[int, Any] | None = None
         self.secrets: Any = None
+
+    def value(self, name: bytes) -> bytes | None:
+        """What a field says; of several of the name their values with commas between them (RFC 9110, section 5.3)."""
+        if name not in self.fields:
+            return None
+        return b", ".join([value for field, value in self.headers if field == name])
 
     def retyped(self, content_type: bytes) -> RequestHead:
         """The same fields, but for the type of the body."""

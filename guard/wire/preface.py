@@ -13,7 +13,8 @@ from collections.abc import Callable
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from guard.wire.address import Networks, parse_address
+from guard.wire.address import parse_address
+from guard.wire.networks import Networks
 from guard.wire.proxy_protocol import BadHeader, parse
 from guard.wire.roles import Service
 from guard.wire.server import DRAIN_IDLE_SECONDS, ServerConnection

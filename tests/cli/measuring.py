@@ -21,6 +21,7 @@ def run(folder: Path, *arguments: str) -> Result:
         "fallback": ["v1"],
     }
     settings["clients"] = {"app": {"key": "${UNSET_KEY}", "account": "acme"}}
+    settings["identify"] = {"session_header": "x-session-id"}
     path.write_text(yaml.safe_dump(settings))
     return CliRunner().invoke(main, [*arguments, "--config", str(path)])
 

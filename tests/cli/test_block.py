@@ -14,6 +14,8 @@ from tests.cli.measuring import run, taken
         ("client", "app", "app"),
         ("account", "acme", "acme"),
         ("key", "0" * 16, "0" * 16),
+        ("session", "s-1", "s-1"),
+        ("agent", "Curl/*", "curl/*"),
     ],
 )
 def test_a_block_is_written_down(tmp_path, kind, value, name):
@@ -28,6 +30,31 @@ def test_a_block_is_written_down(tmp_path, kind, value, name):
     assert record["change"] == {"type": "block", "kind": kind, "value": name}
     assert (record["actor"], record["reason"], record["incident"]) == ("ann", "attack", "INC-1")
     assert record["expires"] == pytest.approx(record["at"] + 7_200, abs=5)
+
+
+def test_a_block_may_be_simulated(tmp_path):
+    """It is written down so, told so, and listed so."""
+    result = run(tmp_path, "block", "ip", "203.0.113.9", "--reason", "r", "--simulate")
+    assert result.stdout.startswith("simulated: blocked ip 203.0.113.9: ")
+    assert taken(tmp_path)[0]["change"]["simulated"] is True
+    assert run(tmp_path, "block", "list").stdout.startswith("ip 203.0.113.9  simulated  since")
+    (row,) = json.loads(run(tmp_path, "block", "list", "--json").stdout)
+    assert row["simulated"] is True
+
+
+def test_each_block_makes_the_next_one_longer(tmp_path):
+    """Twice as long for each, also when it was taken back; one that is simulated is none."""
+    words = ["block", "client", "app", "--reason", "r"]
+    result = run(tmp_path, *words, "--for", "1h", "--escalate")
+    assert result.stdout.startswith("blocked client app for 1h (0 earlier within 30 days) until ")
+    run(tmp_path, "unblock", "client", "app", "--reason", "r")
+    run(tmp_path, *words, "--simulate")
+    result = run(tmp_path, *words, "--for", "1h", "--escalate")
+    assert result.stdout.startswith("blocked client app for 2h (1 earlier within 30 days) until ")
+    record = taken(tmp_path)[-1]
+    assert record["expires"] == pytest.approx(record["at"] + 7_200, abs=5)
+    assert record["change"]["earlier"] == 1
+    assert run(tmp_path, *words, "--escalate").exit_code == 2
 
 
 def test_blocks_are_listed(tmp_path):
@@ -48,6 +75,7 @@ def test_blocks_are_listed(tmp_path):
     [
         (["ip", "nonsense", "--reason", "r"], "is no address or network"),
         (["client", "nobody", "--reason", "r"], "there is no client"),
+        (["agent", "*", "--reason", "r"], "is no pattern for user agents"),
         (["ip", "203.0.113.9"], "Missing option '--reason'"),
         (["ip", "203.0.113.9", "--reason", "r", "--for", "soon"], "'soon' is no duration"),
         (["ip", "203.0.113.9", "--reason", "r", "--for", "0s"], "'0s' is no duration"),

@@ -19,6 +19,8 @@ from tests.cli.running import configure
         ("ip", "2001:DB8::/32", "2001:db8::/32"),
         ("account", "acme", "acme"),
         ("key", "786273ECED44117E", "786273eced44117e"),
+        ("agent", "Curl/*", "curl/*"),
+        ("session", "S-1", "S-1"),
     ],
 )
 def test_a_caller_has_one_spelling(kind, value, expected):
@@ -34,6 +36,9 @@ def test_a_caller_has_one_spelling(kind, value, expected):
         ("key", "sk-the-key-itself", "by its fingerprint"),
         ("client", "nobody", "there is no client 'nobody'"),
         ("account", "nobody", "there is no account 'nobody'"),
+        ("session", "s-1", "no header names sessions here"),
+        ("session", "", "names no session"),
+        ("agent", "*?*", "is no pattern for user agents"),
     ],
 )
 def test_what_is_no_name_is_told(tmp_path, kind, value, told):

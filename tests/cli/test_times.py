@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from guard.cli import main
-from guard.cli.times import WHEN, parse, shown
+from guard.cli.times import WHEN, parse, shown, spelled
 from tests.cli.running import configure
 
 
@@ -59,3 +59,11 @@ def test_what_is_no_time_is_told(tmp_path):
 def test_shown(moment, text):
     """Times are shown in UTC; one beyond all calendars as a number."""
     assert shown(moment) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3_600.0, "1h"), (129_600.0, "36h"), (90.0, "90s"), (0.5, "0.5s"), (1_209_600.0, "2w")]
+)
+def test_spelled(seconds, text):
+    """A duration is written in the largest unit that it is a whole number of."""
+    assert spelled(seconds) == text

@@ -122,6 +122,41 @@ def test_a_measure_is_over_when_it_says():
     assert state.next_expiry == float("inf")
 
 
+def test_the_last_time_that_was_said_counts():
+    """Whoever is blocked again is blocked until then, whether that is later, sooner, or never."""
+    state = State()
+    for expires, value in ((50.0, "a"), (100.0, "b"), (50.0, "c")):
+        state.take(records(block("client", value), expires=expires))
+    state.take(records(block("client", "a"), expires=200.0))
+    state.take(records(block("client", "b"), expires=60.0))
+    state.take(records(block("client", "c")))
+    left = []
+    for now in (49.0, 50.0, 60.0, 100.0, 200.0, 1e9):
+        state.drop_expired(now)
+        left.append("".join(sorted(value for _, value in state.blocks)))
+        assert len(state.measures().blocks) == len(state.blocks)
+    assert left == ["abc", "abc", "ac", "ac", "c", "c"]
+
+
+def test_times_that_count_no_more_are_forgotten():
+    """A list that is taken again and again does not fill the memory with when its entries were once to be over."""
+    state = State()
+    for turn in range(20):
+        state.take(records(*(block("client", f"c{number}") for number in range(200)), expires=1e9 + turn))
+        state.drop_expired(10.0)
+    assert len(state._ends) <= 1_600
+    state.drop_expired(1e9)
+    assert state.next_expiry == 1e9 + 19
+
+
+def test_offences_are_counted():
+    """Blocks are, unless they are simulated or come from a list."""
+    state = State()
+    state.take(records(block("client", "a"), {**block("client", "a"), "simulated": True}, unblock("client", "a")))
+    state.take(records({**block("client", "a"), "offence": False}, block("client", "a")))
+    assert state.offences.told() == [("client", "a", 2, 10.0)]
+
+
 CHANGES = st.lists(
     st.builds(
         lambda kind, value, add: block(kind, value) if add else unblock(kind, value),

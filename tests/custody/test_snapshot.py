@@ -47,6 +47,8 @@ def test_a_start_goes_on_from_the_snapshot(tmp_path):
     state.take([record])
     whole = folded(tmp_path)
     assert (state.measures(), state.version) == (whole.measures(), whole.version)
+    assert state.offences.told() == whole.offences.told()
+    assert state.offences.earlier("account", "a7", time()) == 1
     assert Watch(tmp_path, path).first() == whole.measures()
 
 

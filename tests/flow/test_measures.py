@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from click.testing import CliRunner, Result
 
 from guard.cli import main
 from guard.custody.control import append
 from guard.demo.children import Child
+from guard.evidence.reader import exchanges
 from tests.support.journals import records
 from tests.support.model import answer_chat, chat_delta, model
 
@@ -43,14 +45,15 @@ class Operated:
     def _command(self, *words: str) -> Result:
         return CliRunner().invoke(main, [*words, "--config", str(self.folder / "guard.yaml"), "--json"])
 
-    async def statuses(self, address: str = "192.0.2.1", times: int = 8) -> set[tuple[int, str | None]]:
-        """What that address gets, from either worker: status and version, over connections of their own."""
+    async def statuses(self, address: str = "192.0.2.1", times: int = 8, **more: str) -> set[tuple[int, str | None]]:
+        """What that address gets, from either worker: status and version, over connections of their own. `more` are
+        header fields, their names with underscores.
+        """
+        headers = {"x-forwarded-for": address, **{name.replace("_", "-"): value for name, value in more.items()}}
         found = set()
         for _ in range(times):
             async with httpx.AsyncClient(timeout=10) as client:
-                answer = await client.post(
-                    f"{self.url}/v1/chat/completions", json=ASK, headers={"x-forwarded-for": address}
-                )
+                answer = await client.post(f"{self.url}/v1/chat/completions", json=ASK, headers=headers)
             found.add((answer.status_code, answer.headers.get("x-guard-model")))
         return found
 
@@ -62,7 +65,7 @@ async def operated(folder: Path, *urls: str, workers: int = 2, rules: str = "nul
     (folder / "guard.yaml").write_text(f"""
 data: {{listen: "127.0.0.1:0", workers: {workers}, drain_timeout: 1}}
 rules: {{dir: {rules}}}
-identify: {{trusted_proxies: [127.0.0.1]}}
+identify: {{trusted_proxies: [127.0.0.1], session_header: x-session-id}}
 models: {{chat: {{versions: {{{versions}}}, active: v1}}}}
 routes: [{{path: /v1/, format: openai, model: chat}}]
 """)
@@ -114,6 +117,66 @@ async def test_what_a_blocked_caller_has_open_is_cut(tmp_path):
             rest = "\n".join([line async for line in lines])
         assert "client_blocked" in rest
         assert "[DONE]" not in rest
+
+
+async def test_sessions_and_user_agents_are_blocked_and_cut(tmp_path):
+    """New requests are refused and open streams end, those of others go on; what is simulated does neither."""
+    gate = asyncio.Event()
+
+    async def talk(call):
+        await call.begin_stream()
+        await call.chunk(chat_delta("and so on "))
+        await gate.wait()
+        await call.chunk(b"data: [DONE]\n\n")
+        await call.end_stream()
+
+    async with model(talk) as served, operated(tmp_path, served.url) as guard, AsyncExitStack() as stack:
+        streams = {}
+        for session, agent in (("s-1", "curl/8"), ("s-2", "badbot/2"), ("s-3", "Mozilla/5.0")):
+            client = await stack.enter_async_context(httpx.AsyncClient(timeout=20))
+            headers = {"x-session-id": session, "user-agent": agent}
+            ask = {**ASK, "stream": True}
+            url = f"{guard.url}/v1/chat/completions"
+            stream = await stack.enter_async_context(client.stream("POST", url, json=ask, headers=headers))
+            streams[session] = stream.aiter_lines()
+            assert "and so on" in await anext(streams[session])
+        for order in (
+            ["session", "s-1"],
+            ["agent", "*BadBot*"],
+            ["session", "s-3", "--simulate"],
+            ["ip", "127.0.0.1", "--simulate"],
+        ):
+            assert (await guard.order("block", *order))["workers"] == 2
+        for session in ("s-1", "s-2"):
+            rest = "\n".join([line async for line in streams[session]])
+            assert "client_blocked" in rest
+            assert "[DONE]" not in rest
+        assert await guard.statuses(x_session_id="s-1") == {(403, None)}
+        assert await guard.statuses(user_agent="a badbot") == {(403, None)}
+        gate.set()
+        rest = "\n".join([line async for line in streams["s-3"]])
+        assert "client_blocked" not in rest
+        assert "[DONE]" in rest
+        assert await guard.statuses(x_session_id="s-3", user_agent="curl/8") == {(200, "v1")}
+    folder = tmp_path / "var" / "journal"
+    outcomes = [one for one in exchanges(folder) if (one["client"] or {}).get("session") == "s-3"]
+    noted = [one["findings"] for one in outcomes if one["findings"]]
+    assert len(noted) == 8
+    assert all(
+        found == [{"rule": "block session s-3", "target": "client", "mode": "shadow", "action": "block"}]
+        for found in noted
+    )
+
+
+async def test_who_comes_back_is_blocked_for_longer(tmp_path):
+    """The second time for twice as long; what the command says is what is in force."""
+    async with model(answer_chat) as served, operated(tmp_path, served.url, workers=1) as guard:
+        for times, lasts in enumerate((60, 120, 240)):
+            told = await guard.order("block", "ip", "203.0.113.9", "--for", "1m", "--escalate")
+            assert told["change"]["earlier"] == times
+            assert told["expires"] - told["at"] == pytest.approx(lasts, abs=5)
+        told = await guard.order("block", "ip", "203.0.113.0/24", "--for", "1m", "--escalate")
+        assert told["change"]["earlier"] == 0
 
 
 async def test_a_model_is_switched_and_isolated(tmp_path):

@@ -63,6 +63,7 @@ def test_the_prompts_line():
             "certificate": None,
             "account": "acme",
             "name": "app",
+            "session": None,
         },
         "route": "/v1/",
         "model": "chat",
@@ -122,7 +123,8 @@ def test_the_least_exchange():
     one.identity = POLICY.clients.identify("x")._replace(key_id=None)
     one.method, one.end, one.refusal, one.received_at = "", "refused", Refusal(400, "bad_request", "no"), monotonic()
     line = read(outcome_line(one, forwarded=False))
-    assert line["client"] == {"address": "192.0.2.1", "key": None, "certificate": None, "account": None, "name": None}
+    nobody = {"key": None, "certificate": None, "account": None, "name": None, "session": None}
+    assert line["client"] == {"address": "192.0.2.1", **nobody}
     assert (line["route"], line["model"], line["prompt"], line["attempts"]) == (None, None, [], [])
     assert line["request"] == {"method": "", "path": "*", "body": None}
     assert line["response"] == {"status": None, "body": None}

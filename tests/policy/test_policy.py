@@ -29,8 +29,8 @@ def test_a_policy_is_what_the_configuration_says():
     assert policy.trusted_proxies.find(parse_address("10.1.2.3")) == "10.0.0.0/8"
     assert policy.require_known
     assert app.client == ("app", "acme")
-    assert policy.blocks.find("192.0.2.1", app) == "account acme"
-    assert policy.blocks.find("192.0.2.1", policy.clients.identify("bad-key")).startswith("key ")
+    assert policy.blocks.find("192.0.2.1", app) == ("account acme", False)
+    assert policy.blocks.find("192.0.2.1", policy.clients.identify("bad-key")).what.startswith("key ")
     assert [limit.per for limit in policy.limits.all] == ["client"]
     assert [route.path for route in policy.routes.under("/v1/x")] == ["/v1/"]
     assert policy.rules is rules
@@ -61,8 +61,8 @@ def test_measures_change_what_they_are_about():
     policy = build(settings, load(None), SALT)
     blocked = with_measures(policy, settings, Measures(3, (Block("ip", "198.51.100.9", "r"),)), 4, policy.rules)
     assert (blocked.version, blocked.wire_version, blocked.measures.version) == (4, b"4", 3)
-    assert blocked.blocks.find("198.51.100.9", blocked.clients.identify("x")) == "address 198.51.100.9"
-    assert blocked.blocks.find("203.0.113.7", blocked.clients.identify("x")) == "address 203.0.113.7"
+    assert blocked.blocks.find("198.51.100.9", blocked.clients.identify("x")) == ("address 198.51.100.9", False)
+    assert blocked.blocks.find("203.0.113.7", blocked.clients.identify("x")) == ("address 203.0.113.7", False)
     assert blocked.routes is policy.routes
     isolated = with_measures(blocked, settings, Measures(5, isolated=frozenset(settings.models)), 6, policy.rules)
     assert all(model.isolated for model in isolated.routes.models.values())

@@ -160,11 +160,34 @@ def test_networks(tmp_path, text, expected):
         ({"account": "a", "client": "b"}, "blocks[0]: it names account and client"),
         ({"account": "acme"}, 'there is no account "acme" in clients'),
         ({"client": "c"}, 'there is no client "c" in clients'),
+        ({"agent": "curl/*", "simulated": True}, None),
+        ({"agent": "**"}, 'blocks[0].agent: got "**"; a pattern such as'),
+        ({"agent": "a", "key": "b"}, "blocks[0]: it names key and agent"),
     ],
 )
 def test_blocks(tmp_path, block, expected):
     """A block says whom in exactly one way."""
     one(told(tmp_path, blocks=[block], clients=KNOWN), expected)
+
+
+@pytest.mark.parametrize(
+    ("header", "session", "expected"),
+    [
+        ("x-session-id", "s-1", None),
+        ("X-Session-ID", "sha256:" + "0" * 64, None),
+        ("x-session-id", None, None),
+        (None, "s-1", "blocks[0].session: no header names sessions; identify.session_header"),
+        ("x-session-id", " s", "blocks[0].session: got "),
+        ("x-session-id", "s" * 129, "blocks[0].session: got "),
+        ("x session", "s-1", 'identify.session_header: "x session" is no name of a header; e.g. x-session-id'),
+        ("Cookie", "s-1", 'identify.session_header: what "Cookie" says is a secret'),
+        ("authorization", None, "is a secret; a header of its own for sessions"),
+    ],
+)
+def test_sessions(tmp_path, header, session, expected):
+    """A header names them that may be written down, and one is there where they are blocked."""
+    blocks = [{"session": session}] if session is not None else []
+    one(told(tmp_path, blocks=blocks, identify={"session_header": header}), expected)
 
 
 FILES = {"certificate": "a.pem", "key": "a.key"}

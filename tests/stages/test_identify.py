@@ -1,3 +1,5 @@
+from hashlib import sha256
+
 import pytest
 
 from guard.policy.clients import ANONYMOUS, key_hash
@@ -176,3 +178,25 @@ def test_a_key_among_the_subprotocols_is_one_like_any_other():
     none = exchange(policy(**KNOWN), sec_websocket_protocol="realtime")
     identify(none, Meters())
     assert none.identity == ANONYMOUS
+
+
+@pytest.mark.parametrize(
+    ("fields", "session"),
+    [
+        ({"x_session_id": "s-1"}, "s-1"),
+        ({}, None),
+        ({"x_session_id": ""}, None),
+        ({"x_other": "s-1"}, None),
+        ({"x_session_id": "s" * 129}, "sha256:" + sha256(b"s" * 129).hexdigest()),
+    ],
+)
+def test_a_header_names_the_session(fields, session):
+    """The one that the configuration says, if it does; a head that comes again tells the same."""
+    one = exchange(policy(identify={"session_header": "X-Session-ID"}), **fields)
+    for _ in range(2):
+        one.asked_in = None
+        identify(one, Meters())
+        assert one.asked_in == session
+    other = exchange(policy(), **fields)
+    identify(other, Meters())
+    assert other.asked_in is None

@@ -1,12 +1,7 @@
-import ipaddress
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from guard.wire.address import (
     Listen,
-    Networks,
     Origin,
     household,
     parse_address,
@@ -50,40 +45,6 @@ def test_what_is_no_address_is_refused(text):
     """Short, octal and other loose spellings of addresses are not accepted."""
     with pytest.raises(ValueError, match=r"."):
         parse_address(text)
-
-
-@pytest.mark.parametrize(
-    ("networks", "address", "expected"),
-    [
-        ([], "192.0.2.1", None),
-        (["192.0.2.0/24"], "192.0.2.255", "192.0.2.0/24"),
-        (["192.0.2.0/24"], "192.0.3.0", None),
-        (["192.0.2.1"], "192.0.2.1", "192.0.2.1"),
-        (["192.0.2.1"], "::ffff:192.0.2.1", "192.0.2.1"),
-        (["0.0.0.0/0"], "255.255.255.255", "0.0.0.0/0"),
-        (["0.0.0.0/0"], "::1", None),
-        (["::/0"], "192.0.2.1", None),
-        (["2001:db8::/32"], "2001:db8:ffff::1", "2001:db8::/32"),
-        (["2001:db8::/32"], "2001:db9::1", None),
-        (["198.51.100.0/24", "203.0.113.0/25"], "203.0.113.127", "203.0.113.0/25"),
-    ],
-)
-def test_networks_hold_their_addresses(networks, address, expected):
-    """A set gives the network that holds an address, in the words it was given in."""
-    assert Networks(networks).find(parse_address(address)) == expected
-
-
-@given(
-    st.lists(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)).flatmap(
-        lambda ip: st.integers(0, ip.max_prefixlen).map(lambda length: ipaddress.ip_network((ip, length), strict=False))
-    ), max_size=8),
-    st.ip_addresses(),
-)  # fmt: skip
-def test_networks_agree_with_the_standard_library(networks, address):
-    """Looking up by prefix length finds a network exactly where asking one after the other does."""
-    found = Networks([str(network) for network in networks]).find(address)
-    holding = {str(network) for network in networks if address in network}
-    assert (found in holding) if holding else (found is None)
 
 
 @pytest.mark.parametrize(

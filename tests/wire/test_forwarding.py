@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guard.refusal import Refusal
-from guard.wire.address import Networks
 from guard.wire.forwarding import MOST_COMMAS, client_address
+from guard.wire.networks import Networks
 
 TRUSTED = Networks(["10.0.0.0/8", "127.0.0.1/32", "2001:db8:aa::/48", "::1/128"])
 PROXY = "10.0.0.1"

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from guard.config import Http, Tls
-from guard.wire.address import Networks
+from guard.wire.networks import Networks
 from guard.wire.preface import Entrance
 from guard.wire.proxy_protocol import V2_SIGNATURE
 from guard.wire.tls import fingerprint, server_context

@@ -25,6 +25,7 @@ OPTIONS = (
     _several("client", "The client's name, or its key's or certificate's fingerprint."),
     _several("account", "The client's account."),
     _several("address", "The client's address, or a network: 203.0.113.0/24."),
+    _several("session", "The client's session, as the configured header named it."),
     _several("route", "The route's path."),
     _several("model", "The model."),
     _several("version", "The version that answered."),
