@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from guard.changes import Block
+from guard.cli.blocklist import export, import_
 from guard.cli.errors import TroubleError
 from guard.cli.measure import Order, order_options, state_of, take, told
 from guard.cli.names import check_name
@@ -84,6 +85,10 @@ def list_(config: Path | None, as_json: bool) -> None:
         click.echo(
             visible(f"{kind} {value}{simulated}  since {shown(one.at)}{until} by {one.actor}{incident}: {one.reason}")
         )
+
+
+block.add_command(import_)
+block.add_command(export)
 
 
 def is_simulated(one: Measure) -> bool:

@@ -24,6 +24,10 @@ PATIENCE_SECONDS = 5.0
 PUSH_SECONDS = 60.0
 """Patience with rules that were pushed, which may have to be compiled."""
 STEP_SECONDS = 0.005
+BATCH = 1_000
+"""How many measures of a list are written at once."""
+MEASURES_A_SECOND = 1_000
+"""How many a worker takes, at the least, beside its requests."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,6 +41,15 @@ class Order(NamedTuple):
     incident: str | None
     lasts: float | None
     as_json: bool
+
+
+class Planned(NamedTuple):
+    """One measure of a list, and what is said of it by itself."""
+
+    change: dict[str, Any]
+    reason: str
+    incident: str | None
+    expires: float | None
 
 
 def order_options(command: Command) -> Command:
@@ -125,14 +138,56 @@ def _place(
         raise TroubleError(str(error)) from None
     kinds = {change["type"] for change, _ in changes}
     late, workers = _await(state, journal, written[-1]["seq"] + 1, kinds)
-    seconds = monotonic() - began
+    expires = changes[0][1] if len(changes) == 1 else None
+    until = f" until {shown(expires)}" if expires is not None else ""
+    return _tell(order, f"{what}{until}", told(written), late, workers, monotonic() - began)
+
+
+def take_list(order: Order, measures: Sequence[Planned], what: str, told: dict[str, Any]) -> int:
+    """Write a long list of measures down, wait until every worker that runs has all of them in force, and say so.
+
+    They are written in batches, with room for others' orders between them: where that fails, the measures of those
+    before stand. `told` says for programs what `what` says in words. Returns the exit code, as `take` does.
+
+    Raises:
+        TroubleError: they cannot be written down; the message says why, and how many are.
+    """
+    from guard.custody import control
+    from guard.proof.node import node_name
+
+    settings = configuration(order.config, keys=False)
+    state = Path(settings.state)
+    journal = state / settings.journal.dir
+    began = monotonic()
+    actor = order.actor or control.whoever()
+    version = 0
+    for start in range(0, len(measures), BATCH):
+        if start:
+            # Whoever waits for the log, which may be an operator with a block, is let in.
+            sleep(2 * control.STEP_SECONDS)
+        records = [
+            control.change_record(
+                one.change, reason=one.reason, actor=actor, incident=one.incident, expires=one.expires
+            )
+            for one in measures[start : start + BATCH]
+        ]  # fmt: skip
+        try:
+            version = control.append_all(journal, records, node=node_name(state))[-1]["seq"] + 1
+        except (control.ControlError, ValueError) as error:
+            raise TroubleError(f"{start} of {len(measures)} were taken, and then: {error}") from None
+    kinds = {one.change["type"] for one in measures}
+    late, workers = _await(state, journal, version, kinds, PATIENCE_SECONDS + len(measures) / MEASURES_A_SECOND)
+    return _tell(order, what, told, late, workers, monotonic() - began)
+
+
+def _tell(
+    order: Order, what: str, told: dict[str, Any], late: list[Running], workers: list[Running], seconds: float
+) -> int:
     if order.as_json:
         answer = {"workers": len(workers), "late": [one.log for one in late], "seconds": round(seconds, 4)}
-        emit({**told(written), **answer})
+        emit({**told, **answer})
     else:
-        expires = changes[0][1] if len(changes) == 1 else None
-        until = f" until {shown(expires)}" if expires is not None else ""
-        click.echo(f"{what}{until}: {_told(late, workers, seconds)}")
+        click.echo(f"{what}: {_told(late, workers, seconds)}")
     for one in late:
         tell(f"{one.log}: not in force there: {one.fault or 'see the log of the guard, and `guard log verify`'}")
     return int(bool(late))
@@ -165,7 +220,9 @@ def told(one: Measure) -> dict[str, Any]:
     return {name: getattr(one, name) for name in rest}
 
 
-def _await(state: Path, journal: Path, version: int, kinds: AbstractSet[str]) -> tuple[list[Running], list[Running]]:
+def _await(
+    state: Path, journal: Path, version: int, kinds: AbstractSet[str], patience: float = PATIENCE_SECONDS
+) -> tuple[list[Running], list[Running]]:
     """Those workers that are late with that version of the measures when patience is over, and all of them.
 
     With rules among the kinds of change, also those that could not take them.
@@ -174,7 +231,7 @@ def _await(state: Path, journal: Path, version: int, kinds: AbstractSet[str]) ->
     from guard.custody.workers import late, running
 
     pushed = "push-rules" in kinds
-    until = monotonic() + (PUSH_SECONDS if pushed else PATIENCE_SECONDS)
+    until = monotonic() + (PUSH_SECONDS if pushed else patience)
     while True:
         workers = running(state, journal)
         behind = late(workers, version, pushed=pushed)

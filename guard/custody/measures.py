@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
 from itertools import count
 from math import inf
+from sys import intern
 from typing import Any
 
 from msgspec import Struct
@@ -253,8 +254,9 @@ def _measure(record: Mapping[str, Any], change: ch.AnyChange, version: int) -> M
         change,
         store if isinstance(store, int) else version,
         float(at) if isinstance(at, int | float) else 0.0,
-        str(record.get("actor")),
-        str(record.get("reason")),
-        str(incident) if incident is not None else None,
+        # A list that was imported has the same words a hundred thousand times.
+        intern(str(record.get("actor"))),
+        intern(str(record.get("reason"))),
+        intern(str(incident)) if incident is not None else None,
         float(expires) if isinstance(expires, int | float) and not isinstance(expires, bool) else None,
     )

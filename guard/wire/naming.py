@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from hashlib import sha256
-from ipaddress import IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from socket import AF_INET, AF_INET6, inet_ntop
+
+from guard.wire.networks import stretch
 
 SESSION_BYTES = 128
 """Up to which a session's name stands as it is."""
@@ -16,6 +19,7 @@ AGENT_CHARACTERS = 512
 PATTERN_CHARACTERS = 256
 
 _MAPPED_LENGTH = 96
+_LENGTHS = {AF_INET: frozenset(map(str, range(32))), AF_INET6: frozenset(map(str, range(128)))}
 
 
 def network(text: str) -> str:
@@ -24,19 +28,30 @@ def network(text: str) -> str:
     Raises:
         ValueError: it is neither; the message says what was expected.
     """
+    return text if _is_spelled(text) else _network(text)
+
+
+def _is_spelled(text: str) -> bool:
+    """Whether it is the right spelling already, sooner told than by reading it anew; of what is unusual it is not."""
+    address, slash, length = text.partition("/")
+    family = AF_INET6 if ":" in address else AF_INET
     try:
-        found = ip_network(text, strict=False)
+        first = stretch(text).first
+    except ValueError:
+        return False
+    usual = family == AF_INET or any(first[:10])
+    return usual and inet_ntop(family, first) == address and (not slash or length in _LENGTHS[family])
+
+
+def _network(text: str) -> str:
+    try:
+        found: IPv4Network | IPv6Network = ip_network(text, strict=False)
     except ValueError:
         raise ValueError(f"{text!r} is no address or network; expected e.g. 203.0.113.9, 2001:db8::/32") from None
     if isinstance(found, IPv6Network) and (mapped := found.network_address.ipv4_mapped) is not None:
         # Requests' IPv4 addresses mapped into IPv6 are read as IPv4: a mapped network would hold none of them.
-        found_v4 = ip_network(f"{mapped}/{found.prefixlen - _MAPPED_LENGTH}", strict=False)
-        return _shortest(str(found_v4), found_v4.prefixlen == found_v4.max_prefixlen)
-    return _shortest(str(found), found.prefixlen == found.max_prefixlen)
-
-
-def _shortest(network: str, single: bool) -> str:
-    return network.partition("/")[0] if single else network
+        found = ip_network(f"{mapped}/{found.prefixlen - _MAPPED_LENGTH}")
+    return str(found.network_address) if found.prefixlen == found.max_prefixlen else str(found)
 
 
 def session(told: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_pton
 
@@ -30,6 +31,7 @@ def packed(text: str) -> bytes:
     return found[12:] if found.startswith(MAPPED) else found
 
 
+@lru_cache(2_048)
 def stretch(text: str) -> Stretch:
     """The addresses of a network, or the one address that is given.
 

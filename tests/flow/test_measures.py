@@ -179,6 +179,22 @@ async def test_who_comes_back_is_blocked_for_longer(tmp_path):
         assert told["change"]["earlier"] == 0
 
 
+async def test_a_list_is_in_force_on_every_worker_when_the_import_ends(tmp_path):
+    """Thousands of networks, and then one more, which is in force as soon as the first."""
+    path = tmp_path / "list.txt"
+    networks = (f"198.{number // 256}.{number % 256}.0/25\n" for number in range(9_000))
+    path.write_text("".join(networks))
+    async with model(answer_chat) as served, operated(tmp_path, served.url) as guard:
+        told = await guard.order("block", "import", str(path), "--format", "plain")
+        assert (told["blocked"], told["workers"], told["late"]) == (9_000, 2, [])
+        assert await guard.statuses("198.35.39.7") == {(403, None)}
+        assert await guard.statuses("198.35.39.200") == {(200, "v1")}
+        told = await guard.order("block", "ip", "198.35.39.200")
+        assert (told["workers"], told["late"]) == (2, [])
+        assert told["seconds"] < 1
+        assert await guard.statuses("198.35.39.200") == {(403, None)}
+
+
 async def test_a_model_is_switched_and_isolated(tmp_path):
     """Requests under way end on the version they began with; new ones go where the operator says, or nowhere."""
     gate = asyncio.Event()

@@ -1,8 +1,11 @@
 """How callers are called where they are blocked."""
 
 from hashlib import sha256
+from ipaddress import IPv6Address, IPv6Network, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from guard.wire.naming import agent_pattern, network, session, session_name
 
@@ -21,6 +24,26 @@ from guard.wire.naming import agent_pattern, network, session, session_name
 def test_networks_have_one_spelling(text, expected):
     """That of what requests come from: of a mapped address that of the IPv4 address."""
     assert network(text) == expected
+
+
+ADDRESSES = st.one_of(
+    st.ip_addresses(),
+    st.integers(0, 2**32 - 1).map(IPv6Address),
+    st.integers(0, 2**32 - 1).map(lambda number: IPv6Address(number | 0xFFFF << 32)),
+)
+
+
+@given(ADDRESSES, st.integers(0, 128), st.booleans())
+def test_a_spelling_is_that_of_the_standard_library(address, length, exact):
+    """Whether it is told at once or read anew; and it is its own spelling."""
+    found = ip_network((address, min(length, address.max_prefixlen)), strict=False)
+    text = str(found) if exact else f"{address}/{found.prefixlen}"
+    spelled = network(text)
+    assert network(spelled) == spelled
+    if not (isinstance(found, IPv6Network) and found.network_address.ipv4_mapped is not None):
+        single = found.prefixlen == found.max_prefixlen
+        assert spelled == (str(found.network_address) if single else str(found))
+        assert spelled == network(spelled.upper())
 
 
 @pytest.mark.parametrize("text", ["", "a", "1.2.3", "1.2.3.4/33"])

@@ -1,0 +1,1 @@
+"""Lists of whom to block, as others write them: read into entries, and written from them."""
