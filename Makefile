@@ -13,6 +13,7 @@
 #   make faults [ARGS=--help]  the journal's disk full, broken and slow, under load
 #   make cost [ARGS=--help]    what the journal costs
 #   make hotkey [ARGS=--help]  one key on four workers, far beyond its limit
+#   make blocks [ARGS=--help]  what blocks cost
 #   make floods [ARGS=--help]  200,000 refused requests, and what the journal has of them
 #   make tampering [ARGS=--help] 1,000 tamperings with a journal, each of which must be found
 #   make fleet [ARGS=--help]   from an order on one machine to every worker of two
@@ -36,7 +37,7 @@ WHEELS := --only-binary :all:
 .DEFAULT_GOAL := check
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost floods fleet pushes hotkey overload load users wheel install clean
+.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost blocks floods fleet pushes hotkey overload load users wheel install clean
 
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
@@ -83,6 +84,9 @@ fleet: .venv/.test
 
 hotkey: .venv/.test
 	@$(BIN)/python -m loadtests.hotkey $(ARGS)
+
+blocks: .venv/.test
+	@$(BIN)/python -m loadtests.blocks $(ARGS)
 
 floods: .venv/.test
 	@$(BIN)/python -m loadtests.floods $(ARGS)
