@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
-from time import time
+from time import sleep, time
+from typing import Any
 
 from guard.custody.control import ControlError
 from guard.custody.measures import State
@@ -12,7 +14,12 @@ from guard.custody.snapshot import restore
 from guard.custody.tail import Tail
 from guard.measures import Measures
 
+TURN = 64
+"""Changes that are taken before others get a turn."""
+
 logger = logging.getLogger("guard.control")
+
+Records = Iterator[dict[str, Any]]
 
 
 class Watch:
@@ -47,10 +54,18 @@ class Watch:
     def _read(self) -> bool:
         before, trouble = self.state.version, ""
         try:
-            self.state.take(self._tail.news())
+            self.state.take(_in_turns(self._tail.news()))
         except (ControlError, OSError) as error:
             trouble = str(error)
             if trouble != self._trouble:
                 logger.error("measures cannot be read, those known so far stay in force: %s", error)
         self._trouble = trouble
         return self.state.version != before
+
+
+def _in_turns(records: Records) -> Records:
+    """The same, and now and then a moment for the loop that answers requests beside this thread."""
+    for number, record in enumerate(records):
+        if number % TURN == 0:
+            sleep(0)
+        yield record
