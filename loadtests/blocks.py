@@ -32,7 +32,7 @@ from guard.demo.children import Child
 from guard.exchange import Exchange
 from guard.measures import Block, Measures
 from guard.policy.clients import ANONYMOUS
-from guard.policy.limits import Meters
+from guard.policy.meters import Meters
 from guard.policy.policy import Policy, with_measures
 from guard.refusal import Refusal
 from guard.stages.block import block
