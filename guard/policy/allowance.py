@@ -23,12 +23,11 @@ where none are left, some will be).
 def allowance(requests: Standing | None, tokens: Standing | None) -> bytes:
     """The header lines for these."""
     if tokens is None:
-        return _both(requests) if requests is not None else b""
+        return _lines(requests, both=True) if requests is not None else b""
     if requests is None:
-        return _both(tokens)
-    if tokens[1] * requests[0].quota < requests[1] * tokens[0].quota:
-        return _both(tokens) + _own(requests)
-    return _both(requests) + _own(tokens)
+        return _lines(tokens, both=True)
+    by_tokens = tokens[1] * requests[0].quota < requests[1] * tokens[0].quota
+    return _lines(requests, both=not by_tokens) + _lines(tokens, both=by_tokens)
 
 
 def with_allowance(lines: bytes, requests: Standing | None, tokens: Standing | None) -> bytes:
@@ -41,16 +40,15 @@ def with_allowance(lines: bytes, requests: Standing | None, tokens: Standing | N
     return lines + told
 
 
-def _both(standing: Standing) -> bytes:
+def _lines(standing: Standing, *, both: bool) -> bytes:
+    """OpenAI's lines, and the standard's too if they are for this one."""
     limit, left, seconds = standing
-    return _words(limit)[0] % (left if left > 0.0 else 0, ceil(seconds)) + _own(standing)
-
-
-def _own(standing: Standing) -> bytes:
-    limit, left, seconds = standing
+    units = int(left) if left > 0.0 else 0
     # As OpenAI has them, and Go reads them.
     reset = b"%ds" % ceil(seconds) if seconds >= 1.0 else b"%dms" % (seconds * 1_000)
-    return _words(limit)[1] % (left if left > 0.0 else 0, reset)
+    if both:
+        return _words(limit)[0] % (units, ceil(seconds), units, reset)
+    return _words(limit)[1] % (units, reset)
 
 
 def _words(limit: Limit) -> tuple[bytes, bytes]:
@@ -76,4 +74,4 @@ def _make_words(limit: Limit) -> tuple[bytes, bytes]:
     own = b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %%d\r\nx-ratelimit-reset-%b: %%b\r\n" % (
         what, quota, what, what,
     )  # fmt: skip
-    return common, own
+    return common + own, own

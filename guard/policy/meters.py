@@ -8,7 +8,7 @@ the burst; who needs more than a burst at once gets it when the whole burst is t
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NamedTuple
 
@@ -28,6 +28,9 @@ REMEMBERED = 16_384
 """Of how many callers the places are kept."""
 
 Cells = Table | Spare
+
+DOUBT_SECONDS = 2.0
+"""For how long others count with what could not be counted: nobody who runs is without the lock for that long."""
 
 Amounts = tuple[float, float, float]
 """Units of requests, tokens and cost."""
@@ -108,6 +111,7 @@ class Owed:
         if units > 0.0:
             self.held += units
             self.cells.hold(self.index, units)
+            self.cells.doubt[self.index] = now + DOUBT_SECONDS
 
     def let_go(self) -> None:
         """They are counted."""
@@ -177,6 +181,7 @@ class Meters:
 
     Attributes:
         table: None: what is used is counted in this process alone.
+        now: the clock by which use is counted, in seconds.
         spare: where that is, and what has no room in the table.
         strays: the places that had none.
         owed: by name and index of a cell, what could not be counted yet.
@@ -184,6 +189,7 @@ class Meters:
 
     def __init__(self, table: Table | None = None) -> None:
         self.table = table
+        self.now: Callable[[], float] = table.now if table is not None else monotonic
         self.spare = Spare()
         self.strays: list[Place] = []
         self.owed: dict[tuple[int, int], Owed] = {}
@@ -191,13 +197,10 @@ class Meters:
         self._head = Plans()
         self._body = Plans()
 
-    def now(self) -> float:
-        """Seconds of the clock by which use is counted."""
-        return self.table.now() if self.table is not None else monotonic()
-
     def share(self, table: Table) -> None:
         """Count in a table from now on."""
         self.table = table
+        self.now = table.now
         self._head, self._body = Plans(), Plans()
 
     def admit(self, limits: Sequence[Limit], who: Who, now: float) -> Denied | Held | None:
@@ -214,8 +217,16 @@ class Meters:
             What to give to `settle` and `release` when the request is over, or why it is denied (the longest wait);
             None: no limit holds the caller.
         """
-        places = self._places(self._head, limits, who)
-        return self._take(places, ONE_REQUEST, now) if places else None
+        places = self.places(limits, who)
+        return self.count(places, now) if places else None
+
+    def places(self, limits: Sequence[Limit], who: Who) -> tuple[Place, ...]:
+        """Where a caller is counted for limits that the head of a request tells enough for; good to be kept."""
+        return self._places(self._head, limits, who)
+
+    def count(self, places: tuple[Place, ...], now: float) -> Denied | Held:
+        """Count a request at these places, as `admit` does."""
+        return self._take(places, ONE_REQUEST, now)
 
     def reserve(
         self, limits: Sequence[Limit], who: Who, amounts: Amounts, now: float, held: Held | None
@@ -261,7 +272,7 @@ class Meters:
 
     def close(self) -> None:
         """Leave the table to the others."""
-        table, self.table = self.table, None
+        table, self.table, self.now = self.table, None, monotonic
         if table is not None:
             table.close()
 
@@ -358,16 +369,17 @@ class Meters:
                 cells, index, limit = place.cells, place.index, place.limit
                 if cells.names[index] != place.name:
                     cells, index = self._find(place, now, locked=locked)
-                in_hand = cells.held(index)
                 if limit.kind == CONCURRENCY:
-                    if in_hand >= limit.quota and denied is None:
+                    if cells.held(index) >= limit.quota and denied is None:
                         denied = Denied(limit, RETRY_SECONDS)
                     continue
                 step = limit.interval * amounts[limit.kind]
                 ahead = cells.tat[index] - now
                 ahead = ahead + step if ahead > 0.0 else step
                 place.tat = now + ahead
-                place.ahead = ahead = ahead + in_hand * limit.interval
+                if limit.kind != REQUESTS or cells.doubt[index] > now:
+                    ahead += cells.held(index) * limit.interval
+                place.ahead = ahead
                 wait = ahead - (limit.span if step <= limit.span else step)
                 if wait > TOLERANCE and (denied is None or wait > denied.retry_after):
                     denied = Denied(limit, wait)

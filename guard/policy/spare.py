@@ -20,6 +20,7 @@ class Spare:
         self.spent: defaultdict[int, float] = defaultdict(float)
         self.asked: defaultdict[int, float] = defaultdict(float)
         self.shut: defaultdict[int, float] = defaultdict(float)
+        self.doubt: defaultdict[int, float] = defaultdict(float)
         self.counts: defaultdict[int, float] = defaultdict(float)
 
     def __len__(self) -> int:
@@ -42,7 +43,7 @@ class Spare:
     def sweep(self, now: float) -> None:
         """Forget what is whole again, so that memory follows the callers of the moment, not of all time."""
         for index in [index for index, tat in self.tat.items() if tat <= now and not self._borrows(index, now)]:
-            for numbers in (self.tat, self.leased, self.until, self.spent, self.asked, self.shut):
+            for numbers in (self.tat, self.leased, self.until, self.spent, self.asked, self.shut, self.doubt):
                 numbers.pop(index, None)
 
     def _borrows(self, index: int, now: float) -> bool:

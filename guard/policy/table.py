@@ -39,6 +39,9 @@ WINDOW = 32
 COLUMNS = 32
 """How many workers can count."""
 
+LANES = 7
+"""How many numbers a cell has, besides its name and what each worker holds in it."""
+
 LOCK_SECONDS = 0.002
 HEADER_BYTES = 4_096
 MAGIC = b"guard limits 1\n\0"
@@ -65,6 +68,7 @@ class Table:
         spent: units that were used without being borrowed, and not told yet.
         asked: when somebody asked for more.
         shut: until when there is no use in asking.
+        doubt: until when something may be held that was used already.
         spins: whether it is worth waiting for the lock; it was not when the last wait was in vain.
     """
 
@@ -99,11 +103,11 @@ class Table:
         self.names = whole[HEADER_BYTES : HEADER_BYTES + 8 * lanes].cast("Q")
         numbers = [
             whole[HEADER_BYTES + 8 * lanes * (1 + lane) : HEADER_BYTES + 8 * lanes * (2 + lane)].cast("d")
-            for lane in range(6)
+            for lane in range(LANES)
         ]
-        self.tat, self.leased, self.until, self.spent, self.asked, self.shut = numbers
+        self.tat, self.leased, self.until, self.spent, self.asked, self.shut, self.doubt = numbers
         self._numbers = numbers
-        self._counts = whole[HEADER_BYTES + 56 * lanes :].cast("d")
+        self._counts = whole[HEADER_BYTES + 8 * (1 + LANES) * lanes :].cast("d")
 
     def __repr__(self) -> str:
         return f"<Table used={sum(1 for name in self.names if name)} column={self.column}>"
@@ -119,14 +123,14 @@ class Table:
 
     def now(self) -> float:
         """Seconds since the table was made."""
-        return self.clock() + self._times[0]
+        return self.clock() + self._ahead
 
     def keep_time(self) -> None:
         """Note what time it is, for a machine that is started anew."""
         self._times[1], self._times[2] = self.now(), self.wall()
 
     def _set_clock(self, boot: bytes) -> None:
-        self._times[0] = self._offset(boot)
+        self._times[0] = self._ahead = self._offset(boot)
         self._map[BOOT : BOOT + BOOT_BYTES] = boot
         self.keep_time()
 
@@ -148,7 +152,8 @@ class Table:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return self._wait()
-        self.spins = True
+        if not self.spins:
+            self.spins = True
         return True
 
     def unlock(self) -> None:
@@ -261,7 +266,7 @@ class Table:
         return lock
 
     def _clear(self, column: int) -> None:
-        start = HEADER_BYTES + (56 + 8 * column) * self._lanes
+        start = HEADER_BYTES + 8 * (1 + LANES + column) * self._lanes
         self._map[start : start + 8 * self._lanes] = bytes(8 * self._lanes)
 
 
@@ -291,10 +296,6 @@ class Glance(Table):
         self._view(memoryview(self._map))
         self._ahead = self._offset(_boot_id())
 
-    def now(self) -> float:
-        """Seconds since the table was made."""
-        return self.clock() + self._ahead
-
     def used(self, what: str, interval: float) -> float:
         """How many units of it are used now, or held; `interval` is that of the limit."""
         index = self.seek(self.name(what))
@@ -304,7 +305,7 @@ class Glance(Table):
 
 
 def _size(cells: int) -> int:
-    return HEADER_BYTES + (56 + 8 * COLUMNS) * (cells + WINDOW)
+    return HEADER_BYTES + 8 * (1 + LANES + COLUMNS) * (cells + WINDOW)
 
 
 def _open(path: Path, cells: int) -> int:

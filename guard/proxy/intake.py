@@ -159,9 +159,10 @@ class Intake:
         """The exchange is over: give back what it holds of the worker's room."""
         exchange, proxy = self.exchange, self.proxy
         proxy.relays.discard(self)
-        if exchange.held is not None:
+        held = exchange.held
+        if held is not None and (held.running or held.reserved):
             settle(exchange, proxy.meters)
-            proxy.meters.release(exchange.held)
+            proxy.meters.release(held)
         if self.placed:
             self.placed = False
             proxy.admission.leave()

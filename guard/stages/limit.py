@@ -15,11 +15,17 @@ def limit(exchange: Exchange, meters: Meters) -> None:
     limits = exchange.policy.limits.head
     if not limits:
         return
-    who = Who(exchange.address, exchange.identity.client, exchange.routes[0].path, None)
-    verdict = meters.admit(limits, who, meters.now())
-    if isinstance(verdict, Denied):
-        raise over(exchange, verdict)
-    exchange.held = verdict
+    head, route = exchange.head, exchange.routes[0]
+    places = head.limited
+    if places is None or places[0] is not limits or places[1] is not route:
+        # Like what a head says of its caller, this holds for all requests with the same head.
+        who = Who(exchange.address, exchange.identity.client, route.path, None)
+        places = head.limited = limits, route, meters.places(limits, who)
+    if places[2]:
+        verdict = meters.count(places[2], meters.now())
+        if isinstance(verdict, Denied):
+            raise over(exchange, verdict)
+        exchange.held = verdict
 
 
 def over(exchange: Exchange, denied: Denied) -> Refusal:

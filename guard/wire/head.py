@@ -30,10 +30,12 @@ class RequestHead:
         caller: who it is that sends them, by which version of the policy: set and used by who tells that.
         blocked: what of that caller is blocked, by the number of the blocks: likewise.
         secrets: what of them must not be stored: likewise.
+        limited: where it is counted: likewise.
     """
 
     __slots__ = (
-        "blocked", "caller", "chunked", "closes", "expects", "fields", "for_model", "headers", "secrets", "version",
+        "blocked", "caller", "chunked", "closes", "expects", "fields", "for_model", "headers", "limited", "secrets",
+        "version",
     )  # fmt: skip
 
     def __init__(self, headers: Headers, version: str) -> None:
@@ -51,6 +53,7 @@ class RequestHead:
         self.caller: tuple[int, str, Any, str | None] | None = None
         self.blocked: tuple[int, Any] | None = None
         self.secrets: Any = None
+        self.limited: Any = None
 
     def value(self, name: bytes) -> bytes | None:
         """What a field says; of several of the name their values with commas between them (RFC 9110, section 5.3)."""

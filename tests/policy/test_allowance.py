@@ -48,8 +48,8 @@ def test_tokens():
 def test_the_tighter_of_both(requests, tokens, policy):
     """The standard's fields are for the one of which the smaller part is left; OpenAI's names for both."""
     lines = allowance((REQUESTS, requests, 9.0), (TOKENS, tokens, 9.0))
-    assert lines.startswith(b"ratelimit-policy: " + policy)
-    assert lines.count(b"ratelimit-policy:") == lines.count(b"\r\nratelimit:") == 1
+    assert b"ratelimit-policy: " + policy in lines
+    assert lines.count(b"ratelimit-policy:") == lines.count(b"\nratelimit:") == 1
     assert b"x-ratelimit-remaining-requests: %d\r\n" % max(requests, 0) in lines
     assert b"x-ratelimit-remaining-tokens: %d\r\n" % tokens in lines
 
