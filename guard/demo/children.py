@@ -50,7 +50,9 @@ class Child:
             ChildError: it ended, or said nothing for half a minute.
         """
         assert self.process.stdout is not None
-        if select.select([self.process.stdout], [], [], READY_SECONDS)[0]:
+        poll = select.poll()
+        poll.register(self.process.stdout, select.POLLIN)
+        if poll.poll(READY_SECONDS * 1000):
             line = self.process.stdout.readline()
             if line:
                 ready: dict[str, str] = json.loads(line)

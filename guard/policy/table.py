@@ -43,6 +43,7 @@ LANES = 7
 """How many numbers a cell has, besides its name and what each worker holds in it."""
 
 LOCK_SECONDS = 0.002
+CLOSED = -1
 HEADER_BYTES = 4_096
 MAGIC = b"guard limits 1\n\0"
 SALT_BYTES = 16
@@ -113,11 +114,14 @@ class Table:
         return f"<Table used={sum(1 for name in self.names if name)} column={self.column}>"
 
     def close(self) -> None:
-        """Leave it to the others."""
+        """Leave it to the others; a second time does nothing."""
+        if self._file == CLOSED:
+            return
         self.keep_time()
         self._clear(self.column)
         os.close(self._file)
         os.close(self._lock)
+        self._file = self._lock = CLOSED
 
     # The clock.
 

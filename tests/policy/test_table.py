@@ -39,12 +39,28 @@ class Clock:
         self.boot = bytes(15) + bytes([self.boot[-1] + 1])
 
 
+OPENED: list[Table] = []
+
+
+def close_all() -> None:
+    """Close all tables that were opened; those of workers that died are open until then."""
+    while OPENED:
+        OPENED.pop().close()
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    close_all()
+
+
 def table(folder: Path, clock: Clock | None = None, cells: int = SMALL) -> Table:
     """A worker's table."""
     clock = clock or Clock()
-    return Table(
-        folder / "limits", cells=cells, clock=lambda: clock.up, wall=lambda: clock.wall, boot=clock.boot
-    )  # fmt: skip
+    OPENED.append(
+        Table(folder / "limits", cells=cells, clock=lambda: clock.up, wall=lambda: clock.wall, boot=clock.boot)
+    )
+    return OPENED[-1]
 
 
 def workers(folder: Path, clock: Clock, number: int, cells: int = SMALL) -> list[Meters]:
@@ -338,6 +354,7 @@ def test_any_interleaving_is_exact(tmp_path_factory, burst, steps, data):
     """Whichever worker a request comes to, whoever dies, whatever is done to the clock: in no span of time more than
     the burst and the rate are let in; and who asks when there is something left gets it.
     """
+    close_all()
     folder, clock = tmp_path_factory.mktemp("any"), Clock()
     bound = limits({"per": "client", "requests": "10/s", "burst": burst})
     all_ = workers(folder, clock, 4)
@@ -375,6 +392,7 @@ def test_settled_use_is_exact(tmp_path_factory, steps, data):
     """However much was reserved: what was used is let in up to burst and rate, where none used more than it reserved;
     and with all of it settled everything that was not used is there again.
     """
+    close_all()
     folder, clock = tmp_path_factory.mktemp("any"), Clock()
     bound = limits({"per": "client", "tokens": "100/s"})
     all_ = workers(folder, clock, 3)
