@@ -377,8 +377,10 @@ class Meters:
                 ahead = cells.tat[index] - now
                 ahead = ahead + step if ahead > 0.0 else step
                 place.tat = now + ahead
-                if limit.kind != REQUESTS or cells.doubt[index] > now:
+                if limit.kind != REQUESTS:
                     ahead += cells.held(index) * limit.interval
+                elif cells.doubt[index] > now:
+                    ahead = self._doubted(place, cells, index, step, now)
                 place.ahead = ahead
                 wait = ahead - (limit.span if step <= limit.span else step)
                 if wait > TOLERANCE and (denied is None or wait > denied.retry_after):
@@ -403,6 +405,17 @@ class Meters:
         finally:
             if locked and table is not None:
                 table.unlock()
+
+    def _doubted(self, place: Place, cells: Cells, index: int, step: float, now: float) -> float:
+        """How far the TAT would be ahead where units are held that were used: by all of them and the next step.
+
+        They are taken as used when the last of them was; what has come back since then has, also for the TAT without
+        them, which may so be behind the clock until they are counted.
+        """
+        used = cells.held(index) * place.limit.interval
+        whole = max(max(cells.tat[index], cells.doubt[index] - DOUBT_SECONDS) + used, now) + step
+        place.tat = whole - used
+        return whole - now
 
     def _charge(self, place: Place, units: float, now: float, *, locked: bool) -> None:
         """Count more, or less, whatever is left."""

@@ -419,9 +419,48 @@ def test_settled_use_is_exact(tmp_path_factory, steps, data):
     assert isinstance(all_[0].reserve(bound.body, WHO, (1.0, 100.0, 0.0), all_[0].now(), None), Held)
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(burst=st.integers(1, 5), steps=STEPS, data=st.data())
+def test_without_the_lock_nothing_is_loosened(tmp_path_factory, burst, steps, data):
+    """Whenever somebody else holds the lock: in no span of time more than burst and rate are let in, and none of
+    it is counted twice.
+    """
+    folder, clock = tmp_path_factory.mktemp("any"), Clock()
+    bound = limits({"per": "client", "requests": "10/s", "burst": burst, "concurrency": 500})
+    all_ = workers(folder, clock, 4)
+    holder = os.open(folder / "limits" / "table", os.O_RDWR)
+    all_[0].release(ask(all_[0], bound))  # who is new to the table needs the lock to have a cell
+    clock.pass_by(1.0)
+    passed, times, open_ = 0.0, [], []
+    for number, step in steps:
+        clock.pass_by(step)
+        passed += step
+        meters = all_[number]
+        assert meters.table is not None
+        busy = data.draw(st.booleans())
+        if busy:
+            meters.table.spins = False
+            fcntl.flock(holder, fcntl.LOCK_EX)
+        verdict = ask(meters, bound)
+        if busy:
+            fcntl.flock(holder, fcntl.LOCK_UN)
+        if isinstance(verdict, Held):
+            times.append(passed)
+            open_.append((meters, verdict))
+    for first, begin in enumerate(times):
+        assert all(last - first + 1 <= burst + (times[last] - begin) * 10 + 1e-4 for last in range(first, len(times)))
+    for meters, held in open_:
+        meters.release(held)
+    for meters in all_:
+        meters.pay(meters.now())
+    os.close(holder)
+    clock.pass_by(len(times) / 10 + 0.01)
+    assert [admitted(all_[0], bound) for _ in range(burst + 1)] == [True] * burst + [False]
+
+
 # Real processes.
 
-BURST = 800
+BURST = 2000
 """More than comes back in the longest time for which a busy machine lets nobody run."""
 
 
