@@ -47,7 +47,8 @@ def read(data: bytes, now: float) -> Listed:
         ListError: they have mistakes; each is told with its line or its place in the document.
     """
     found = Gathered(now)
-    is_json = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"[", b"{", b"n")
+    text = data.removeprefix(b"\xef\xbb\xbf").strip()
+    is_json = text[:1] in (b"[", b"{") or text == b"null"
     for place, row in _rows(document_of(data), found) if is_json else _lines(text_of(data)):
         _take(place, row, found)
     return found.listed()
@@ -79,23 +80,29 @@ def duration(text: object) -> float | None:
 def _rows(document: Any, found: Gathered) -> Iterator[tuple[str, Any]]:
     """Every decision of a document: of a list of them or of alerts, or of a stream's new ones."""
     if isinstance(document, dict) and {"new", "deleted"} & document.keys():
-        for number, row in enumerate(document.get("deleted") or ()):
+        for number, row in enumerate(_list("deleted", document.get("deleted"))):
             value = row.get("value") if isinstance(row, dict) else row
             found.leave_out(f"deleted[{number}]", f"{shown(value)} is to be served again, which an import does not do")
-        document = document.get("new")
+        document = _list("new", document.get("new"))
     elif isinstance(document, dict):
         document = [document]
-    if document is not None and not isinstance(document, list):
-        raise ListError([Problem("the document", "it is no list", "decisions, or alerts with decisions")])
-    for number, row in enumerate(document or ()):
+    for number, row in enumerate(_list("the document", document)):
         if isinstance(row, dict) and "decisions" in row:
-            inner = row["decisions"] or ()
-            if not isinstance(inner, list | tuple):
-                found.wrong(f"[{number}].decisions", "it is no list", "a list of decisions")
-                continue
-            yield from ((f"[{number}].decisions[{place}]", one) for place, one in enumerate(inner))
+            place = f"[{number}].decisions"
+            yield from ((f"{place}[{inner}]", one) for inner, one in enumerate(_list(place, row["decisions"])))
         else:
             yield f"[{number}]", row
+
+
+def _list(place: str, value: Any) -> list[Any]:
+    """A list of a document; where there is nothing, there are none.
+
+    Raises:
+        ListError: it is something else.
+    """
+    if value is not None and not isinstance(value, list):
+        raise ListError([Problem(place, "it is no list", "decisions, or alerts with decisions")])
+    return value or []
 
 
 def _lines(text: str) -> Iterator[tuple[str, Row]]:

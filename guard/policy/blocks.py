@@ -42,6 +42,9 @@ class Blocks:
         blocks._take(taken)
         return blocks
 
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
     def find(
         self, address: str, identity: Identity, session: str | None = None, agent: str | None = None
     ) -> Found | None:

@@ -27,6 +27,8 @@ def block(exchange: Exchange, _meters: Meters) -> None:
 
 def blocked(exchange: Exchange, policy: Policy) -> Found | None:
     """What of the caller is blocked under a policy, which need not be the one that the exchange began with."""
+    if not policy.blocks:
+        return None
     agent = exchange.head.value(b"user-agent")
     return policy.blocks.find(
         exchange.address,

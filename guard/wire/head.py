@@ -57,8 +57,8 @@ class RequestHead:
 
     def value(self, name: bytes) -> bytes | None:
         """What a field says; of several of the name their values with commas between them (RFC 9110, section 5.3)."""
-        if name not in self.fields:
-            return None
+        if name not in self.fields or len(self.fields) == len(self.headers):
+            return self.fields.get(name)
         return b", ".join([value for field, value in self.headers if field == name])
 
     def retyped(self, content_type: bytes) -> RequestHead:

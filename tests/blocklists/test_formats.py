@@ -1,5 +1,8 @@
 """All formats: what is written is read again."""
 
+from contextlib import suppress
+
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +51,38 @@ def test_what_is_written_is_read_again(format, entries):
         assert (listed.entries, left_out) == (entries, [])
     else:
         assert not any(one.simulated for one in kept)
+
+
+VALUES = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(), st.text(max_size=8),
+        st.just("192.0.2.1"),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from([
+                "new", "deleted", "decisions", "value", "scope", "type", "duration", "until", "objects", "pattern",
+                "pattern_type", "valid_from", "valid_until", "confidence", "revoked", "kind", "expires", "simulated",
+            ]),
+            inner,
+            max_size=6,
+        ),
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("format", ["crowdsec", "stix", "guard"])
+@given(
+    st.one_of(
+        VALUES, VALUES.map(lambda value: {"objects": [{"type": "indicator", "pattern": "", "confidence": value}]})
+    )
+)
+def test_no_document_does_harm(format, value):
+    """Whatever stands where, it is a list or a told mistake."""
+    with suppress(ListError):
+        read(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=str), format, NOW)
 
 
 def test_a_list_is_bounded(monkeypatch):
