@@ -14,11 +14,13 @@
 #   make cost [ARGS=--help]    what the journal costs
 #   make hotkey [ARGS=--help]  one key on four workers, far beyond its limit
 #   make blocks [ARGS=--help]  what blocks cost
+#   make sharing [ARGS=--help] what it costs to share limits with other machines
 #   make floods [ARGS=--help]  200,000 refused requests, and what the journal has of them
 #   make tampering [ARGS=--help] 1,000 tamperings with a journal, each of which must be found
 #   make fleet [ARGS=--help]   from an order on one machine to every worker of two
 #   make pushes [ARGS=--help]  1,000 pushes of rules under load: nothing fails
 #   make overload [ARGS=--help] five times the load that a model can take
+#   make shared [ARGS=--help]  one limit on two machines, while the store between them is well, and while it is not
 #   make load [ARGS=--help]    the guard beside Envoy, nginx and a prototype
 #   make users HOST=http://…   realistic users against a running guard
 #   make wheel                 dist/guard_gateway-….whl
@@ -37,7 +39,7 @@ WHEELS := --only-binary :all:
 .DEFAULT_GOAL := check
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost blocks floods fleet pushes hotkey overload load users wheel install clean
+.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost blocks floods fleet pushes hotkey shared sharing overload load users wheel install clean
 
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
@@ -99,6 +101,12 @@ pushes: .venv/.test
 
 overload: .venv/.test
 	@$(BIN)/python -m loadtests.overload $(ARGS)
+
+shared: .venv/.test
+	@$(BIN)/python -m loadtests.shared $(ARGS)
+
+sharing: .venv/.load
+	@$(BIN)/python -m loadtests.sharing $(ARGS)
 
 load: .venv/.load
 	@$(BIN)/python -m loadtests.compare $(ARGS)

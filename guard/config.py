@@ -259,7 +259,8 @@ class Journal(Section, frozen=True):
 class Store(Section, frozen=True):
     """What several machines share: where it is (None: each is on its own), and the fleet's name in it.
 
-    `timeout` bounds how long it may take to be reached, and to answer. `password` is for a URL that has none.
+    `timeout` bounds how long it may take to be reached, and to answer, and `wait` how long a request waits for what
+    limits say of it. `password` is for a URL that has none.
     """
 
     url: str | None = None
@@ -267,6 +268,7 @@ class Store(Section, frozen=True):
     ca: str | None = None
     name: Name = "guard"
     timeout: Seconds = 1.0
+    wait: Seconds = 0.025
 
 
 class Tracing(Section, frozen=True):

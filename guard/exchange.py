@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from guard.policy.meters import Held
     from guard.policy.models import Route, Version
     from guard.policy.policy import Policy
+    from guard.policy.waiting import Waiting
     from guard.redaction.secrets import Secrets
     from guard.refusal import Refusal
     from guard.wire.head import RequestHead
@@ -45,7 +46,7 @@ class Exchange:
         "document", "end", "expected", "findings", "first_byte_at", "head", "held", "http10", "id", "identity",
         "keep_alive", "method", "output", "overhead", "path", "peer", "policy", "prompt", "received_at", "redacted",
         "refusal", "route", "routes", "secrets", "seen", "session", "status", "target", "trace", "usage", "version",
-        "waited", "withheld",
+        "waited", "waiting", "withheld",
     )  # fmt: skip
 
     head: RequestHead
@@ -82,6 +83,7 @@ class Exchange:
         self.findings: list[Finding] = []
         self.refusal: Refusal | None = None
         self.held: Held | None = None  # what it has of limits
+        self.waiting: Waiting | None = None  # for what limits say of it, until they do
         self.expected: tuple[int, int] | None = None  # tokens that the model may read and write, where that is limited
 
         # What the model did; times in seconds.

@@ -19,11 +19,12 @@ class Ask(NamedTuple):
         need: units without which a request that waits cannot go on; 0: nobody waits.
         ahead: units wanted beyond that, for requests to come.
         spent: units that were spent without having been granted; the budget may fall below nothing by them.
-        returned: units that were granted ahead and are given back.
-        held: units that were granted ahead and are still there; what is neither held nor returned was spent. None:
+        returned: units that were lent and are given back.
+        held: units that were lent and are still there; what is neither held nor returned was spent. None:
             nothing is told of that, and nothing is asked ahead.
         at: nanoseconds of the node's clock, for asks that tell what is held: of these a node sends one at a time for a
             budget, and one that comes after a later one says nothing.
+        keeps: whether what is granted of `need` is not spent at once, but held like what is granted ahead.
     """
 
     key: str
@@ -35,6 +36,7 @@ class Ask(NamedTuple):
     returned: float
     held: float | None = None
     at: int = 0
+    keeps: bool = False
 
 
 class Grant(NamedTuple):

@@ -74,12 +74,13 @@ def main(rounds: int, seconds: int, only: str) -> None:
     for title in ("", "req/s", "us CPU a request", "of off", "of unchained"):
         table.add_column(title, justify="right" if title else "left")
     for which in chosen:
-        shares = [_share(rates, which, base) for base in ("off", "unchained")]
+        shares = [share(rates, which, base) for base in ("off", "unchained")]
         table.add_row(which, f"{median(rates[which]):,.0f}", f"{median(costs[which]):.1f}", *shares)
     Console().print(table)
 
 
-def _share(rates: dict[str, list[float]], which: str, base: str) -> str:
+def share(rates: dict[str, list[float]], which: str, base: str) -> str:
+    """The median of what one has of another, round by round, with the smallest and the largest."""
     if base not in rates:
         return ""
     shares = sorted(one / other for one, other in zip(rates[which], rates[base], strict=True))

@@ -1,20 +1,76 @@
-"""Sharing changes for one machine until standard input ends: `python -m loadtests.sharing CONFIGURATION`."""
+"""What it costs to share limits with other machines: the same guard with a store and without, in turns.
+
+    make sharing [ARGS=--help]
+
+`alone` counts its limit by itself, `shared` borrows from a Valkey on the core of the load. For each: requests a second,
+and the processor time that the guard's process used for a request.
+"""
 
 from __future__ import annotations
 
-import logging
 import sys
+import tempfile
 from pathlib import Path
+from statistics import median
 
-from guard.control.sharing import Sharing
-from guard.settings import load
+import click
+from rich.console import Console
+from rich.table import Table
+
+from loadtests import peers, rules, wrk
+from loadtests.bench import HEADERS, Bench
+from loadtests.cost import processor_seconds, share
+from loadtests.program import find, running
+from tests.support import valkey
+
+WHICH = ("alone", "shared")
 
 
-def main() -> None:
-    """Share for the machine that the configuration is of."""
-    logging.basicConfig(level=logging.WARNING)
-    with Sharing(load(Path(sys.argv[1]))):
-        sys.stdin.read()
+def command(which: str, place: peers.Place, store: int) -> list[str]:
+    """How one is started."""
+    rules.write(place.folder / "rules")
+    config = Path(place.write("guard.yaml", admin=peers.free_ports(1)[0]))
+    if which == "shared":
+        with config.open("a", encoding="utf-8") as file:
+            file.write(f'store: {{url: "redis://127.0.0.1:{store}"}}\n')
+    return [find("guard"), "serve", "--config", str(config)]
+
+
+def measure(which: str, bench: Bench, model: int, store: int) -> tuple[float, float]:
+    """Requests a second and microseconds of processor a request."""
+    with tempfile.TemporaryDirectory(prefix=f"{which}-", dir=bench.folder) as folder:
+        place = peers.Place(Path(folder), peers.free_ports(1)[0], model)
+        words = command(which, place, store)
+        with running(which, words, core=bench.proxy_core, log=place.folder / "log") as program:
+            program.wait_for(place.url, wrk.PROMPT.read_bytes(), HEADERS, peers.ANSWER.read_bytes())
+            wrk.run(place.url, connections=32, seconds=bench.warm_up, core=bench.load_core)
+            before = processor_seconds(program)
+            sample = wrk.run(place.url, connections=32, seconds=bench.seconds, core=bench.load_core)
+            used = processor_seconds(program) - before
+    return sample.rate, used / sample.requests * 1e6
+
+
+@click.command(help=__doc__)
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="How often each is measured.")
+@click.option("--seconds", type=click.IntRange(1), default=3, show_default=True, help="Length of one measurement.")
+def main(rounds: int, seconds: int) -> None:
+    """Measure, and print what came out."""
+    bench = Bench(None, seconds=seconds, warm_up=1, connections=(32,))
+    rates: dict[str, list[float]] = {which: [] for which in WHICH}
+    costs: dict[str, list[float]] = {which: [] for which in WHICH}
+    with bench.model() as model, valkey.server() as server:
+        for number in range(rounds):
+            for which in WHICH[:: -1 if number % 2 else 1]:
+                rate, cost = measure(which, bench, model, server.port)
+                rates[which].append(rate)
+                costs[which].append(cost)
+    table = Table(caption="medians; the shares round by round")
+    for title in ("", "req/s", "us CPU a request", "of alone", "CPU of alone"):
+        table.add_column(title, justify="right" if title else "left")
+    for which in WHICH:
+        shares = share(rates, which, "alone"), share(costs, which, "alone")
+        table.add_row(which, f"{median(rates[which]):,.0f}", f"{median(costs[which]):.1f}", *shares)
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
 
 
 if __name__ == "__main__":

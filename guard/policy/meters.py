@@ -16,6 +16,7 @@ from guard.policy.allowance import Standing
 from guard.policy.limits import CONCURRENCY, REQUESTS, TOKENS, Limit, Who
 from guard.policy.spare import NAMES, Spare
 from guard.policy.table import Table
+from guard.policy.waiting import Waiting
 
 logger = logging.getLogger("guard")
 
@@ -43,10 +44,11 @@ class Place:
     `index` (-1: it was never looked for).
     """
 
-    __slots__ = ("ahead", "cells", "index", "limit", "name", "tat")
+    __slots__ = ("ahead", "cells", "index", "limit", "name", "subject", "tat")
 
-    def __init__(self, limit: Limit, name: int, cells: Cells) -> None:
+    def __init__(self, limit: Limit, name: int, cells: Cells, subject: str = "") -> None:
         self.limit = limit
+        self.subject = subject
         self.name = name
         self.cells = cells
         self.index = name if isinstance(cells, Spare) else -1
@@ -203,7 +205,7 @@ class Meters:
         self.now = table.now
         self._head, self._body = Plans(), Plans()
 
-    def admit(self, limits: Sequence[Limit], who: Who, now: float) -> Denied | Held | None:
+    def admit(self, limits: Sequence[Limit], who: Who, now: float) -> Denied | Held | Waiting | None:
         """Count a request against every limit that holds its caller, or against none when one of them denies it.
 
         Of tokens and cost nothing is counted yet; who owes some is denied.
@@ -215,7 +217,7 @@ class Meters:
 
         Returns:
             What to give to `settle` and `release` when the request is over, or why it is denied (the longest wait);
-            None: no limit holds the caller.
+            None: no limit holds the caller. Where nodes share limits it may have to wait until that is known.
         """
         places = self.places(limits, who)
         return self.count(places, now) if places else None
@@ -224,13 +226,13 @@ class Meters:
         """Where a caller is counted for limits that the head of a request tells enough for; good to be kept."""
         return self._places(self._head, limits, who)
 
-    def count(self, places: tuple[Place, ...], now: float) -> Denied | Held:
+    def count(self, places: tuple[Place, ...], now: float) -> Denied | Held | Waiting:
         """Count a request at these places, as `admit` does."""
         return self._take(places, ONE_REQUEST, now)
 
     def reserve(
         self, limits: Sequence[Limit], who: Who, amounts: Amounts, now: float, held: Held | None
-    ) -> Denied | Held | None:
+    ) -> Denied | Held | Waiting | None:
         """Count what a request is thought to use, and what is counted for its model, likewise; `held` gets more."""
         places = self._places(self._body, limits, who)
         if not places:
@@ -276,8 +278,13 @@ class Meters:
         if table is not None:
             table.close()
 
+    def look(self) -> None:
+        """Do what has to be done soon; called several times a second."""
+        if self.owed:
+            self.pay(self.now())
+
     def pay(self, now: float) -> None:
-        """Count what could not be counted yet; called several times a second."""
+        """Count what could not be counted yet."""
         if self.owed and self.table is not None and self.table.lock():
             try:
                 self._pay(now)
@@ -322,8 +329,8 @@ class Meters:
     def _place(self, limit: Limit, subject: str) -> Place:
         what = limit.name(subject)
         if self.table is None:
-            return Place(limit, hash(what) % NAMES, self.spare)
-        return Place(limit, self.table.name(what), self.table)
+            return Place(limit, hash(what) % NAMES, self.spare, subject)
+        return Place(limit, self.table.name(what), self.table, subject)
 
     def _find(self, place: Place, now: float, *, locked: bool) -> tuple[Cells, int]:
         """The cell of a place, which it remembers. Without the lock none is taken that nobody has."""
@@ -358,7 +365,7 @@ class Meters:
         held: Held | None = None,
         *,
         reserves: bool = False,
-    ) -> Denied | Held:
+    ) -> Denied | Held | Waiting:
         table = self.table
         locked = table is None or table.lock()
         try:

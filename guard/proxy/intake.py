@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
+from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from guard.exchange import Exchange
 from guard.journal.batch import Batch
 from guard.journal.record import prompt_line
+from guard.policy.meters import Denied, Held
 from guard.proxy.heads import internal_error, journal_unavailable
 from guard.refusal import Refusal
 from guard.stages import BODY, HEAD, SHARE, Stage
+from guard.stages.limit import take
 from guard.stages.reserve import estimate, settle
 from guard.wire.crowd import over_capacity
 from guard.wire.server import ServerConnection
@@ -62,12 +66,10 @@ class Intake:
         exchange, proxy = self.exchange, self.proxy
         exchange.received_at = now = exchange.received_at or monotonic()
         proxy.relays.add(self)
-        if exchange.refusal is not None:
-            self.refuse(exchange.refusal)
+        if exchange.waiting is None:
+            self._enter(now)
         else:
-            self.waits = True
-            behind = now - (proxy.journal.turn_began or now)
-            proxy.admission.enter(self, now, behind=behind, known=self._is_known)
+            exchange.waiting.when_known(partial(self._decided, lambda: self._enter(monotonic())))
 
     # The worker's admission calls.
 
@@ -110,6 +112,28 @@ class Intake:
 
     # Within.
 
+    def _enter(self, now: float) -> None:
+        """Find room."""
+        exchange, proxy = self.exchange, self.proxy
+        if exchange.refusal is not None:
+            self.refuse(exchange.refusal)
+        else:
+            self.waits = True
+            behind = now - (proxy.journal.turn_began or now)
+            proxy.admission.enter(self, now, behind=behind, known=self._is_known)
+
+    def _decided(self, go_on: Callable[[], None], verdict: Denied | Held) -> None:
+        """What limits say of it is known now."""
+        try:
+            self._run((lambda exchange, _meters: take(exchange, verdict),))
+            if self.finished:
+                self._let_go()
+            else:
+                go_on()
+        except Exception:
+            logger.exception("exchange %s met a fault in the guard", self.exchange.id)
+            self.fault()
+
     @property
     def _is_known(self) -> bool:
         return self.exchange.identity.client is not None
@@ -147,6 +171,14 @@ class Intake:
             return
         if exchange.refusal is None and exchange.policy.limits.body:
             self._run(SHARE)
+        if exchange.waiting is None:
+            self._write()
+        else:
+            exchange.waiting.when_known(partial(self._decided, self._write))
+
+    def _write(self) -> None:
+        """Write the prompt down."""
+        exchange = self.exchange
         if exchange.refusal is None and not self.proxy.journal.ready():
             exchange.refusal = journal_unavailable()
         if exchange.refusal is not None:
@@ -159,12 +191,17 @@ class Intake:
         """The exchange is over: give back what it holds of the worker's room."""
         exchange, proxy = self.exchange, self.proxy
         proxy.relays.discard(self)
-        held = exchange.held
-        if held is not None and (held.running or held.reserved):
-            settle(exchange, proxy.meters)
-            proxy.meters.release(held)
+        if exchange.waiting is None:
+            self._let_go()
         if self.placed:
             self.placed = False
             proxy.admission.leave()
         elif self.waits:
             proxy.admission.give_up(self)
+
+    def _let_go(self) -> None:
+        """Give back what it has of limits, and was not used."""
+        held = self.exchange.held
+        if held is not None and (held.running or held.reserved):
+            settle(self.exchange, self.proxy.meters)
+            self.proxy.meters.release(held)

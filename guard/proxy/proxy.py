@@ -19,11 +19,13 @@ from guard.journal.record import refusals_line
 from guard.journal.refusals import Refusals
 from guard.journal.writer import Journal
 from guard.policy.admission import Admission
+from guard.policy.borrowing import Borrowing
 from guard.policy.clients import ANONYMOUS
 from guard.policy.meters import Meters
 from guard.policy.models import Version
 from guard.policy.policy import Policy
 from guard.policy.table import Table
+from guard.proof.node import node_name
 from guard.proxy.intake import Intake
 from guard.proxy.probe import PROBES, Probe
 from guard.proxy.relay import Relay
@@ -33,6 +35,7 @@ from guard.proxy.upgrade import Upgrade
 from guard.refusal import Refusal
 from guard.stages.block import blocked, client_blocked
 from guard.stages.route import isolated
+from guard.store.leases import Leases
 from guard.wire.crowd import Crowd
 from guard.wire.framing import upgrade_not_supported
 from guard.wire.pool import Pool
@@ -57,7 +60,7 @@ class Proxy:
         self.journal = journal
         self.http: Http = config.data.http
         self.upstream: Upstream = config.upstream
-        self.meters = Meters()
+        self.meters = _meters(config)
         self._table = Path(config.state) / "limits"
         self._share(policy)
         self.refusals = Refusals(config.journal.refusals)
@@ -196,8 +199,7 @@ class Proxy:
             self._write_down(self.refusals.due(time()))
         for pool in self._pools.values():
             pool.sweep(now)
-        if self.meters.owed:
-            self.meters.pay(self.meters.now())
+        self.meters.look()
         if now >= self._forget_at:
             self._forget_at = now + FORGET_SECONDS
             self.meters.sweep(self.meters.now())
@@ -216,6 +218,13 @@ def _cut(exchange: Exchange, policy: Policy) -> Refusal | None:
     if exchange.route is not None and policy.measures.access(exchange.route.model.name) == "offline":
         return isolated(close=True)
     return None
+
+
+def _meters(config: Config) -> Meters:
+    """What counts use: with other nodes where there is a store."""
+    if config.store.url is None:
+        return Meters()
+    return Borrowing(Leases(config.store, node_name(Path(config.state))), config.store.wait)
 
 
 def _nobody() -> None:

@@ -7,6 +7,7 @@ from math import ceil
 from guard.exchange import Exchange
 from guard.policy.limits import Who
 from guard.policy.meters import Denied, Held, Meters
+from guard.policy.waiting import Waiting
 from guard.refusal import Refusal
 
 
@@ -22,10 +23,22 @@ def limit(exchange: Exchange, meters: Meters) -> None:
         who = Who(exchange.address, exchange.identity.client, route.path, None)
         places = head.limited = limits, route, meters.places(limits, who)
     if places[2]:
-        verdict = meters.count(places[2], meters.now())
-        if isinstance(verdict, Denied):
-            raise over(exchange, verdict)
-        exchange.held = verdict
+        take(exchange, meters.count(places[2], meters.now()))
+
+
+def take(exchange: Exchange, verdict: Denied | Held | Waiting | None) -> None:
+    """Do as was decided, or have the exchange wait until it is.
+
+    Raises:
+        Refusal: it is over a limit.
+    """
+    if isinstance(verdict, Waiting):
+        exchange.waiting = verdict
+        return
+    exchange.waiting = None
+    if isinstance(verdict, Denied):
+        raise over(exchange, verdict)
+    exchange.held = verdict
 
 
 def over(exchange: Exchange, denied: Denied) -> Refusal:

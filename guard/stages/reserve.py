@@ -11,8 +11,8 @@ from typing import Any
 from guard.config import Price
 from guard.exchange import Exchange
 from guard.policy.limits import Who
-from guard.policy.meters import Amounts, Denied, Meters
-from guard.stages.limit import over
+from guard.policy.meters import Amounts, Meters
+from guard.stages.limit import over, take
 
 TOKEN_BYTES = 4
 """A token of text is about so long."""
@@ -41,10 +41,7 @@ def reserve(exchange: Exchange, meters: Meters) -> None:
     read, written = exchange.expected or (0, 0)
     who = Who(exchange.address, exchange.identity.client, exchange.routes[0].path, route.model.name)
     amounts = 1.0, float(read + written), _cost(route.model.versions[0].price, read, written)
-    verdict = meters.reserve(limits, who, amounts, meters.now(), exchange.held)
-    if isinstance(verdict, Denied):
-        raise over(exchange, verdict)
-    exchange.held = verdict
+    take(exchange, meters.reserve(limits, who, amounts, meters.now(), exchange.held))
 
 
 def check_share(exchange: Exchange, meters: Meters) -> None:

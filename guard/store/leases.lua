@@ -1,0 +1,193 @@
+-- Budgets that nodes share. Each is a bucket of `burst` units that fills at a rate; nodes take units to spend at once
+-- (`need`), and borrow some to spend soon (`ahead`).
+--
+-- What is lent and not yet spent counts as still being in the bucket: it fills up to `burst` less what is lent. So in any
+-- time T all nodes together spend at most burst + rate * T, whenever they spend what they have borrowed.
+--
+-- Units are told in millionths and times in microseconds: whole numbers, exact up to 2^53. This server's clock is the only
+-- one.
+--
+-- KEYS   the budgets
+-- ARGV   the node that asks, how long it may keep what it borrows, how many nodes there are; then for each budget
+--        interval  in which one whole unit comes back; 0: never, for the units are slots, which are held until they are
+--                  given back or their lease is over
+--        burst, need, ahead
+--        spent     without having been granted
+--        returned  borrowed and given back
+--        held      borrowed and still there; -1: nothing is told of that
+--        at        when the node asks, by its own clock
+--        keeps     1: what is granted of `need` is borrowed too, and told of in `held` later; 0: it is spent
+--
+-- Returns for each budget: granted of `need`, granted of `ahead`, time until it is whole, time until `need` fits.
+--
+-- The value of a budget is "left at", and " node lent until asked" for each node. What is left may be less than nothing.
+
+local UNIT = 1000000
+local SHORTEST_WAIT = 10000
+local SLACK_MS = 1000
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local node, life, nodes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local function read(key, burst)
+  local value = redis.call('GET', key)
+  if not value then
+    return {left = burst, at = now, lent = 0, loans = {}}
+  end
+  local left, at, rest = string.match(value, '^(%S+) (%S+)(.*)$')
+  local bucket = {left = tonumber(left), at = math.min(tonumber(at), now), lent = 0, loans = {}}
+  for name, lent, ends, asked in string.gmatch(rest, ' (%S+) (%S+) (%S+) (%S+)') do
+    -- A clock that was set back makes no lease longer.
+    local loan = {lent = tonumber(lent), ends = math.min(tonumber(ends), now + life), asked = tonumber(asked)}
+    bucket.loans[name] = loan
+    bucket.lent = bucket.lent + loan.lent
+  end
+  return bucket
+end
+
+local function fill(bucket, ask, at)
+  if ask.interval > 0 and at > bucket.at then
+    -- From the deepest debt to the brim is two bursts.
+    local back = math.floor(math.min((at - bucket.at) / ask.interval * UNIT, 2 * ask.burst))
+    bucket.left = bucket.left + back
+    -- The time of a part of a millionth is kept for the next turn: slow budgets live on it.
+    bucket.at = math.min(bucket.at + math.ceil(back / UNIT * ask.interval), at)
+  end
+  local brim = ask.burst - bucket.lent
+  if bucket.left >= brim then
+    bucket.left, bucket.at = brim, math.max(bucket.at, at)
+  end
+end
+
+-- Let the time pass: what was not told of until its lease ended counts as spent. A slot falls back.
+local function catch_up(bucket, ask)
+  local over = {}
+  for name, loan in pairs(bucket.loans) do
+    if loan.ends <= now then
+      over[#over + 1] = name
+    end
+  end
+  table.sort(over, function(one, other) return bucket.loans[one].ends < bucket.loans[other].ends end)
+  for _, name in ipairs(over) do
+    local loan = bucket.loans[name]
+    fill(bucket, ask, loan.ends)
+    bucket.loans[name] = nil
+    bucket.lent = bucket.lent - loan.lent
+    if ask.interval == 0 then
+      bucket.left = bucket.left + loan.lent
+    end
+  end
+  fill(bucket, ask, now)
+end
+
+-- Of what the node borrowed it has `held` left: the rest was given back, or spent. It may also have more than is known of
+-- here, for its lease has lapsed, or all was lost: that much it borrows now.
+local function settle(bucket, ask, loan, held)
+  local gone = loan.lent - held
+  if ask.interval == 0 or gone < 0 then
+    bucket.left = bucket.left + gone
+  else
+    bucket.left = bucket.left + math.min(ask.returned, gone)
+  end
+  bucket.lent = bucket.lent - gone
+  loan.lent = held
+end
+
+local function lend(bucket, loan, units)
+  bucket.left = bucket.left - units
+  bucket.lent = bucket.lent + units
+  loan.lent = loan.lent + units
+  loan.ends = now + life
+end
+
+local function until_fits(bucket, ask)
+  if ask.interval == 0 then
+    return SHORTEST_WAIT
+  end
+  local missing = math.min(ask.need, ask.burst) - bucket.left
+  -- Those who ask in vain need not come for every single unit where some may gather.
+  local gathered = math.min(SHORTEST_WAIT, math.floor(ask.burst / 4 / UNIT) * ask.interval)
+  return math.ceil(math.max(missing / UNIT * ask.interval, gathered))
+end
+
+local function until_whole(bucket, ask)
+  return math.ceil(math.max(ask.burst - bucket.left, 0) / UNIT * ask.interval)
+end
+
+local function write(key, bucket, ask)
+  local words = {string.format('%.0f %.0f', bucket.left, bucket.at)}
+  local lasts = until_whole(bucket, ask)
+  for name, loan in pairs(bucket.loans) do
+    words[#words + 1] = string.format('%s %.0f %.0f %.0f', name, loan.lent, loan.ends, loan.asked)
+    lasts = math.max(lasts, loan.ends - now)
+  end
+  redis.call('SET', key, table.concat(words, ' '), 'PX', string.format('%.0f', math.ceil(lasts / 1000) + SLACK_MS))
+end
+
+local function answer(key, ask)
+  local bucket = read(key, ask.burst)
+  catch_up(bucket, ask)
+  local loan = bucket.loans[node] or {lent = 0, ends = now, asked = 0}
+  if ask.held >= 0 and ask.at <= loan.asked then
+    -- It was on its way for so long that a later one has told more.
+    return 0, 0, until_whole(bucket, ask), 0
+  end
+  if ask.spent > 0 then
+    bucket.left = math.max(bucket.left - ask.spent, math.min(bucket.left, -ask.burst))
+  end
+  local borrows = ask.held >= 0
+  if borrows then
+    settle(bucket, ask, loan, ask.held)
+    loan.asked = ask.at
+  elseif ask.returned > 0 then
+    settle(bucket, ask, loan, math.max(loan.lent - ask.returned, 0))
+  end
+  local need, ahead, wait = 0, 0, 0
+  if ask.need > 0 then
+    if bucket.left >= math.min(ask.need, ask.burst) then
+      need = ask.need
+    else
+      wait = until_fits(bucket, ask)
+    end
+  end
+  if need > 0 and (ask.keeps or ask.interval == 0) then
+    borrows = true
+    lend(bucket, loan, need)
+  else
+    bucket.left = bucket.left - need
+  end
+  if ask.held >= 0 and wait == 0 then
+    ahead = math.max(math.min(ask.ahead, math.floor(bucket.left / (2 * nodes) / UNIT) * UNIT), 0)
+    lend(bucket, loan, ahead)
+  end
+  if borrows then
+    bucket.loans[node] = loan
+  end
+  if borrows or need > 0 or ask.spent > 0 or ask.returned > 0 then
+    write(key, bucket, ask)
+  end
+  return need, ahead, until_whole(bucket, ask), wait
+end
+
+local answers = {}
+local place = 4
+for _, key in ipairs(KEYS) do
+  local need, ahead, whole, wait = answer(key, {
+    interval = tonumber(ARGV[place]),
+    burst = tonumber(ARGV[place + 1]),
+    need = tonumber(ARGV[place + 2]),
+    ahead = tonumber(ARGV[place + 3]),
+    spent = tonumber(ARGV[place + 4]),
+    returned = tonumber(ARGV[place + 5]),
+    held = tonumber(ARGV[place + 6]),
+    at = tonumber(ARGV[place + 7]),
+    keeps = ARGV[place + 8] == '1',
+  })
+  place = place + 9
+  answers[#answers + 1] = need
+  answers[#answers + 1] = ahead
+  answers[#answers + 1] = whole
+  answers[#answers + 1] = wait
+end
+return answers

@@ -1,0 +1,236 @@
+"""Limits that nodes share, with a lender in this process: its budgets are those that the script is held to."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from guard import config
+from guard.policy.borrowing import Borrowing
+from guard.policy.clients import Client
+from guard.policy.limits import Limits, Who
+from guard.policy.meters import Denied, Held
+from guard.policy.table import Table
+from guard.policy.waiting import Waiting
+from tests.support.budgets import Store
+from tests.support.lending import Nearby
+
+ONE = Who("192.0.2.1", Client("app", "acme"), "/v1/", "chat")
+WAIT_SECONDS = 0.025
+SLOW = {"per": "client", "requests": "1/h", "burst": 40}
+
+
+def limits(*entries: Any) -> Limits:
+    """The limits of these entries of a configuration."""
+    return Limits([config.Limit(**entry) for entry in entries])
+
+
+@contextmanager
+def worker(folder, lender):
+    """A worker's meters, in the table of its node."""
+    meters = Borrowing(lender, WAIT_SECONDS)
+    meters.share(Table(folder))
+    try:
+        yield meters
+    finally:
+        meters.close()
+
+
+async def known(verdict: Any) -> Any:
+    """A verdict, when it is there."""
+    if not isinstance(verdict, Waiting):
+        return verdict
+    answer = asyncio.get_running_loop().create_future()
+    verdict.when_known(answer.set_result)
+    return await answer
+
+
+async def ask(meters: Borrowing, bound: Limits, who: Who = ONE) -> Any:
+    """The verdict on a request."""
+    return await known(meters.admit(bound.head, who, meters.now()))
+
+
+async def admitted(meters: Borrowing, bound: Limits, count: int) -> int:
+    """How many of so many requests, one after the other, are let in."""
+    return sum([isinstance(await ask(meters, bound), Held) for _ in range(count)])
+
+
+async def until(wanted: Any) -> None:
+    """Wait for a condition."""
+    end = monotonic() + 20
+    while not wanted():
+        assert monotonic() < end, "it did not come to that"
+        await asyncio.sleep(0.005)
+
+
+async def test_all_nodes_together_have_the_burst(tmp_path):
+    """Two nodes of two workers each give out what one would, to the last unit."""
+    store, bound = Store(), limits(SLOW)
+    with (
+        worker(tmp_path / "a", Nearby(store, "a", 2)) as one,
+        worker(tmp_path / "a", Nearby(store, "a", 2)) as two,
+        worker(tmp_path / "b", Nearby(store, "b", 2)) as three,
+        worker(tmp_path / "b", Nearby(store, "b", 2)) as four,
+    ):
+        count = sum([await admitted(meters, bound, 5) for meters in (one, two, three, four) * 4])
+        assert count == 40
+        denied = await ask(one, bound)
+        assert isinstance(denied, Denied)
+        assert 3_000 < denied.retry_after <= 3_600
+
+
+async def test_hardly_anybody_waits_on_a_hot_key(tmp_path):
+    """The more is used the more is borrowed ahead of need, and the store is asked seldom."""
+    lender, bound = Nearby(Store()), limits({"per": "client", "requests": "100000/s", "burst": 100_000})
+    lender.delay = 0.001
+    with worker(tmp_path, lender) as meters:
+        for _ in range(300):
+            assert await admitted(meters, bound, 10) == 10
+            await asyncio.sleep(0.0005)
+        assert meters.counts.ready > 2_900
+        assert meters.counts.waited == 3_000 - meters.counts.ready < 100
+        assert len(lender.asked) < 150
+
+
+async def test_who_is_over_the_limit_is_told_here(tmp_path):
+    """A flood that is refused costs the store no ask while it has nothing to give."""
+    lender, bound = Nearby(Store()), limits({"per": "client", "requests": "1/h"})
+    with worker(tmp_path, lender) as meters:
+        assert await admitted(meters, bound, 200) == 1
+        assert len(lender.asked) <= 3
+        assert meters.counts.refused == 199
+
+
+async def test_what_is_not_used_goes_back(tmp_path):
+    """Before a lease ends its units are in the budget again, for other nodes."""
+    store, bound = Store(), limits(SLOW)
+    with worker(tmp_path / "a", Nearby(store, "a")) as one, worker(tmp_path / "b", Nearby(store, "b")) as other:
+        assert await admitted(one, bound, 5) == 5
+
+        def is_back() -> bool:
+            one.look()
+            budget = next(iter(store.budgets.values()))
+            return budget.lent == 0 and budget.left >= 35_000_000
+
+        await until(is_back)
+        assert await admitted(other, bound, 50) == 35
+
+
+async def test_a_store_that_says_nothing_keeps_nobody_for_long(tmp_path):
+    """One request waits 25 ms, and then the node goes on with its share; nobody else waits."""
+    lender, bound = Nearby(Store(), nodes=2), limits(SLOW)
+    lender.silent = True
+    with worker(tmp_path, lender) as meters:
+        began = monotonic()
+        assert await admitted(meters, bound, 1) == 1
+        assert monotonic() - began >= WAIT_SECONDS
+        assert meters.away
+        began = monotonic()
+        assert await admitted(meters, bound, 60) == 19
+        assert monotonic() - began < 0.5
+        assert (meters.counts.waited, meters.counts.local) == (1, 20)
+
+
+async def test_a_share_goes_on_from_what_was_left(tmp_path):
+    """A node that is left alone has its part of what there was when it last heard."""
+    lender, bound = Nearby(Store(), nodes=2), limits(SLOW)
+    with worker(tmp_path, lender) as meters:
+        assert await admitted(meters, bound, 30) == 30
+        meters.look()
+        await asyncio.sleep(0.01)
+        lender.silent = True
+        ahead = meters.table.leased[meters.table.names.tolist().index(next(filter(None, meters.table.names)))]
+        assert await admitted(meters, bound, 40) in range(int(ahead) + 2, int(ahead) + 7)
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_what_was_spent_alone_is_told_when_the_store_is_back(tmp_path, refuses):
+    """The budget is short of it then, and all is as exact as before."""
+    store, bound = Store(), limits(SLOW)
+    lender = Nearby(store, "a", 2)
+    with worker(tmp_path / "a", lender) as meters, worker(tmp_path / "b", Nearby(store, "b", 2)) as other:
+        lender.refuses, lender.silent = refuses, not refuses
+        assert await admitted(meters, bound, 10) == 10
+        lender.refuses = lender.silent = False
+
+        def is_told() -> bool:
+            meters.look()
+            return not meters.away and sum(meters.table.spent) == 0
+
+        await until(is_told)
+        assert await admitted(other, bound, 60) == 30
+        assert meters.counts.away == 1
+
+
+async def test_a_slow_store_is_away(tmp_path):
+    """Answers that take longer than anybody waits do not bring it back; quick ones do."""
+    lender, bound = Nearby(Store()), limits({"per": "client", "requests": "1000/s", "burst": 1_000})
+    lender.delay = 0.2
+    with worker(tmp_path, lender) as meters:
+        assert await admitted(meters, bound, 1) == 1
+        await asyncio.sleep(0.6)
+        assert meters.away
+        began = monotonic()
+        assert await admitted(meters, bound, 100) == 100
+        assert monotonic() - began < 0.2
+        lender.delay = 0.001
+        await until(lambda: not meters.away)
+        assert meters.counts.away == 1
+
+
+async def test_a_request_that_one_limit_denies_costs_no_other(tmp_path):
+    """What was borrowed for it is there for the next."""
+    store = Store()
+    bound = limits({"per": "global", "requests": "1/h", "burst": 10}, {"per": "client", "requests": "1/h", "burst": 3})
+    with worker(tmp_path / "a", Nearby(store, "a")) as one, worker(tmp_path / "b", Nearby(store, "b")) as other:
+        assert await admitted(one, bound, 20) + await admitted(other, bound, 20) == 3
+        rest = [ONE._replace(client=Client(f"app{number}", "acme")) for number in range(20)]
+        let_in = [isinstance(await ask(meters, bound, who), Held) for meters in (one, other) for who in rest]
+        assert sum(let_in) == 7
+
+
+async def test_tokens_are_reserved_and_what_was_not_used_is_there_again(tmp_path):
+    """Of what a request was thought to use, what it did not comes back at once; more than that is a debt."""
+    store, bound = Store(), limits({"per": "client", "tokens": "1000/d"})
+    with worker(tmp_path / "a", Nearby(store, "a")) as one, worker(tmp_path / "b", Nearby(store, "b")) as other:
+
+        async def use(meters, tokens):
+            return await known(meters.reserve(bound.body, ONE, (1.0, tokens, 0.0), meters.now(), None))
+
+        held = await use(one, 800.0)
+        assert isinstance(await use(other, 300.0), Denied)
+        one.settle(held, (1.0, 100.0, 0.0), one.now())
+        one.release(held)
+        assert isinstance(await use(one, 700.0), Held)
+
+        def is_told() -> bool:
+            one.look()
+            return next(iter(store.budgets.values())).lent <= 700_000_000
+
+        await until(is_told)
+        other.table.shut[:] = other.table.shut.__class__(bytes(8 * len(other.table.shut))).cast("d")
+        assert isinstance(await use(other, 150.0), Held)
+
+
+async def test_concurrency_is_counted_by_each_node(tmp_path):
+    """It asks nobody."""
+    lender, bound = Nearby(Store()), limits({"per": "client", "concurrency": 2})
+    with worker(tmp_path, lender) as meters:
+        assert await admitted(meters, bound, 3) == 2
+        assert not lender.asked
+
+
+async def test_a_request_whose_caller_left_while_it_waited(tmp_path):
+    """Only the last who asked for a verdict is told, and what was granted counts."""
+    lender, bound = Nearby(Store()), limits(SLOW)
+    with worker(tmp_path, lender) as meters:
+        waiting = meters.admit(bound.head, ONE, meters.now())
+        told = []
+        waiting.when_known(lambda _: told.append("first"))
+        waiting.when_known(lambda _: told.append("last"))
+        await until(lambda: told)
+        assert told == ["last"]
