@@ -197,6 +197,12 @@ def test_a_slow_store_is_followed(tmp_path, server):
                 valkey.until(lambda: ids(fast) == [record["id"]])
 
 
+def taken_there(config, records):
+    """Give one order more; whether it went into the store."""
+    records.append(order())
+    return place(config, records[-1:]).where == "store"
+
+
 def test_another_server_takes_over(tmp_path):
     """Behind sentinels the changes go on in the replica; those that it did not get come from the machines."""
     (tmp_path / "sentinel").mkdir()
@@ -208,8 +214,7 @@ def test_another_server_takes_over(tmp_path):
             place(first, records)
             valkey.until(lambda: len(ids(first)) == len(ids(second)) == 1)
             fleet.primary.terminate()
-            while place(first, records[-1:]).where == "here":
-                records.append(order())
+            valkey.until(lambda: taken_there(first, records))
             wanted = {record["id"] for record in records}
             valkey.until(lambda: wanted <= {*ids(first)} and wanted <= {*ids(second)})
             valkey.until(lambda: sharing.changes.version() == len(wanted))
