@@ -22,9 +22,10 @@ class Ask(NamedTuple):
         returned: units that were lent and are given back.
         held: units that were lent and are still there; what is neither held nor returned was spent. None:
             nothing is told of that, and nothing is asked ahead.
-        at: nanoseconds of the node's clock, for asks that tell what is held: of these a node sends one at a time for a
-            budget, and one that comes after a later one says nothing.
-        keeps: whether what is granted of `need` is not spent at once, but held like what is granted ahead.
+        at: nanoseconds of the node's clock, for asks that tell what is held, or keep what they need. Of the first a
+            node sends one at a time for a budget, and one that comes after a later one says nothing.
+        keeps: whether what is granted of `need` is not spent at once, but held like what is granted ahead; from when it
+            is asked for to its answer it counts as held.
     """
 
     key: str

@@ -20,7 +20,7 @@ from time import monotonic
 
 from guard.lending import Ask, Grant, Grants, Lender
 from guard.policy.limits import CONCURRENCY, REQUESTS
-from guard.policy.meters import RETRY_SECONDS, TOLERANCE, Amounts, Denied, Held, Meters, Place, Reserved
+from guard.policy.meters import RETRY_SECONDS, TOLERANCE, Amounts, Cells, Denied, Held, Meters, Place, Reserved
 from guard.policy.table import Table
 from guard.policy.waiting import Waiting
 
@@ -136,7 +136,7 @@ class Borrowing(Meters):
                 return self._spend(places, amounts, now, held or Held(), reserves=reserves)
             if isinstance(verdict, list):
                 request = again or _Request(self, places, amounts, held, reserves=reserves)
-                return request.ask(verdict, now)
+                return request.ask(verdict)
         finally:
             self.table.unlock()
         self.counts.refused += 1
@@ -210,7 +210,7 @@ class Borrowing(Meters):
         self.counts.local += is_local
         self.counts.ready += not is_local
         if wanted:
-            asks = [self._claim(place, 0.0, now) for place in wanted]
+            asks = [self._claim(place, 0.0) for place in wanted]
             self._send(wanted, asks, None)
         return held
 
@@ -283,13 +283,15 @@ class Borrowing(Meters):
         free = now - table.asked[index] > CLAIM_SECONDS
         return free and table.leased[index] < loan.wish / 2 and now >= table.shut[index] and not self.away
 
-    def _claim(self, place: Place, need: float, now: float, *, keeps: bool = False) -> Ask:
+    def _claim(self, place: Place, need: float, *, keeps: bool = False) -> Ask:
         """The ask for a place: if nobody of this node asks for it now, with what is held of it, and for more."""
         table, index, limit = self.table, place.index, place.limit
         assert table is not None
+        # Later than that of any ask before: the lock was had by somebody else since the request came.
+        now = table.now()
         ask = Ask(limit.digest(place.subject), limit.interval, limit.burst, need, 0.0, 0.0, 0.0, keeps=keeps)
         if now - table.asked[index] <= CLAIM_SECONDS:
-            return ask
+            return ask._replace(at=int(now * 1e9)) if keeps else ask
         loan = self._loan(place, now)
         most = min(limit.burst / (4 * self.lender.nodes), AHEAD_SECONDS / limit.interval)
         most = floor(most) if limit.kind == REQUESTS else most
@@ -297,9 +299,8 @@ class Borrowing(Meters):
         loan.wish = min(max(2 * loan.wish, 1.0), most) if hot else min(loan.wish, most)
         loan.asked_at = now
         table.asked[index] = now
-        leased = table.leased[index] if now < table.until[index] else 0.0
-        if limit.kind != REQUESTS:
-            leased += table.held(index)
+        # What is asked for now to be kept, or reserved, is among what all workers hold.
+        leased = table.held(index) + (table.leased[index] if now < table.until[index] else 0.0)
         missing = max(table.tat[index] - now, 0.0) / (limit.interval * self.lender.nodes)
         debt = min(table.spent[index], missing, limit.burst)
         return ask._replace(ahead=loan.wish, spent=debt, held=leased, at=int(now * 1e9))
@@ -317,11 +318,11 @@ class Borrowing(Meters):
             return None
         ending = table.until[index] - now < ENDING_SECONDS
         if table.spent[index] > 0.0 or (ending and reserved > 0.0) or (ending and lent and self._is_used(loan, now)):
-            return self._claim(place, 0.0, now)
+            return self._claim(place, 0.0)
         if ending and lent:
             table.leased[index] = 0.0
             loan.wish /= 4
-            return self._claim(place, 0.0, now)._replace(ahead=0.0, returned=lent)
+            return self._claim(place, 0.0)._replace(ahead=0.0, returned=lent)
         if not lent and not reserved and now - loan.asked_at > CLAIM_SECONDS:
             del self._loans[place.name]
         return None
@@ -426,7 +427,18 @@ class Borrowing(Meters):
 class _Request(Waiting):
     """A request that waits for what is lacking, and is decided by what then is there; not for long."""
 
-    __slots__ = ("_amounts", "_borrowing", "_due", "_held", "_lacking", "_places", "_reserves", "_timer", "_was_late")
+    __slots__ = (
+        "_amounts",
+        "_borrowing",
+        "_due",
+        "_held",
+        "_kept",
+        "_lacking",
+        "_places",
+        "_reserves",
+        "_timer",
+        "_was_late",
+    )
 
     def __init__(
         self, borrowing: Borrowing, places: tuple[Place, ...], amounts: Amounts, held: Held | None, *, reserves: bool
@@ -437,12 +449,13 @@ class _Request(Waiting):
         self._amounts = amounts
         self._held = held
         self._reserves = reserves
+        self._kept: list[tuple[Cells, int, float]] = []
         self._lacking: list[Place] = []
         self._due = 0.0
         self._was_late = False
         self._timer: asyncio.TimerHandle | None = None
 
-    def ask(self, lacking: list[Place], now: float) -> Waiting:
+    def ask(self, lacking: list[Place]) -> Waiting:
         """Ask for what is lacking; with the lock."""
         borrowing = self._borrowing
         borrowing.counts.waited += 1
@@ -452,12 +465,27 @@ class _Request(Waiting):
             self._timer = loop.call_at(self._due, self._late)
         self._lacking = lacking
         keeps = self._reserves or len(self._places) > 1
-        asks = [borrowing._claim(place, self._amounts[place.limit.kind], now, keeps=keeps) for place in lacking]
+        asks = [borrowing._claim(place, self._amounts[place.limit.kind], keeps=keeps) for place in lacking]
+        if keeps:
+            self._hold(lacking)
         borrowing._send(lacking, asks, self)
         return self
 
+    def _hold(self, places: list[Place]) -> None:
+        """Have it counted as held by this node until there is an answer, or nobody waits for one."""
+        for place in places:
+            units = self._amounts[place.limit.kind]
+            place.cells.hold(place.index, units)
+            self._kept.append((place.cells, place.index, units))
+
+    def _let_go(self) -> None:
+        kept, self._kept = self._kept, []
+        for cells, index, units in kept:
+            cells.let_go(index, units)
+
     def answered(self, asks: Sequence[Ask], grants: Grants | None) -> None:
         """The store has answered, or cannot."""
+        self._let_go()
         if self.verdict is not None:
             return
         borrowing = self._borrowing
@@ -498,6 +526,7 @@ class _Request(Waiting):
             self._was_late = True
             self._timer = loop.call_later(min(late, self._borrowing.patience), self._late)
         elif self.verdict is None:
+            self._let_go()
             self._borrowing._go_away()
             self._decide()
 

@@ -16,11 +16,12 @@
 --        returned  borrowed and given back
 --        held      borrowed and still there; -1: nothing is told of that
 --        at        when the node asks, by its own clock
---        keeps     1: what is granted of `need` is borrowed too, and told of in `held` later; 0: it is spent
+--        keeps     1: what is granted of `need` is borrowed too, and told of in `held` from then on; 0: it is spent
 --
 -- Returns for each budget: granted of `need`, granted of `ahead`, time until it is whole, time until `need` fits.
 --
--- The value of a budget is "left at", and " node lent until asked" for each node. What is left may be less than nothing.
+-- The value of a budget is "left at", and " node lent until asked kept kept-at" for each node: when it last told what it
+-- holds, and what it was lent since that it may not have told of. What is left may be less than nothing.
 
 local UNIT = 1000000
 local SHORTEST_WAIT = 10000
@@ -37,9 +38,10 @@ local function read(key, burst)
   end
   local left, at, rest = string.match(value, '^(%S+) (%S+)(.*)$')
   local bucket = {left = tonumber(left), at = math.min(tonumber(at), now), lent = 0, loans = {}}
-  for name, lent, ends, asked in string.gmatch(rest, ' (%S+) (%S+) (%S+) (%S+)') do
+  for name, lent, ends, asked, kept, kept_at in string.gmatch(rest, ' (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)') do
+    local loan = {lent = tonumber(lent), asked = tonumber(asked), kept = tonumber(kept), kept_at = tonumber(kept_at)}
     -- A clock that was set back makes no lease longer.
-    local loan = {lent = tonumber(lent), ends = math.min(tonumber(ends), now + life), asked = tonumber(asked)}
+    loan.ends = math.min(tonumber(ends), now + life)
     bucket.loans[name] = loan
     bucket.lent = bucket.lent + loan.lent
   end
@@ -119,7 +121,8 @@ local function write(key, bucket, ask)
   local words = {string.format('%.0f %.0f', bucket.left, bucket.at)}
   local lasts = until_whole(bucket, ask)
   for name, loan in pairs(bucket.loans) do
-    words[#words + 1] = string.format('%s %.0f %.0f %.0f', name, loan.lent, loan.ends, loan.asked)
+    local numbers = {loan.lent, loan.ends, loan.asked, loan.kept, loan.kept_at}
+    words[#words + 1] = string.format('%s %.0f %.0f %.0f %.0f %.0f', name, unpack(numbers))
     lasts = math.max(lasts, loan.ends - now)
   end
   redis.call('SET', key, table.concat(words, ' '), 'PX', string.format('%.0f', math.ceil(lasts / 1000) + SLACK_MS))
@@ -128,7 +131,7 @@ end
 local function answer(key, ask)
   local bucket = read(key, ask.burst)
   catch_up(bucket, ask)
-  local loan = bucket.loans[node] or {lent = 0, ends = now, asked = 0}
+  local loan = bucket.loans[node] or {lent = 0, ends = now, asked = 0, kept = 0, kept_at = 0}
   if ask.held >= 0 and ask.at <= loan.asked then
     -- It was on its way for so long that a later one has told more.
     return 0, 0, until_whole(bucket, ask), 0
@@ -138,7 +141,10 @@ local function answer(key, ask)
   end
   local borrows = ask.held >= 0
   if borrows then
-    settle(bucket, ask, loan, ask.held)
+    if ask.at > loan.kept_at then
+      loan.kept = 0
+    end
+    settle(bucket, ask, loan, ask.held + loan.kept)
     loan.asked = ask.at
   elseif ask.returned > 0 then
     settle(bucket, ask, loan, math.max(loan.lent - ask.returned, 0))
@@ -154,6 +160,9 @@ local function answer(key, ask)
   if need > 0 and (ask.keeps or ask.interval == 0) then
     borrows = true
     lend(bucket, loan, need)
+    if ask.keeps then
+      loan.kept, loan.kept_at = loan.kept + need, math.max(loan.kept_at, ask.at)
+    end
   else
     bucket.left = bucket.left - need
   end

@@ -5,7 +5,7 @@ Units are millionths and times microseconds, as there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from math import ceil, floor
 from typing import NamedTuple
 
@@ -40,6 +40,8 @@ class Loan:
     lent: int = 0
     ends: int = 0
     asked: int = 0
+    kept: int = 0
+    kept_at: int = 0
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Budget:
         return sum(loan.lent for loan in self.loans.values())
 
     def copy(self) -> Budget:
-        loans = {name: Loan(one.lent, one.ends, one.asked) for name, one in self.loans.items()}
+        loans = {name: replace(one) for name, one in self.loans.items()}
         return Budget(self.left, self.at, loans)
 
     def fill(self, told: Told, at: int) -> None:
@@ -104,7 +106,9 @@ class Store:
             budget.left = max(budget.left - told.spent, min(budget.left, -told.burst))
         borrows = told.held >= 0
         if borrows or told.returned:
-            held = told.held if borrows else max(loan.lent - told.returned, 0)
+            if borrows and told.at > loan.kept_at:
+                loan.kept = 0
+            held = told.held + loan.kept if borrows else max(loan.lent - told.returned, 0)
             gone = loan.lent - held
             budget.left += gone if told.interval == 0 or gone < 0 else min(told.returned, gone)
             loan.lent = held
@@ -119,6 +123,8 @@ class Store:
         if need and (told.keeps or told.interval == 0):
             borrows = True
             loan.lent, loan.ends = loan.lent + need, now + life
+            if told.keeps:
+                loan.kept, loan.kept_at = loan.kept + need, max(loan.kept_at, told.at)
         if told.held >= 0 and not wait:
             ahead = max(min(told.ahead, floor(budget.left / (2 * nodes) / UNIT) * UNIT), 0)
             budget.left -= ahead
@@ -132,15 +138,16 @@ class Store:
     def written(self, key: str) -> str:
         """The value of a key, with its nodes in order."""
         budget = self.budgets[key]
-        loans = [f"{name} {one.lent} {one.ends} {one.asked}" for name, one in sorted(budget.loans.items())]
-        return " ".join([f"{budget.left} {budget.at}", *loans])
+        loans = [(name, *astuple(loan)) for name, loan in sorted(budget.loans.items())]
+        return " ".join(str(word) for word in (budget.left, budget.at, *(word for loan in loans for word in loan)))
 
 
-class Open(NamedTuple):
+class Open:
     """An ask on its way."""
 
-    told: Told
-    sent: int
+    def __init__(self, told: Told, sent: int) -> None:
+        self.told = told
+        self.sent = sent
 
 
 @dataclass
@@ -152,6 +159,7 @@ class Node:
     held: int = 0
     until: int = 0
     open: Open | None = None
+    reserving: set[Open] = field(default_factory=set)
 
     def spend(self, units: int, now: int) -> bool:
         """Out of what is held here."""
@@ -169,12 +177,23 @@ class Node:
             self.held = 0
         returned = min(told.returned, self.held)
         self.held -= returned
-        told = told._replace(held=self.held, at=now, returned=returned)
+        held = self.held + sum(asked.told.need for asked in self.reserving)
+        told = told._replace(held=held, at=now, returned=returned)
         self.open = Open(told, now)
         return told
 
+    def reserve(self, told: Told, now: int) -> Open:
+        """Ask for units of which is told later what was spent; others may be on their way."""
+        asked = Open(told._replace(at=now, keeps=1), now)
+        self.reserving.add(asked)
+        return asked
+
     def take(self, asked: Open, answer: Answer, now: int, life: int = LIFE) -> None:
         """Take an answer, if it is to the one that is open."""
+        if asked in self.reserving:
+            self.reserving.remove(asked)
+            self.borrow(answer.need, asked.sent, now, life)
+            return
         if self.open is not asked:
             return
         self.open = None
