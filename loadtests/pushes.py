@@ -77,21 +77,27 @@ def write(folder: Path, number: int, rules: int) -> None:
 
 async def _model(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer at once, or in events that take their time."""
-    with suppress(ConnectionError, asyncio.IncompleteReadError):
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            (length,) = (int(line[16:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length: "))
-            document = orjson.loads(await reader.readexactly(length))
-            if not document.get("stream"):
-                writer.write(WHOLE)
-                continue
-            writer.write(STREAM)
-            for _ in range(EVENTS):
-                writer.write(b"%x\r\n%b\r\n" % (len(EVENT), EVENT))
-                await writer.drain()
-                await asyncio.sleep(EVENT_SECONDS)
-            writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(LAST), LAST))
-    writer.transport.abort()
+    try:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while True:
+                await _answer(reader, writer)
+    finally:
+        writer.transport.abort()
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    head = await reader.readuntil(b"\r\n\r\n")
+    (length,) = (int(line[16:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length: "))
+    document = orjson.loads(await reader.readexactly(length))
+    if not document.get("stream"):
+        writer.write(WHOLE)
+        return
+    writer.write(STREAM)
+    for _ in range(EVENTS):
+        writer.write(b"%x\r\n%b\r\n" % (len(EVENT), EVENT))
+        await writer.drain()
+        await asyncio.sleep(EVENT_SECONDS)
+    writer.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(LAST), LAST))
 
 
 def _ask(text: str, *, stream: bool = False) -> dict[str, Any]:
