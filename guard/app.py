@@ -1,4 +1,4 @@
-"""The guard as a program: its listener, its workers under uvicorn, and the keeper beside them."""
+"""The guard as a program: its listener, its workers under uvicorn, beside them the keeper and the control process."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from types import FrameType
 
 import uvicorn
 
+from guard.admin.orders import encode
 from guard.assembly import decide, journal_folder
+from guard.attendant import Attendant
 from guard.config import Config
-from guard.keeper.attendant import Attendant
+from guard.keeper.orders import encode as encode_keeping
 from guard.keeper.orders import orders
 from guard.ruleset.redactor import RedactionError
 from guard.supervisor import Supervisor
@@ -69,8 +71,9 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
     _allow_descriptors()
     data = config.data
     listener = _bind(data.listen)
+    worker = Worker(config, reread, decisions if data.workers == 1 else None)
     server_config = uvicorn.Config(
-        Worker(config, reread, decisions if data.workers == 1 else None),
+        worker,
         http=protocol(config),
         ws="none",
         interface="asgi3",
@@ -87,15 +90,23 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
     # What it says before somebody listens to it waits; processes that are started begin so too.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     ready(_url(listener, "http" if decisions.tls is None else "https"))
-    # Its end comes after that of the workers, so that it signs for their last records too.
-    with Attendant(orders(config)):
+    # The keeper's end comes last, so that it signs for the last records of all others too.
+    with Attendant("keeper", "guard.keeper", encode_keeping(orders(config))), _control(config) as control:
         if data.workers == 1:
+            worker.renewed = lambda: control.order(encode(worker.config))
             server = _Server(server_config)
             server.run(sockets=[listener])
             return 0 if server.started else 1
-        supervisor = Supervisor(server_config, [listener], patience=data.hang_timeout, drain=data.drain_timeout)
+        supervisor = Supervisor(
+            server_config, [listener], patience=data.hang_timeout, drain=data.drain_timeout,
+            renewed=lambda: control.order(encode(worker.config)),
+        )  # fmt: skip
         supervisor.run()
         return int(supervisor.failed)
+
+
+def _control(config: Config) -> Attendant:
+    return Attendant("control process", "guard.admin", encode(config))
 
 
 def _reason(error: Exception) -> str:

@@ -75,10 +75,20 @@ class Data(Section, frozen=True):
     overload: Overload = field(default_factory=Overload)
 
 
-class Admin(Section, frozen=True):
-    """The listener that operators talk to."""
+class AdminTls(Section, frozen=True):
+    """The files that the admin listener speaks TLS with; none: plain HTTP."""
 
-    listen: str = "127.0.0.1:8081"
+    certificate: str | None = None
+    key: str | None = None
+
+
+class Admin(Section, frozen=True):
+    """The listener that operators talk to (None: there is none), and the names that it is known by."""
+
+    listen: str | None = "127.0.0.1:8081"
+    hosts: tuple[str, ...] = ()
+    tls: AdminTls = field(default_factory=AdminTls)
+    plain: bool = False
 
 
 class Identify(Section, frozen=True):

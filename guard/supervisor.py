@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+from collections.abc import Callable
 from copy import copy
 from pathlib import Path
 from socket import socket
@@ -92,10 +93,17 @@ class Supervisor(Multiprocess):
 
     processes: list[WorkerProcess]  # type: ignore[assignment]  # a list of what is made here only
 
-    def __init__(self, config: uvicorn.Config, sockets: list[socket], *, patience: float, drain: float) -> None:
-        """`patience`: how long a loop may stand still, `drain`: how long requests may go on at the end, in seconds."""
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket], *, patience: float, drain: float,
+        renewed: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
+        """`patience`: how long a loop may stand still, `drain`: how long requests may go on at the end, in seconds.
+
+        `renewed` is called when another configuration is in force.
+        """
         super().__init__(config, sockets)
         self.failed = False
+        self._renewed = renewed
         self._patience = patience
         self._drain = drain
         self._served = False
@@ -183,6 +191,8 @@ class Supervisor(Multiprocess):
             self._told.reloads_failed += 1
             self._tell()
         else:
+            if self._renewed is not None:
+                self._renewed()
             for process in self.processes:
                 if process.process.is_alive() and process.pid is not None:
                     os.kill(process.pid, signal.SIGHUP)

@@ -66,11 +66,13 @@ class Worker:
         pulse: what tells who watches over it that its loop turns; None: nobody does.
         rules: those in force, and those that are to be.
         fault: why a rule that was added is not in force; empty: all are.
+        renewed: is called when another configuration is in force.
     """
 
     watch: Watch
     rules: Rulebook
     fault = ""
+    renewed: Callable[[], None] | None = None
 
     def __init__(self, config: Config, reread: Reread, decisions: Decisions | None) -> None:
         """With `decisions` None the worker makes its own, as one in a process of its own must."""
@@ -183,6 +185,8 @@ class Worker:
                 proxy.tally.reloaded()
             wanted.set()
             logger.info("the configuration was read again: policy %d is in force", proxy.policy.version)
+            if self.renewed is not None:
+                self.renewed()
             if measures.bundle is not None:
                 logger.warning(
                     "the rules are still those that were pushed (%s), NOT those in %s: `guard rules push` and "

@@ -10,11 +10,11 @@ import click
 
 from guard.changes import Block
 from guard.cli.blocklist import export, import_
-from guard.cli.errors import TroubleError
 from guard.cli.measure import Order, order_options, state_of, take, told
-from guard.cli.names import check_name
+from guard.cli.names import canonical
 from guard.cli.options import config_option, json_option
 from guard.cli.output import emit
+from guard.cli.remote import admin_option
 from guard.cli.times import shown, spelled
 from guard.cli.visible import visible
 
@@ -33,31 +33,8 @@ def _blocker(kind: str, metavar: str, about: str) -> None:
     @click.option("--simulate", is_flag=True, help="Refuse nothing; only write down what would have been refused.")
     @click.option("--escalate", is_flag=True, help="Twice as long for each block of the same within the last 30 days.")
     @order_options
-    def command(value: str, simulate: bool, escalate: bool, order: Order) -> int:
-        name = check_name(kind, value, order.config)
-        change: dict[str, Any] = {"type": "block", "kind": kind, "value": name}
-        what = f"blocked {kind} {visible(name)}"
-        if simulate:
-            change["simulated"] = True
-            what = f"simulated: {what}"
-        if escalate:
-            order, change["earlier"] = _escalated(order, kind, name)
-            what += f" for {spelled(order.lasts or 0)} ({change['earlier']} earlier within 30 days)"
-        return take(order, change, what)
-
-
-def _escalated(order: Order, kind: str, name: str) -> tuple[Order, int]:
-    """The order with the time that it comes to, and how many earlier blocks count.
-
-    Raises:
-        UsageError: there is no time that could be longer.
-    """
-    if order.lasts is None:
-        raise click.UsageError("--escalate makes the time of --for longer; say how long the first block lasts")
-    from guard.custody.offences import escalated
-
-    earlier = state_of(order.config).offences.earlier(kind, name, time())
-    return order._replace(lasts=escalated(order.lasts, earlier)), earlier
+from guard.cli.remote import admin_option
+from guard.cli.times import shown, spelled
 
 
 _blocker("ip", "ADDRESS", "Block an address, or a network such as 203.0.113.0/24.")
@@ -69,6 +46,7 @@ _blocker("agent", "PATTERN", "Block user agents that fit a pattern such as 'curl
 
 
 @block.command("list")
+@admin_option
 @config_option
 @json_option
 def list_(config: Path | None, as_json: bool) -> None:
@@ -96,7 +74,3 @@ def is_simulated(one: Measure) -> bool:
     assert isinstance(one.change, Block)
     return one.change.simulated
 
-
-def unknown(kind: str, value: str) -> TroubleError:
-    """There is no such block."""
-    return TroubleError(f"{kind} {value} is not blocked by command; `guard block list` tells what is")

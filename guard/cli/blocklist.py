@@ -11,7 +11,7 @@ import click
 
 from guard.changes import Block
 from guard.cli.errors import TroubleError, tell
-from guard.cli.measure import Order, Planned, order_options, state_of, take_list
+from guard.cli.measure import Order, order_options, state_of, take_list
 from guard.cli.options import config_option, configuration, json_option
 from guard.cli.output import emit
 from guard.cli.visible import visible
@@ -19,6 +19,7 @@ from guard.cli.visible import visible
 if TYPE_CHECKING:
     from guard.blocklists.entry import Entry, LeftOut, Listed
     from guard.config import Config
+    from guard.control.desk import Planned
     from guard.custody.measures import State
 
 FEW = 10
@@ -47,13 +48,13 @@ class Plan(NamedTuple):
     "--min-confidence", type=click.IntRange(0, 100), help="Leave out STIX indicators with a lower confidence."
 )
 @click.option("--force", is_flag=True, help="Also block everybody, this machine, or a trusted proxy, if the list does.")
-@click.option("--dry-run", is_flag=True, help="Read and check the list, say what it comes to, and change nothing.")
 @order_options
 def import_(
-    file: str, format: str, simulate: bool, min_confidence: int | None, force: bool, dry_run: bool, order: Order
+    file: str, format: str, simulate: bool, min_confidence: int | None, force: bool, order: Order
 ) -> int:
     """Block everybody in a list: one of CrowdSec, a STIX bundle, a plain list, or the guard's own."""
     settings = configuration(order.config, keys=False)
+    dry_run = order.dry_run
     now = time()
     listed = _read(file, format, now)
     expires = now + order.lasts if order.lasts is not None else None
@@ -179,6 +180,8 @@ def _check(entries: list[Entry], settings: Config) -> None:
 
 
 def _planned(entry: Entry, order: Order) -> Planned:
+    from guard.control.desk import Planned
+
     change: dict[str, Any] = {"type": "block", "kind": entry.kind, "value": entry.value, "offence": False}
     if entry.simulated:
         change["simulated"] = True

@@ -25,6 +25,7 @@ COMMANDS = (
     "limit",
     "rules",
     "route",
+    "operator",
     "status",
     "log",
     "key",

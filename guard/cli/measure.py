@@ -1,39 +1,44 @@
-"""Taking measures: into the control log, and the wait until the workers have them in force."""
+"""Taking measures: an order is given, waited for until the workers have it in force, and told."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from time import monotonic, sleep, time
+from time import sleep, time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from guard.cli.errors import TroubleError, tell
-from guard.cli.options import actor_option, config_option, configuration, json_option
+from guard.cli.office import Office, office
+from guard.cli.office import state_of as state_of
+from guard.cli.options import actor_option, config_option, json_option
 from guard.cli.output import emit
+from guard.cli.remote import admin_option
 from guard.cli.times import DURATION, shown
+from guard.cli.visible import visible
 from guard.config import Config
 
 if TYPE_CHECKING:
-    from guard.custody.measures import Measure, State
-    from guard.custody.workers import Running
+    from guard.control.desk import Planned
+    from guard.custody.measures import Measure
 
 PATIENCE_SECONDS = 5.0
-PUSH_SECONDS = 60.0
-"""Patience with rules that were pushed, which may have to be compiled."""
-STEP_SECONDS = 0.005
 BATCH = 1_000
-"""How many measures of a list are written at once."""
-MEASURES_A_SECOND = 1_000
+"""How many changes of a list are one order."""
+ROOM_SECONDS = 0.02
+"""Between two of those, for whoever waits for the log, which may be an operator with a block."""
+CHANGES_A_SECOND = 1_000
 """How many a worker takes, at the least, beside its requests."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Order(NamedTuple):
-    """Who orders a measure, why, for what incident, and for how many seconds (None: until it is taken back)."""
+    """Who orders a measure, why, for what incident, and for how many seconds (None: until it is taken back).
+
+    `dry_run`: it is only told what would change. With `if_version` it is taken only if that is the version now.
+    """
 
     config: Path | None
     actor: str | None
@@ -41,15 +46,8 @@ class Order(NamedTuple):
     incident: str | None
     lasts: float | None
     as_json: bool
-
-
-class Planned(NamedTuple):
-    """One measure of a list, and what is said of it by itself."""
-
-    change: dict[str, Any]
-    reason: str
-    incident: str | None
-    expires: float | None
+    dry_run: bool = False
+    if_version: int | None = None
 
 
 def order_options(command: Command) -> Command:
@@ -57,9 +55,9 @@ def order_options(command: Command) -> Command:
 
     def wrapped(
         *arguments: Any, config: Path | None, actor: str | None, reason: str, incident: str | None,
-        lasts: float | None, as_json: bool, **more: Any,
+        lasts: float | None, as_json: bool, dry_run: bool, if_version: int | None, **more: Any,
     ) -> Any:  # fmt: skip
-        order = Order(config, actor, reason, incident, lasts, as_json)
+        order = Order(config, actor, reason, incident, lasts, as_json, dry_run, if_version)
         return command(*arguments, order=order, **more)
 
     wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
@@ -69,6 +67,9 @@ def order_options(command: Command) -> Command:
             click.option("--for", "lasts", type=DURATION, help="How long: 15m, 2h, 7d.  [default: until taken back]"),
             click.option("--incident", metavar="ID", help="The incident that it is for."),
             actor_option,
+            click.option("--dry-run", is_flag=True, help="Only tell what would change."),
+            click.option("--if-version", type=click.IntRange(0), help="Only if this is the control log's version now."),
+            admin_option,
             config_option,
             json_option,
         )
@@ -77,141 +78,106 @@ def order_options(command: Command) -> Command:
     return wrapped  # type: ignore[return-value]
 
 
-def take(order: Order, change: dict[str, Any], what: str, settings: Config | None = None) -> int:
-    """Write a measure down, wait until every worker that runs has it in force, and say so.
+def take(
+    order: Order, change: Mapping[str, Any], what: str, settings: Config | None = None,
+    *, secret: Mapping[str, str] | None = None,
+) -> int:  # fmt: skip
+    """Give an order of one change, wait until every worker that runs has it in force, and say so.
 
-    `what` is it in words. Returns the exit code: 1 if some worker did not take it in time.
+    `what` is it in words; `secret` is told besides when it was taken, and is nowhere else. Returns the exit code: 1 if
+    some worker did not take it in time.
 
     Raises:
-        TroubleError: it cannot be written down; the message says why.
+        TroubleError: it cannot be taken; the message says why.
     """
-    expires = time() + order.lasts if order.lasts is not None else None
-    settings = settings or configuration(order.config, keys=False)
-    return _place(order, [(change, expires)], what, settings, None, lambda records: records[0])
+    from guard.control.desk import Planned
+
+    return _give(order, [Planned(change)], what, settings, lambda records: {**records[0], **(secret or {})}, secret)
 
 
 def take_all(
-    order: Order,
-    changes: Sequence[dict[str, Any] | tuple[dict[str, Any], float | None]],
-    what: str,
-    settings: Config | None = None,
-    *,
-    if_version: int | None = None,
-) -> int:
-    """The same with several at once, all of them or none: each a change, or one with when it is over by itself.
+    order: Order, changes: Sequence[Planned], what: str, settings: Config | None = None,
+    *, told: Mapping[str, Any] | None = None,
+) -> int:  # fmt: skip
+    """Likewise with several changes, all of which come into force together, or none.
 
-    `if_version`: only if the control log has come no further meanwhile.
-    """
-    expires = time() + order.lasts if order.lasts is not None else None
-    settings = settings or configuration(order.config, keys=False)
-    timed = [one if isinstance(one, tuple) else (one, expires) for one in changes]
-    return _place(order, timed, what, settings, if_version, lambda records: {"records": records})
-
-
-def _place(
-    order: Order,
-    changes: list[tuple[dict[str, Any], float | None]],
-    what: str,
-    settings: Config,
-    if_version: int | None,
-    told: Callable[[list[dict[str, Any]]], dict[str, Any]],
-) -> int:
-    from guard.changes import VersionError
-    from guard.custody import control
-    from guard.proof.node import node_name
-
-    state = Path(settings.state)
-    journal = state / settings.journal.dir
-    began, at = monotonic(), time()
-    # All at one time, so that whoever reads the log sees them as one order.
-    records = [
-        control.change_record(
-            change, reason=order.reason, actor=order.actor, incident=order.incident, expires=expires
-        ) | {"at": at}
-        for change, expires in changes
-    ]  # fmt: skip
-    try:
-        written = control.append_all(journal, records, node=node_name(state), if_version=if_version)
-    except VersionError as error:
-        raise TroubleError(f"{error}; nothing has changed, look again and repeat it") from None
-    except (control.ControlError, ValueError) as error:
-        raise TroubleError(str(error)) from None
-    kinds = {change["type"] for change, _ in changes}
-    late, workers = _await(state, journal, written[-1]["seq"] + 1, kinds)
-    expires = changes[0][1] if len(changes) == 1 else None
-    until = f" until {shown(expires)}" if expires is not None else ""
-    return _tell(order, f"{what}{until}", told(written), late, workers, monotonic() - began)
-
-
-def take_list(order: Order, measures: Sequence[Planned], what: str, told: dict[str, Any]) -> int:
-    """Write a long list of measures down, wait until every worker that runs has all of them in force, and say so.
-
-    They are written in batches, with room for others' orders between them: where that fails, the measures of those
-    before stand. `told` says for programs what `what` says in words. Returns the exit code, as `take` does.
+    `told` is it for programs; without it, the `records`.
 
     Raises:
-        TroubleError: they cannot be written down; the message says why, and how many are.
+        TroubleError: it cannot be taken; the message says why.
     """
-    from guard.custody import control
-    from guard.proof.node import node_name
+    return _give(order, changes, what, settings, lambda records: told if told is not None else {"records": records})
 
-    settings = configuration(order.config, keys=False)
-    state = Path(settings.state)
-    journal = state / settings.journal.dir
-    began = monotonic()
-    actor = order.actor or control.whoever()
-    version = 0
-    for start in range(0, len(measures), BATCH):
+
+def _give(
+    order: Order,
+    changes: Sequence[Planned],
+    what: str,
+    settings: Config | None,
+    told: Callable[[list[dict[str, Any]]], Mapping[str, Any]],
+    secret: Mapping[str, str] | None = None,
+) -> int:
+    from guard.control.desk import Order as Given
+
+    expires = time() + order.lasts if order.lasts is not None else None
+    given = Given(changes, order.reason, order.actor, order.incident, expires, order.if_version)
+    found = office(order.config, settings)
+    if order.dry_run:
+        return _preview(found, given, order.as_json)
+    answer = found.place(given)
+    until = f" until {shown(expires)}" if expires is not None else ""
+    return _tell(order, f"{what}{until}", told(answer["changes"]), answer, found.via, secret)
+
+
+def take_list(order: Order, changes: Sequence[Planned], what: str, told: Mapping[str, Any]) -> int:
+    """Give orders for a long list of changes, wait until every worker that runs has all in force, and say so.
+
+    They are several orders, with room for others' between them: where one fails, those before stand. `told` says for
+    programs what `what` says in words. Returns the exit code, as `take` does.
+
+    Raises:
+        TroubleError: they cannot be taken; the message says why, and how many are.
+    """
+    from guard.control.desk import Order as Given
+
+    found = office(order.config)
+    answer: dict[str, Any] = {}
+    for start in range(0, len(changes), BATCH):
         if start:
-            # Whoever waits for the log, which may be an operator with a block, is let in.
-            sleep(2 * control.STEP_SECONDS)
-        records = [
-            control.change_record(
-                one.change, reason=one.reason, actor=actor, incident=one.incident, expires=one.expires
-            )
-            for one in measures[start : start + BATCH]
-        ]  # fmt: skip
+            sleep(ROOM_SECONDS)
+        batch = changes[start : start + BATCH]
+        version = order.if_version if not start else None
+        given = Given(batch, order.reason, order.actor, order.incident, None, version)
+        last = start + BATCH >= len(changes)
+        patience = PATIENCE_SECONDS + len(changes) / CHANGES_A_SECOND if last else 0.0
         try:
-            version = control.append_all(journal, records, node=node_name(state))[-1]["seq"] + 1
-        except (control.ControlError, ValueError) as error:
-            raise TroubleError(f"{start} of {len(measures)} were taken, and then: {error}") from None
-    kinds = {one.change["type"] for one in measures}
-    late, workers = _await(state, journal, version, kinds, PATIENCE_SECONDS + len(measures) / MEASURES_A_SECOND)
-    return _tell(order, what, told, late, workers, monotonic() - began)
+            answer = found.place(given, patience)
+        except TroubleError as error:
+            raise TroubleError(f"{start} of {len(changes)} were taken, and then: {error.message}") from None
+    return _tell(order, what, told, answer, found.via)
 
 
 def _tell(
-    order: Order, what: str, told: dict[str, Any], late: list[Running], workers: list[Running], seconds: float
+    order: Order,
+    what: str,
+    told: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    via: str,
+    secret: Mapping[str, str] | None = None,
 ) -> int:
+    late = answer["late"]
     if order.as_json:
-        answer = {"workers": len(workers), "late": [one.log for one in late], "seconds": round(seconds, 4)}
-        emit({**told, **answer})
+        more = {name: answer[name] for name in ("version", "workers", "seconds")}
+        emit({**told, **more, "late": [one["log"] for one in late], "via": via})
     else:
-        click.echo(f"{what}: {_told(late, workers, seconds)}")
+        click.echo(f"{what}: {_told(len(late), answer['workers'], answer['seconds'])}")
+        for name, value in (secret or {}).items():
+            click.echo(f"{name}: {value}")
+    if answer.get("trouble"):
+        tell(f"other machines do not have it yet, and get it when the store is back: {answer['trouble']}")
     for one in late:
-        tell(f"{one.log}: not in force there: {one.fault or 'see the log of the guard, and `guard log verify`'}")
+        tell(f"{one['log']}: not in force there: {one['fault'] or 'see the log of the guard, and `guard log verify`'}")
     return int(bool(late))
-
-
-def state_of(config: Path | None) -> State:
-    """The measures in force.
-
-    Raises:
-        TroubleError: the control log cannot be relied on.
-    """
-    from guard.custody.control import ControlError
-    from guard.custody.snapshot import FILE, restore
-    from guard.custody.tail import Tail
-
-    settings = configuration(config, keys=False)
-    tail = Tail(Path(settings.state) / settings.journal.dir)
-    state = restore(Path(settings.state) / FILE, tail)
-    try:
-        state.take(tail.news())
-    except ControlError as error:
-        raise TroubleError(f"{error}; `guard log verify` tells more") from None
-    state.drop_expired(time())
-    return state
 
 
 def told(one: Measure) -> dict[str, Any]:
@@ -220,30 +186,38 @@ def told(one: Measure) -> dict[str, Any]:
     return {name: getattr(one, name) for name in rest}
 
 
-def _await(
-    state: Path, journal: Path, version: int, kinds: AbstractSet[str], patience: float = PATIENCE_SECONDS
-) -> tuple[list[Running], list[Running]]:
-    """Those workers that are late with that version of the measures when patience is over, and all of them.
+def _preview(found: Office, given: Any, as_json: bool) -> int:
+    rows = found.preview(given)
+    if as_json:
+        emit({"preview": rows, "via": found.via})
+        return 0
+    for row in rows:
+        change = " ".join(str(value) for value in row["change"].values() if value not in (None, False))
+        now = row["now"]
+        since = f" what {now['actor']} ordered {shown(now['at'])}: {now['reason']}" if now else ""
+        click.echo(visible(f"{change}: {_EFFECTS[row['effect']]}{since}"))
+    return 0
 
-    With rules among the kinds of change, also those that could not take them.
-    """
-    from guard.custody.rulings import KINDS
-    from guard.custody.workers import late, running
-
-    pushed = "push-rules" in kinds
-    until = monotonic() + (PUSH_SECONDS if pushed else patience)
-    while True:
-        workers = running(state, journal)
-        behind = late(workers, version, pushed=pushed)
-        if not behind or monotonic() > until:
-            faulty = [one for one in workers if one.fault and one not in behind] if kinds & KINDS else []
-            return behind + faulty, workers
-        sleep(STEP_SECONDS)
+PATIENCE_SECONDS = 5.0
+BATCH = 1_000
+"""How many changes of a list are one order."""
+ROOM_SECONDS = 0.02
+"""Between two of those, for whoever waits for the log, which may be an operator with a block."""
+CHANGES_A_SECOND = 1_000
+"""How many a worker takes, at the least, beside its requests."""
 
 
-def _told(late: list[Running], workers: list[Running], seconds: float) -> str:
+_EFFECTS = {
+    "adds": "would be new",
+    "replaces": "would replace",
+    "removes": "would take back",
+    "nothing": "would change nothing",
+}
+
+
+def _told(late: int, workers: int, seconds: float) -> str:
     if not workers:
         return "no guard runs here now; it is in force when one is started"
-    in_force = len(workers) - len(late)
-    of = f" of {len(workers)}" if late else ""
+    in_force = workers - late
+    of = f" of {workers}" if late else ""
     return f"in force on {in_force}{of} worker{'s' if in_force != 1 else ''} after {seconds * 1000:.0f} ms"

@@ -7,13 +7,11 @@ from typing import Any
 
 import click
 
-from guard.cli.errors import TroubleError
 from guard.cli.measure import Order, order_options, state_of, take
-from guard.cli.names import model_of
 from guard.cli.options import config_option, configuration, json_option
 from guard.cli.output import emit
+from guard.cli.remote import admin_option, chosen
 from guard.cli.visible import visible
-from guard.config import Config
 
 
 @click.group()
@@ -27,12 +25,8 @@ def route() -> None:
 @order_options
 def switch(model: str, version: str | None, order: Order) -> int:
     """Have MODEL answered by another version; requests that are under way end where they began."""
-    settings = configuration(order.config, keys=False)
-    versions = model_of(settings, model).versions
-    if version is not None and version not in versions:
-        raise TroubleError(f"{model} has no version {version!r}; it has {', '.join(versions)}")
     change = {"type": "switch", "model": model, "version": version}
-    return take(order, change, f"{model} goes to {version or 'the configured version'}", settings)
+    return take(order, change, f"{model} goes to {version or 'the configured version'}")
 
 
 @route.command()
@@ -40,9 +34,7 @@ def switch(model: str, version: str | None, order: Order) -> int:
 @order_options
 def isolate(model: str, order: Order) -> int:
     """Keep everybody from MODEL: requests for it get 503 endpoint_isolated."""
-    settings = configuration(order.config, keys=False)
-    model_of(settings, model)
-    return take(order, {"type": "isolate", "model": model}, f"{model} is isolated", settings)
+    return take(order, {"type": "isolate", "model": model}, f"{model} is isolated")
 
 
 @route.command()
@@ -50,8 +42,7 @@ def isolate(model: str, order: Order) -> int:
 @order_options
 def offline(model: str | None, order: Order) -> int:
     """Take MODEL, or without one the whole service, offline: as `isolate`, and what is under way is cut."""
-    settings = configuration(order.config, keys=False)
-    return take(order, {"type": "offline", "model": _named(settings, model)}, f"{model or 'all'} is offline", settings)
+    return take(order, {"type": "offline", "model": model}, f"{model or 'all'} is offline")
 
 
 @route.command()
@@ -59,30 +50,16 @@ def offline(model: str | None, order: Order) -> int:
 @order_options
 def online(model: str | None, order: Order) -> int:
     """Let everybody get to MODEL again, or without one to all models."""
-    settings = configuration(order.config, keys=False)
-    return take(order, {"type": "online", "model": _named(settings, model)}, f"{model or 'all'} is online", settings)
-
-
-def _named(settings: Config, model: str | None) -> str | None:
-    if model is not None:
-        model_of(settings, model)
-    return model
+    return take(order, {"type": "online", "model": model}, f"{model or 'all'} is online")
 
 
 @route.command("list")
+@admin_option
 @config_option
 @json_option
 def list_(config: Path | None, as_json: bool) -> None:
     """Print each model: the version that is asked first, those that may follow, and whether anybody gets to it."""
-    measures = state_of(config).measures()
-    rows: list[dict[str, Any]] = []
-    for name, model in configuration(config, keys=False).models.items():
-        named = measures.active_version(name)
-        active = named if named in model.versions else model.active
-        fallback = [version for version in model.fallback if version != active]
-        access = measures.access(name)
-        gone = {"isolated": access != "online", "offline": access == "offline"}
-        rows.append({"model": name, "active": active, "fallback": fallback, **gone})
+    rows = _rows(config)
     if as_json:
         emit(rows)
         return
@@ -90,3 +67,13 @@ def list_(config: Path | None, as_json: bool) -> None:
         then = f", then {', '.join(row['fallback'])}" if row["fallback"] else ""
         closed = "  offline" if row["offline"] else "  isolated" if row["isolated"] else ""
         click.echo(visible(f"{row['model']}  {row['active']}{then}{closed}"))
+
+
+def _rows(config: Path | None) -> list[dict[str, Any]]:
+    remote = chosen()
+    if remote is not None:
+        rows: list[dict[str, Any]] = remote.get("/v1/routes")["items"]
+        return rows
+    from guard.control.models import shown
+
+    return shown(configuration(config, keys=False), state_of(config).measures())

@@ -1,1 +1,1 @@
-"""What is decided about a node, its way to every other one, and how the node stands."""
+"""What is decided about a node: orders, held against the configuration; their way to every node; how a node stands."""

@@ -99,8 +99,9 @@ def append_all(
     node: str = "",
     if_version: int | None = None,
     segment_bytes: int = SEGMENT_BYTES,
+    log: str = CONTROL,
 ) -> list[dict[str, Any]]:
-    """Write some records down at once, all of them or none.
+    """Write some records down at once, all of them or none, in the control log or another one of its kind.
 
     With `if_version` only where the log has just so many records.
 
@@ -111,10 +112,10 @@ def append_all(
         ControlError: somebody else holds the log for too long, or it is damaged.
         OSError: it cannot be written.
     """
-    folder = journal / CONTROL
+    folder = journal / log
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with locked(journal):
-        end = _end(journal)
+    with locked(journal, log=log):
+        end = _end(journal, log)
         if if_version is not None and if_version != end.position.seq:
             raise VersionError(end.position.seq, if_version)
         if end.path is None or end.torn or end.size >= segment_bytes:
@@ -167,14 +168,14 @@ def changes(journal: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def locked(journal: Path, patience: float | None = None) -> Iterator[None]:
-    """Be the only one that writes to the control log.
+def locked(journal: Path, patience: float | None = None, log: str = CONTROL) -> Iterator[None]:
+    """Be the only one that writes to the control log, or another one of its kind.
 
     Raises:
         ControlError: somebody else is, for so many seconds (`LOCK_SECONDS`).
         OSError: the lock file cannot be opened.
     """
-    path = journal / f"{CONTROL}.lock"
+    path = journal / f"{log}.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         patience = LOCK_SECONDS if patience is None else patience
@@ -215,7 +216,7 @@ def _add(folder: Path, records: Sequence[Mapping[str, Any]], end: _End, node: st
 def _begin(folder: Path, records: Sequence[Mapping[str, Any]], end: _End, node: str, after: str) -> Position:
     """Begin a segment with its first record and these."""
     head: dict[str, Any] = {
-        "kind": "segment", "at": time(), "log": CONTROL, "node": node, "pid": os.getpid(),
+        "kind": "segment", "at": time(), "log": folder.name, "node": node, "pid": os.getpid(),
         "software": guard.__version__, "after": after,
     }  # fmt: skip
     if end.torn:
@@ -225,17 +226,17 @@ def _begin(folder: Path, records: Sequence[Mapping[str, Any]], end: _End, node: 
     return position
 
 
-def _end(journal: Path) -> _End:
+def _end(journal: Path, log: str) -> _End:
     """Find where the log goes on. Each of its records is on disk before the next is written.
 
     Raises:
         ControlError: there is no telling.
     """
     try:
-        position, torn = recover(journal, CONTROL, synced=True)
+        position, torn = recover(journal, log, synced=True)
     except UnfitError as error:
         raise ControlError(f"{error}; move it away, and keep it") from error
-    found = segments(journal, CONTROL)
+    found = segments(journal, log)
     path = found[-1].path(PLAIN) if found else None
     return _End(position, path, path.stat().st_size if path else 0, torn)
 

@@ -18,7 +18,7 @@ from guard.evidence.filters import Filters
 from guard.evidence.note import Note, log
 from guard.evidence.record import began_as
 from guard.evidence.scan import Progress, Scan
-from guard.journal.folder import CONTROL, MANIFEST, all_segments
+from guard.journal.folder import MANIFEST, SHARED, all_segments
 from guard.proof.note import NoteError
 
 TAIL_CHUNK_BYTES = 262_144
@@ -89,7 +89,7 @@ def deleted(journal: Path, id: str) -> list[str]:
         return []
     found = []
     for segment in all_segments(journal):
-        if not segment.deleted or segment.log == CONTROL:
+        if not segment.deleted or segment.log in SHARED:
             continue
         with suppress(OSError, NoteError):
             said = unverified(read(segment.path(MANIFEST)))

@@ -17,7 +17,7 @@ from guard.archive.head import head_of
 from guard.archive.manifest import Manifest, manifest_of
 from guard.archive.sealed import Sealed
 from guard.evidence.record import time_of
-from guard.journal.folder import CONTROL, PLAIN, Segment, logs, open_descriptor, segments
+from guard.journal.folder import PLAIN, SHARED, Segment, logs, open_descriptor, segments
 from guard.proof.note import NoteError
 
 BLOCK_BYTES = 65_536
@@ -168,7 +168,7 @@ def sources(journal: Path, log: str) -> list[Source]:
 
 def readable_logs(journal: Path) -> list[str]:
     """The logs that have exchanges."""
-    return [log for log in logs(journal) if log != CONTROL]
+    return [log for log in logs(journal) if log not in SHARED]
 
 
 def began(source: Source) -> float | None:

@@ -8,8 +8,10 @@
     journal/w1/0000000000000512.tombstone      who deleted them, when and why
     journal/w1/checkpoint                      what the log was when it was last signed for
     journal/control/0000000000000000.jsonl     what operators did with the journal
+    journal/audit/0000000000000000.jsonl       who called the admin API
 
-A log is written by one process at a time: `w1`, `w2`, … by data workers, `control` by whoever acts on the journal.
+A log is written by one process at a time: `w1`, `w2`, … by data workers, `control` by whoever acts on the journal,
+`audit` by the control process.
 """
 
 from __future__ import annotations
@@ -32,6 +34,9 @@ SEALED = ".jsonl.zst"
 MANIFEST = ".manifest"
 TOMBSTONE = ".tombstone"
 CONTROL = "control"
+AUDIT = "audit"
+SHARED = (AUDIT, CONTROL)
+"""The logs that are no worker's: who holds such a log's lock appends to it, and each record is on disk at once."""
 
 READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 """How a journal's files are opened for reading: nobody waits for a pipe in the place of one."""
@@ -39,7 +44,7 @@ READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 CHECKPOINT = "checkpoint"
 """What the file in a log's folder is called that has its newest signed checkpoint."""
 
-_LOG = re.compile(r"w[1-9][0-9]{0,5}|control")
+_LOG = re.compile(r"w[1-9][0-9]{0,5}|audit|control")
 _SEGMENT = re.compile(r"([0-9]{16})(\.jsonl|\.jsonl\.zst|\.manifest|\.tombstone)")
 
 
@@ -75,12 +80,12 @@ class Segment(NamedTuple):
 
 
 def logs(journal: Path) -> list[str]:
-    """The names of a journal's logs: the workers' in the order of their numbers, then `control`."""
+    """The names of a journal's logs: the workers' in the order of their numbers, then `audit` and `control`."""
     try:
         names = [entry.name for entry in os.scandir(journal) if entry.is_dir() and _LOG.fullmatch(entry.name)]
     except FileNotFoundError:
         return []
-    return sorted(names, key=lambda name: (name == CONTROL, len(name), name))
+    return sorted(names, key=lambda name: (name in SHARED, len(name), name))
 
 
 def segments(journal: Path, log: str) -> list[Segment]:

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 from guard.archive.lines import LINE_BYTES, line_ends
 from guard.custody.control import locked
-from guard.journal.folder import CONTROL, PLAIN, Segment, open_file
+from guard.journal.folder import PLAIN, SHARED, Segment, open_file
 from guard.keeper.leaves import find
 from guard.keeper.listing import Listing
 from guard.proof.tree import Range, merge
@@ -118,19 +118,19 @@ class Follower:
             return
         with open_file(segment.path(PLAIN)) as file, self._steady(file):
             self._lines(file, segment, limit)
-            if self.log == CONTROL and self._here.seq > self.durable.end:
+            if self.log in SHARED and self._here.seq > self.durable.end:
                 os.fdatasync(file.fileno())
                 self._commit(self._here.seq)
 
     def _steady(self, file: BinaryIO) -> AbstractContextManager[None]:
-        """Whoever holds the control log's lock writes to it: without that lock, what is new may not be on disk yet.
+        """Whoever holds such a log's lock writes to it: without that lock, what is new may not be on disk yet.
         Nobody is made to wait for the lock when nothing is.
         """
-        if self.log != CONTROL or (
+        if self.log not in SHARED or (
             os.fstat(file.fileno()).st_size == self._here.offset and self._here.seq == self.durable.end
         ):
             return nullcontext()
-        return locked(self._journal, PATIENCE)
+        return locked(self._journal, PATIENCE, self.log)
 
     def _lines(self, file: BinaryIO, segment: Segment, limit: int | None) -> None:
         """Read all that is there now, and not what comes meanwhile: there would be no end to it."""

@@ -78,6 +78,8 @@ def listeners(config: Config, report: Report) -> None:
     """Both listeners have addresses that parse, and not the same one."""
     usable = True
     for path, text in ((("data", "listen"), config.data.listen), (("admin", "listen"), config.admin.listen)):
+        if text is None:
+            continue
         try:
             parse_listen(text)
         except ValueError:
@@ -87,6 +89,34 @@ def listeners(config: Config, report: Report) -> None:
     report.check(
         not (usable and same), ("admin", "listen"), "it is the address of data.listen", "an address of its own"
     )
+
+
+def admin(config: Config, report: Report) -> None:
+    """Who listens to more than this machine speaks TLS, for tokens pass there; its other names are names of hosts."""
+    files, path = config.admin.tls, ("admin", "tls")
+    for name in ("certificate", "key"):
+        report.check(getattr(files, name) != "", (*path, name), "it is empty", "the path of a PEM file")
+    both = (files.certificate is None) == (files.key is None)
+    report.check(both, path, "a certificate and its key go together", "both of certificate and key, or neither")
+    for index, host in enumerate(config.admin.hosts):
+        right = _HOST.fullmatch(host) is not None
+        report.check(right, ("admin", "hosts", index), f"got {shown(host)}", "a name or an address, without a port")
+    if config.admin.listen is None or not report.sound(("admin", "listen")):
+        return
+    safe = config.admin.plain or files.certificate is not None or _is_loopback(config.admin.listen)
+    wanted = "a loopback address, admin.tls, or admin.plain: true where something in front of it speaks TLS"
+    report.check(safe, ("admin", "listen"), "operators' tokens would pass in plain text", wanted)
+
+
+def _is_loopback(listen: str) -> bool:
+    try:
+        host = parse_listen(listen).host
+    except ValueError:
+        return True  # it is told already that it is no address
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def tls(config: Config, report: Report) -> None:
@@ -383,6 +413,6 @@ def tracing(config: Config, report: Report) -> None:
 
 
 CHECKS: tuple[Callable[[Config, Report], None], ...] = (
-    models, paths, listeners, tls, balancers, networks, blocks, sessions, clients, routes, websockets, limits,
+    models, paths, listeners, admin, tls, balancers, networks, blocks, sessions, clients, routes, websockets, limits,
     redaction, witnesses, sinks, store, tracing,
 )  # fmt: skip

@@ -79,6 +79,11 @@ def _settled(config: Config, folder: Path) -> Config:
     }
     rules = replace(config.rules, dir=_rules_folder(config.rules.dir, folder)) if config.rules.dir else config.rules
     data = replace(config.data, tls=replace(tls, **files))
+    own = config.admin.tls
+    admin = replace(
+        config.admin,
+        tls=replace(own, **{name: absolute(place) for name in ("certificate", "key") if (place := getattr(own, name))}),
+    )
     journal = replace(
         config.journal,
         witnesses=tuple(
@@ -88,7 +93,7 @@ def _settled(config: Config, folder: Path) -> Config:
     )
     store = replace(config.store, ca=absolute(config.store.ca)) if config.store.ca else config.store
     return replace(
-        config, data=data, models=models, clients=clients, rules=rules, journal=journal, store=store,
+        config, admin=admin, data=data, models=models, clients=clients, rules=rules, journal=journal, store=store,
         state=absolute(config.state),
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 import json
 import threading
 
-from guard.cli import measure
+from guard.control import force
 from guard.custody.workers import Running, acknowledge
 from guard.journal.slot import claim
 from tests.cli.measuring import run, taken
@@ -15,7 +15,7 @@ def test_it_waits_for_every_worker(tmp_path):
     with claim(journal), claim(journal):
         acknowledge(state, Running("w1", 1, 9, 9))
         acknowledge(state, Running("w2", 2, 0, 1))
-        later = threading.Timer(0.2, acknowledge, (state, Running("w2", 2, 2, 3)))
+        later = threading.Timer(0.5, acknowledge, (state, Running("w2", 2, 2, 3)))
         later.start()
         result = run(tmp_path, "block", "ip", "203.0.113.9", "--reason", "r", "--json")
         later.join()
@@ -26,7 +26,7 @@ def test_it_waits_for_every_worker(tmp_path):
 
 def test_a_worker_that_does_not_take_it_is_told(tmp_path, monkeypatch):
     """Patience ends, the measure stands, and the exit code says that it is not in force everywhere."""
-    monkeypatch.setattr(measure, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(force, "PATIENCE_SECONDS", 0.05)
     with claim(tmp_path / "var" / "journal"):
         acknowledge(tmp_path / "var", Running("w1", 1, 0, 1))
         result = run(tmp_path, "block", "ip", "203.0.113.9", "--reason", "r")

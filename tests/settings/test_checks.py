@@ -123,7 +123,30 @@ def test_url(tmp_path, url, right):
 )
 def test_listeners(tmp_path, data, admin, expected):
     """Both listeners have an address of their own that parses."""
-    one(told(tmp_path, data={"listen": data}, admin={"listen": admin}), expected)
+    one(told(tmp_path, data={"listen": data}, admin={"listen": admin, "plain": True}), expected)
+
+
+@pytest.mark.parametrize(
+    ("admin", "expected"),
+    [
+        ({"listen": None}, None),
+        ({"listen": "127.0.0.9:1"}, None),
+        ({"listen": "[::1]:1"}, None),
+        ({"listen": "localhost:1"}, None),
+        ({"listen": "0.0.0.0:1", "plain": True}, None),
+        ({"listen": "10.0.0.1:1", "tls": {"certificate": "c", "key": "k"}}, None),
+        ({"listen": "0.0.0.0:1"}, "admin.listen: operators' tokens would pass in plain text"),
+        ({"listen": "guard.example:1"}, "admin.listen: operators' tokens would pass in plain text"),
+        ({"tls": {"certificate": "c"}}, "admin.tls: a certificate and its key go together"),
+        ({"tls": {"certificate": "", "key": "k"}}, "admin.tls.certificate: it is empty"),
+        ({"hosts": ["guard.example", "10.0.0.1", "[2001:db8::1]"]}, None),
+        ({"hosts": ["guard.example:8081"]}, "admin.hosts[0]: "),
+        ({"hosts": ["https://guard.example"]}, "admin.hosts[0]: "),
+    ],
+)
+def test_who_listens_to_more_than_this_machine_speaks_tls(tmp_path, admin, expected):
+    """Or says that something before it does; the names that it is known by are names, without ports."""
+    one(told(tmp_path, admin=admin), expected)
 
 
 @pytest.mark.parametrize(

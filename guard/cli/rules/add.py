@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 import click
 
-from guard.cli.errors import TroubleError
 from guard.cli.measure import Order, order_options, take
-from guard.cli.options import configuration
 from guard.cli.times import DURATION
-from guard.config import Config
-from guard.measures import AddedRule
 
 
 @click.command()
@@ -23,30 +17,14 @@ from guard.measures import AddedRule
 @order_options
 def add(literal: str | None, regex: str | None, target: str, shadow: bool, expires: float | None, order: Order) -> int:
     """Add a rule, under an id that is told; it is compiled here first, and a mistake in it changes nothing."""
+    from guard.control.trial import rule_id
+
     text = regex if regex is not None else literal
     if text is None or (literal is not None and regex is not None):
         raise click.UsageError("either --literal or --regex says what is blocked")
     if expires is not None and order.lasts is not None:
         raise click.UsageError("either --for or --expires says how long")
-    settings = configuration(order.config, keys=False)
     kind = "regex" if regex is not None else "literal"
-    id_ = f"added-{sha256(f'{target} {kind} {text}'.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
-    _try(AddedRule(id_, target, text, regex is not None, shadow), settings)
+    id_ = rule_id(target, kind, text)
     change = {"type": "add-rule", "id": id_, "target": target, kind: text, "shadow": shadow}
-    return take(order._replace(lasts=order.lasts or expires), change, f"added {id_}", settings)
-
-
-def _try(rule: AddedRule, settings: Config) -> None:
-    """Compile it as the workers will.
-
-    Raises:
-        TroubleError: it cannot be; the message says why.
-    """
-    from guard.ruleset.bundle import BundleError, load
-    from guard.ruleset.emergency import with_added
-
-    bounds = settings.rules
-    try:
-        with_added(load(None, engine=bounds.engine), [rule], engine=bounds.engine, hold_back=bounds.hold_back)
-    except BundleError as error:
-        raise TroubleError("\n".join(f"{one.field or 'rule'}: {one.why}" for one in error.errors)) from None
+    return take(order._replace(lasts=order.lasts or expires), change, f"added {id_}")

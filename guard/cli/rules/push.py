@@ -34,9 +34,8 @@ class Difference(NamedTuple):
 
 @click.command()
 @click.argument("directory", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Change nothing; only tell what would change.")
 @order_options
-def push(directory: Path, dry_run: bool, order: Order) -> int:
+def push(directory: Path, order: Order) -> int:
     """Have the rules in DIR in force in the place of all others but those that were added by command.
 
     They are read, compiled and tried here first; a mistake in any of them changes nothing, and every one is told.
@@ -47,7 +46,7 @@ def push(directory: Path, dry_run: bool, order: Order) -> int:
     prepared = _prepare(directory, settings)
     state = state_of(order.config)
     _warn(prepared.bundle.warnings)
-    if dry_run:
+    if order.dry_run:
         _tell(prepared, _difference(present(settings, state), prepared), order)
         return 0
     _publish(prepared, settings, state)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from guard.cli.errors import TroubleError
-from guard.cli.measure import Order, order_options, take_all
+from guard.cli.measure import Order, order_options, state_of, take_all
 from guard.cli.options import configuration
 from guard.cli.output import emit
 from guard.cli.visible import visible
@@ -21,24 +21,28 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--to", "version", type=click.IntRange(0), help="As of this version.  [default: before the last change]")
-@click.option("--dry-run", is_flag=True, help="Change nothing; only tell what would change.")
 @order_options
-def rollback(version: int | None, dry_run: bool, order: Order) -> int:
+def rollback(version: int | None, order: Order) -> int:
     """Have the rules as they were: those that were pushed, added and disabled then. All of it, or nothing.
 
     It is a new change; rolling it back undoes it.
     """
     if order.lasts is not None:
         raise click.UsageError("a rollback does not end by itself; another one undoes it")
+    from guard.control.desk import Planned
+
     settings = configuration(order.config, keys=False)
+    seen = state_of(order.config).shared
     way = _way(settings, version)
     _find(way, settings)
-    if dry_run or not order.as_json:
+    if order.dry_run or not order.as_json:
         _tell(way, order)
-    if dry_run:
+    if order.dry_run:
         return 0
-    changes = [(step.change, step.expires) for step in way.steps]
-    return take_all(order, changes, f"rolled back to version {way.to}", settings, if_version=way.seen)
+    changes = [Planned(step.change, expires=step.expires) for step in way.steps]
+    if order.if_version is None:
+        order = order._replace(if_version=way.seen if settings.store.url is None else seen)
+    return take_all(order, changes, f"rolled back to version {way.to}", settings)
 
 
 def _way(settings: Config, version: int | None) -> Way:

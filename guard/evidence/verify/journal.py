@@ -21,7 +21,7 @@ from guard.evidence.verify.log import LogCheck
 from guard.evidence.verify.outside import Outside
 from guard.evidence.verify.report import LogReport, Report, ordered
 from guard.evidence.verify.segment import Result, Task, check
-from guard.journal.folder import CONTROL, PLAIN, SEALED, logs
+from guard.journal.folder import PLAIN, SEALED, SHARED, logs
 from guard.proof.note import NoteError, Verifier
 
 LOOKS = 6
@@ -78,7 +78,7 @@ def _logs(journal: Path, kept: Iterable[Outside]) -> tuple[list[str], list[Probl
     if not names and not journal.is_dir():
         raise FileNotFoundError(2, "no such file or directory", str(journal))
     problems = []
-    numbers = [int(name[1:]) for name in names if name != CONTROL]
+    numbers = [int(name[1:]) for name in names if name not in SHARED]
     known = {f"w{number}": "later ones are there" for number in range(1, max(numbers, default=0))}
     known |= {lock[1]: "its lock file is there" for lock in map(_LOCK.fullmatch, os.listdir(journal)) if lock}  # noqa: PTH208
     known |= {one.log: f"a checkpoint of it is in {one.name}" for one in kept}

@@ -35,7 +35,8 @@ def test_a_rule_is_added_listed_and_removed(tmp_path):
     [
         (["add", "--regex", "((("], 1, "match.regex: '(((': a '(' that nothing closes"),
         (["add", "--regex", "(?=a)b", "--target", "output"], 1, "can neither look around nor refer back"),
-        (["add", "--literal", ""], 1, "has no visible character"),
+        (["add", "--literal", ""], 1, "literal: expected `str` of length >= 1"),
+        (["add", "--literal", " "], 1, "has no visible character"),
         (["add"], 2, "either --literal or --regex"),
         (["add", "--literal", "a", "--regex", "b"], 2, "either --literal or --regex"),
         (["add", "--literal", "a", "--for", "1h", "--expires", "2h"], 2, "either --for or --expires"),

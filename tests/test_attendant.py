@@ -1,4 +1,4 @@
-"""Seeing to it that there is a keeper."""
+"""Seeing to it that there is a process beside the one that serves, here a keeper."""
 
 import os
 import signal
@@ -9,10 +9,10 @@ from time import monotonic
 
 import pytest
 
+from guard import attendant
+from guard.attendant import Attendant
 from guard.config import Journal
-from guard.keeper import attendant
-from guard.keeper.attendant import Attendant
-from guard.keeper.orders import Orders
+from guard.keeper.orders import Orders, encode
 from tests.keeper.test_process import grown, size, until
 
 
@@ -24,15 +24,15 @@ def alive(pid):
         return False
 
 
-def orders(state):
-    """For a journal that is signed for all the time."""
-    return Orders(str(state), Journal(checkpoint_interval=0.001))
+def attended(state):
+    """A keeper for a journal that is signed for all the time."""
+    return Attendant("keeper", "guard.keeper", encode(Orders(str(state), Journal(checkpoint_interval=0.001))))
 
 
 def test_the_end_waits_for_the_last_checkpoint(tmp_path):
     """On leaving, the keeper has signed for all there is, and is gone."""
     log = grown(tmp_path)
-    with Attendant(orders(tmp_path)) as keeping:
+    with attended(tmp_path) as keeping:
         until(lambda: size(tmp_path) == 6)
         log.prompts(5)
         log.mark()
@@ -45,7 +45,7 @@ def test_one_that_dies_is_followed_by_another(tmp_path, monkeypatch, caplog):
     caplog.set_level("INFO", "guard.keeper")
     monkeypatch.setattr(attendant, "FIRST_PAUSE", 0.01)
     log = grown(tmp_path)
-    with Attendant(orders(tmp_path)) as keeping:
+    with attended(tmp_path) as keeping:
         for starts in (1, 2, 3):
             until(lambda wanted=starts: keeping.starts == wanted and size(tmp_path) == log.position.seq - 1)
             os.kill(keeping.pid, signal.SIGKILL)
@@ -63,7 +63,7 @@ def test_one_that_cannot_be_started_is_tried_again(tmp_path, monkeypatch, caplog
     right = sys.executable
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     grown(tmp_path)
-    with Attendant(orders(tmp_path)):
+    with attended(tmp_path):
         until(lambda: "cannot be started" in caplog.text)
         monkeypatch.setattr(sys, "executable", right)
         until(lambda: size(tmp_path) == 6)
@@ -73,7 +73,7 @@ def test_one_that_does_not_finish_is_ended(tmp_path, monkeypatch, caplog):
     """A keeper that hangs does not hold up the end for long."""
     monkeypatch.setattr(attendant, "END_SECONDS", 0.1)
     grown(tmp_path)
-    with Attendant(orders(tmp_path)) as keeping:
+    with attended(tmp_path) as keeping:
         until(lambda: size(tmp_path) == 6)
         os.kill(keeping.pid, signal.SIGSTOP)
         began = monotonic()
@@ -85,17 +85,18 @@ def test_one_that_does_not_finish_is_ended(tmp_path, monkeypatch, caplog):
 def test_an_end_before_the_beginning(tmp_path):
     """Leaving at once leaves nothing behind."""
     for _ in range(3):
-        with Attendant(orders(tmp_path)) as keeping:
+        with attended(tmp_path) as keeping:
             pass
         assert not alive(keeping.pid)
 
 
 SERVING = """
 import sys, time
+from guard.attendant import Attendant
 from guard.config import Journal
-from guard.keeper.attendant import Attendant
-from guard.keeper.orders import Orders
-with Attendant(Orders(sys.argv[1], Journal(checkpoint_interval=0.001))) as keeping:
+from guard.keeper.orders import Orders, encode
+orders = encode(Orders(sys.argv[1], Journal(checkpoint_interval=0.001)))
+with Attendant("keeper", "guard.keeper", orders) as keeping:
     while not keeping.pid:
         time.sleep(0.001)
     print(keeping.pid, flush=True)
@@ -123,5 +124,5 @@ def test_other_modules_of_the_name_are_not_taken(tmp_path, monkeypatch):
     (tmp_path / "guard").mkdir()
     (tmp_path / "guard" / "__init__.py").write_text("raise SystemExit('another guard')")
     monkeypatch.chdir(tmp_path)
-    with Attendant(orders(tmp_path)):
+    with attended(tmp_path):
         until(lambda: size(tmp_path) == 6)

@@ -1,0 +1,114 @@
+"""What a call carries, read strictly: a query or a body that could be taken in two ways is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from guard.admin.problem import Fault, Problem
+from guard.wire.body import BadBody, parse
+
+QUERY_BYTES = 8_192
+QUERY_MEMBERS = 200
+
+_QUOTED = re.compile(r"((?:unknown field|enum value|invalid value)) .*", re.DOTALL)
+_JSON = re.compile(r"application/json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
+
+
+def read_query(text: bytes, kind: type) -> Any:
+    """A query as its struct; members that may stand several times are tuples there.
+
+    Raises:
+        Problem: 400.
+    """
+    several = {field.name for field in msgspec.structs.fields(kind) if field.default == ()}
+    found: dict[str, Any] = {}
+    for name, value in _pairs(text):
+        if name in several:
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            raise _unfit("query", "a member stands there twice", "each once")
+        else:
+            found[name] = value
+    try:
+        given: Any = msgspec.convert(found, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise _wrong("query", error, 400) from None
+    if nothing := next((name for name in found if getattr(given, name) is None), None):
+        raise _unfit(f"query.{nothing}", "it is null", "a value, or to be left out")
+    return given
+
+
+def read_body(content: bytes, kind: type) -> Any:
+    """A body as its struct.
+
+    Raises:
+        Problem: 400 where it is not strict JSON, 422 where it is not what it must be.
+    """
+    try:
+        document, _ = parse(content)
+    except BadBody as error:
+        raise _unfit("body", str(error)) from None
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise _wrong("body", error, 422) from None
+
+
+def check_media_type(headers: dict[str, str]) -> None:
+    """See that a body is plain JSON.
+
+    Raises:
+        Problem: 415.
+    """
+    if not _JSON.fullmatch(headers.get("content-type", "")):
+        raise Problem(415, "media-type", "the body's content type is not application/json")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise Problem(415, "content-coding", "a compressed body is not taken", headers={"accept-encoding": "identity"})
+
+
+def check_accepted(header: str | None, media_type: str) -> None:
+    """See that the caller takes what there is.
+
+    Raises:
+        Problem: 406.
+    """
+    kind = media_type.partition(";")[0]
+    ranges = {"*/*", f"{kind.partition('/')[0]}/*", kind}
+    for one in (header or "*/*").split(","):
+        name, *parameters = (part.strip().lower() for part in one.split(";"))
+        refused = any(re.fullmatch(r"q\s*=\s*0(?:\.0{0,3})?", parameter) for parameter in parameters)
+        if name in ranges and not refused:
+            return
+    raise Problem(406, "not-acceptable", f"there is only {kind}")
+
+
+def _pairs(text: bytes) -> list[tuple[str, str]]:
+    if len(text) > QUERY_BYTES:
+        raise _unfit("query", f"it is longer than {QUERY_BYTES} bytes")
+    if not text:
+        return []
+    try:
+        return parse_qsl(
+            text.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict",
+            max_num_fields=QUERY_MEMBERS,
+        )  # fmt: skip
+    except ValueError:
+        raise _unfit("query", "it cannot be read", "name=value&name=value, in UTF-8") from None
+
+
+def _wrong(of: str, error: msgspec.ValidationError, status: int) -> Problem:
+    """What msgspec says (``Expected `str`, got `int` - at `$.value```), without what the caller has written: it may be
+    a key.
+    """
+    what, _, place = str(error).partition(" - at `$")
+    where = of + place.rstrip("`")
+    what = _QUOTED.sub(r"\1", what[:1].lower() + what[1:])
+    return Problem(status, "unfit", f"{where}: {what}", [Fault(where, what)])
+
+
+def _unfit(where: str, what: str, expected: str = "") -> Problem:
+    return Problem(400, "unfit", f"{where}: {what}", [Fault(where, what, expected)])

@@ -1,0 +1,1 @@
+"""What the admin API has, one file a resource."""
