@@ -18,8 +18,14 @@ INSTRUCTIONS = re.findall(r"^([A-Z]+) (.+)$", DOCKERFILE, re.MULTILINE)
 
 # Source files that need no test file of their own, and why.
 UNMIRRORED = {
+    "admin/action.py": "values only; tests/admin/test_table.py holds each of them against the listener",
+    "admin/answer.py": "values only; tests/admin/test_gate.py hears them",
+    "admin/call.py": "values only; tests/admin/test_gate.py makes calls with every header that is read there",
+    "admin/provenance.py": "one line; tests of admin/resources see it in each measure",
+    "admin/shapes.py": "values only; tests/admin/test_openapi.py holds them against what is served",
     "config.py": "values only; the tests of settings read files into them",
     "counts.py": "values only; tests/proxy/test_tally.py counts real exchanges with them",
+    "control/errors.py": "one exception; every test of guard/control sees it raised",
     "exchange.py": "values only; every test of a stage fills one in",
     "measures.py": "values only; tests/custody/test_measures.py folds the control log into them",
     "worker.py": "tests/flow/test_reload.py and test_measures.py run it as processes, with what changes meanwhile",

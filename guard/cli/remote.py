@@ -129,18 +129,24 @@ class Remote:
             )
             context = click.get_current_context(silent=True)
             if context is not None:
-                context.call_on_close(self._client.close)
+                context.call_on_close(self.close)
         return self._client
+
+    def close(self) -> None:
+        """End the connection, if there is one."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
 
 def chosen() -> Remote | None:
-    """The one that --admin or the environment names; None: neither does.
+    """The one that --admin or the environment names; None: neither does, or the command is about this machine only.
 
     Raises:
         TroubleError: there is no token for it.
     """
     context = click.get_current_context(silent=True)
-    url = (context.meta.get(_CHOSEN) if context is not None else None) or os.environ.get(URL)
+    url = context.meta.get(_CHOSEN) if context is not None else None
     if not url:
         return None
     token = os.environ.get(TOKEN, "")

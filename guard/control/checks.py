@@ -50,7 +50,9 @@ def _checked(change: ch.AnyChange, config: Config) -> ch.AnyChange:
                 model_of(config, change.model)
         case ch.AddRule():
             try_rule(change, config.rules)
-        case ch.SetLimit() | ch.RemoveLimit():
+        case ch.SetLimit():
+            change = checked_limit(change, config)
+        case ch.RemoveLimit():
             change = checked_limit(change, config)
         case ch.AddOperator():
             if not _NAME.fullmatch(change.name):

@@ -58,8 +58,8 @@ def missing(change: ch.AnyChange) -> str:
             return f"{change.kind} {change.value} is not blocked by command; `guard block list` tells what is"
         case ch.RemoveRule():
             return (
-                f"no rule {change.id} was added by command; `guard rules list` tells which were, and `guard rules disable`"
-                " takes any rule out of force"
+                f"no rule {change.id} was added by command; `guard rules list` tells which were, and"
+                " `guard rules disable` takes any rule out of force"
             )
         case ch.EnableRule():
             return f"no rule {change.id} is disabled; `guard rules list` tells which are"

@@ -27,11 +27,10 @@ def listed(call: Call) -> Answer:
 
 def one(call: Call) -> Answer:
     """One of them."""
-    version, rows = _rows(call)
+    _, current, rows = _rows(call)
     row = next((row for row in rows if row.model == call.path["model"]), None)
     if row is None:
         raise Problem(404, "missing", f"there is no such model; there are {', '.join(call.desk.config.models)}")
-    current = _tag(call, version)
     return Answer(304, headers=(("etag", current),)) if call.is_known(current) else json(row, tag=current)
 
 
