@@ -79,7 +79,10 @@ class Listener:
 
     def _config(self) -> uvicorn.Config:
         files = self._admin.tls
-        context = server_context(Tls(certificate=files.certificate, key=files.key))
+        try:
+            context = server_context(Tls(certificate=files.certificate, key=files.key))
+        except TlsError as error:
+            raise error.of("admin") from None
         config = uvicorn.Config(
             self._app,
             http=AdminConnection,

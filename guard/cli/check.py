@@ -15,7 +15,7 @@ from guard.cli.errors import tell
 from guard.cli.options import config_option, configuration_path, json_option
 from guard.cli.output import emit
 from guard.cli.visible import visible
-from guard.config import Config, Rules
+from guard.config import Config, Rules, Tls
 from guard.settings import Problem, SettingsError, load
 from guard.wire.tls import TlsError, server_context
 
@@ -102,6 +102,10 @@ def _certificates(path: Path, config: Config) -> list[str]:
         server_context(config.data.tls)
     except TlsError as error:
         errors.insert(0, f"{path}: {error}")
+    try:
+        server_context(Tls(certificate=config.admin.tls.certificate, key=config.admin.tls.key))
+    except TlsError as error:
+        errors.append(f"{path}: {error.of('admin')}")
     return errors
 
 

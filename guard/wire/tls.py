@@ -12,10 +12,16 @@ CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 class TlsError(Exception):
-    """Certificates that cannot be used: `key` is the configuration's (``data.tls.key``), the message says why."""
+    """Certificates that cannot be used: which `key` of the section's `tls` names them, and why."""
 
-    def __init__(self, key: str, why: str) -> None:
-        super().__init__(f"data.tls.{key}: {why}")
+    def __init__(self, key: str, why: str, section: str = "data") -> None:
+        super().__init__(f"{section}.tls.{key}: {why}")
+        self.key = key
+        self.why = why
+
+    def of(self, section: str) -> TlsError:
+        """The same, where the files are those of another listener."""
+        return TlsError(self.key, self.why, section)
 
 
 def server_context(tls: Tls) -> ssl.SSLContext | None:

@@ -113,3 +113,11 @@ def test_traces_need_their_library(tmp_path, monkeypatch):
     assert check(path).exit_code == 0
     monkeypatch.setattr("guard.cli.check.find_spec", lambda _: None)
     assert "pip install 'guard-gateway[otel]'" in check(path).stderr
+
+
+def test_the_admin_listeners_certificate_is_looked_at(tmp_path):
+    """One that cannot be used is told before anything is started."""
+    tls = "admin: {tls: {certificate: nowhere.pem, key: nowhere.key}}\n"
+    result = check(configure(tmp_path, CONFIG + tls))
+    assert result.exit_code == 1
+    assert "admin.tls.certificate: " in result.stderr

@@ -13,14 +13,14 @@ def test_a_subject_has_one_spelling(tmp_path):
     settings = config(tmp_path)
     change = SetLimit(per="address", what="requests", amount="10/s", subject="::ffff:192.0.2.1")
     assert checked_limit(change, settings).subject == "192.0.2.1"
-    for per, subject in (
-        ("client", "web"),
-        ("account", "acme"),
-        ("model", "chat"),
-        ("route", "/v1/"),
-        ("global", None),
+    for change in (
+        SetLimit(per="client", what="tokens", amount="1/month", subject="web"),
+        SetLimit(per="account", what="cost", amount="0.5/h", subject="acme"),
+        SetLimit(per="model", what="concurrency", amount="4", subject="chat"),
+        SetLimit(per="route", what="requests", amount="1/s", subject="/v1/", burst=7),
+        SetLimit(per="global", what="requests", amount="1/s"),
     ):
-        checked_limit(SetLimit(per=per, what="tokens", amount="1/month", subject=subject), settings)
+        assert checked_limit(change, settings) == change
     assert checked_limit(RemoveLimit(per="client", subject="gone"), settings).subject == "gone"
 
 
