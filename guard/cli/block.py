@@ -33,8 +33,31 @@ def _blocker(kind: str, metavar: str, about: str) -> None:
     @click.option("--simulate", is_flag=True, help="Refuse nothing; only write down what would have been refused.")
     @click.option("--escalate", is_flag=True, help="Twice as long for each block of the same within the last 30 days.")
     @order_options
-from guard.cli.remote import admin_option
-from guard.cli.times import shown, spelled
+    def command(value: str, simulate: bool, escalate: bool, order: Order) -> int:
+        name = canonical(kind, value)
+        change: dict[str, Any] = {"type": "block", "kind": kind, "value": name}
+        what = f"blocked {kind} {visible(name)}"
+        if simulate:
+            change["simulated"] = True
+            what = f"simulated: {what}"
+        if escalate:
+            order, change["earlier"] = _escalated(order, kind, name)
+            what += f" for {spelled(order.lasts or 0)} ({change['earlier']} earlier within 30 days)"
+        return take(order, change, what)
+
+
+def _escalated(order: Order, kind: str, name: str) -> tuple[Order, int]:
+    """The order with the time that it comes to, and how many earlier blocks count.
+
+    Raises:
+        UsageError: there is no time that could be longer.
+    """
+    if order.lasts is None:
+        raise click.UsageError("--escalate makes the time of --for longer; say how long the first block lasts")
+    from guard.custody.offences import escalated
+
+    earlier = state_of(order.config).offences.earlier(kind, name, time())
+    return order._replace(lasts=escalated(order.lasts, earlier)), earlier
 
 
 _blocker("ip", "ADDRESS", "Block an address, or a network such as 203.0.113.0/24.")
@@ -73,4 +96,3 @@ def is_simulated(one: Measure) -> bool:
     """Whether a block only notes whom it would have stopped."""
     assert isinstance(one.change, Block)
     return one.change.simulated
-

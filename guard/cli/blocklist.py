@@ -49,9 +49,7 @@ class Plan(NamedTuple):
 )
 @click.option("--force", is_flag=True, help="Also block everybody, this machine, or a trusted proxy, if the list does.")
 @order_options
-def import_(
-    file: str, format: str, simulate: bool, min_confidence: int | None, force: bool, order: Order
-) -> int:
+def import_(file: str, format: str, simulate: bool, min_confidence: int | None, force: bool, order: Order) -> int:
     """Block everybody in a list: one of CrowdSec, a STIX bundle, a plain list, or the guard's own."""
     settings = configuration(order.config, keys=False)
     dry_run = order.dry_run

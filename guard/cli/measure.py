@@ -198,6 +198,7 @@ def _preview(found: Office, given: Any, as_json: bool) -> int:
         click.echo(visible(f"{change}: {_EFFECTS[row['effect']]}{since}"))
     return 0
 
+
 PATIENCE_SECONDS = 5.0
 BATCH = 1_000
 """How many changes of a list are one order."""

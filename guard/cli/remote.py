@@ -65,9 +65,7 @@ class Remote:
         except (httpx.HTTPError, httpx.InvalidURL):
             return False
 
-    def place(
-        self, order: dict[str, Any], *, dry_run: bool = False, patience: float | None = None
-    ) -> dict[str, Any]:
+    def place(self, order: dict[str, Any], *, dry_run: bool = False, patience: float | None = None) -> dict[str, Any]:
         """Give an order; what became of it.
 
         Raises:

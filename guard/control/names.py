@@ -68,4 +68,3 @@ def check_version(config: Config, model: str, version: str | None) -> None:
     if version is not None and version not in versions:
         has = f"it has {', '.join(versions)}"
         raise OrderError("version", f"{model} has no version {version!r}", has, missing=True)
-
