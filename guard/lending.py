@@ -66,9 +66,13 @@ class Lender(Protocol):
 
     Attributes:
         nodes: how many nodes share them, as far as is known (1: this one alone).
+        events: what was asked so far and what came of it, counted; for the metrics.
+        seconds: how long the last answer took.
     """
 
     nodes: int
+    events: dict[str, int]
+    seconds: float
 
     def ask(self, asks: Sequence[Ask], then: Callable[[Grants | None], None]) -> None:
         """Ask, and go on. `then` is called once, later, on the loop: with a grant for each, or None for no answer."""

@@ -59,21 +59,6 @@ class Lent(Reserved):
     __slots__ = ()
 
 
-class Counts:
-    """What became of requests that shared limits hold.
-
-    Attributes:
-        ready: those that found enough borrowed.
-        waited: those that had to wait for the store.
-        local: those that the node decided alone.
-        refused: those that were over a limit, for all that is known here.
-        away: how often the store went away.
-    """
-
-    def __init__(self) -> None:
-        self.ready = self.waited = self.local = self.refused = self.away = 0
-
-
 class Borrowing(Meters):
     """A worker's counting where nodes share limits; how many are at once each node counts for itself.
 
@@ -81,7 +66,9 @@ class Borrowing(Meters):
         lender: whom it asks.
         patience: seconds that a request waits for the store; what takes longer to answer is not back.
         away: whether the store does not answer in time.
-        counts: for the metrics.
+        found: what became of requests that shared limits hold: `ready`: enough was borrowed; `waited` for the store;
+            `local`: the node decided alone; `denied`: over a limit, for all that is known here; and how often the
+            store went `away`.
     """
 
     def __init__(self, lender: Lender, patience: float) -> None:
@@ -89,9 +76,18 @@ class Borrowing(Meters):
         self.lender = lender
         self.patience = patience
         self.away = False
-        self.counts = Counts()
+        self.found = dict.fromkeys(("ready", "waited", "local", "denied", "away"), 0)
         self._loans: dict[int, Loan] = {}
         self._look_at = 0.0
+
+    def events(self) -> dict[str, int]:
+        """What came of sharing so far, counted: of requests, and of what the store was asked."""
+        return self.found | self.lender.events
+
+    @property
+    def seconds(self) -> float:
+        """How long the store took to answer last."""
+        return self.lender.seconds
 
     def close(self) -> None:
         """Leave the table to the others; what was borrowed is theirs."""
@@ -139,7 +135,7 @@ class Borrowing(Meters):
                 return request.ask(verdict)
         finally:
             self.table.unlock()
-        self.counts.refused += 1
+        self.found["denied"] += 1
         return verdict
 
     def _judge(self, places: tuple[Place, ...], amounts: Amounts, now: float) -> Denied | list[Place] | None:
@@ -207,8 +203,8 @@ class Borrowing(Meters):
                 is_local = True
                 self._charge(place, units, now, locked=True)
             held.see(limit, max(cells.tat[index] - now, 0.0) - cells.leased[index] * limit.interval)
-        self.counts.local += is_local
-        self.counts.ready += not is_local
+        self.found["local"] += is_local
+        self.found["ready"] += not is_local
         if wanted:
             asks = [self._claim(place, 0.0) for place in wanted]
             self._send(wanted, asks, None)
@@ -404,7 +400,7 @@ class Borrowing(Meters):
         """Nobody waits for the store any more, until it answers in time."""
         if not self.away:
             self.away = True
-            self.counts.away += 1
+            self.found["away"] += 1
             self._probe_later(PROBE_SECONDS)
 
     def _probe_later(self, seconds: float) -> None:
@@ -458,7 +454,7 @@ class _Request(Waiting):
     def ask(self, lacking: list[Place]) -> Waiting:
         """Ask for what is lacking; with the lock."""
         borrowing = self._borrowing
-        borrowing.counts.waited += 1
+        borrowing.found["waited"] += 1
         if self._timer is None:
             loop = asyncio.get_running_loop()
             self._due = loop.time() + borrowing.patience
@@ -499,7 +495,7 @@ class _Request(Waiting):
             if grant.units - grant.ahead < ask.need - TOLERANCE
         ]
         if refused:
-            borrowing.counts.refused += 1
+            borrowing.found["denied"] += 1
             self._end(max(refused, key=lambda denied: denied.retry_after))
         elif asks[0].keeps:
             self._decide()

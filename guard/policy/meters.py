@@ -278,6 +278,15 @@ class Meters:
         if table is not None:
             table.close()
 
+    def events(self) -> dict[str, int]:
+        """What came of sharing limits with other nodes, counted; nothing where that is not done."""
+        return {}
+
+    @property
+    def seconds(self) -> float:
+        """How long others took to answer last."""
+        return 0.0
+
     def look(self) -> None:
         """Do what has to be done soon; called several times a second."""
         if self.owed:

@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from pathlib import Path
 from time import monotonic, time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from guard.counts import Counts
 from guard.custody import counts as files
@@ -24,27 +24,12 @@ LOOK_SECONDS = 1.0
 LAG_SECONDS = 60.0
 
 
-class Lending(Protocol):
-    """What was asked of the store so far: see `LENDING`; and how long the last round trip took."""
-
-    asks: int
-    rounds: int
-    refused: int
-    unanswered: int
-    errors: int
-    seconds: float
-
-
-LENDING = ("asks", "rounds", "refused", "unanswered", "errors")
-
-
 class Tally:
     """What one worker counts, and the file that it keeps it in.
 
     Attributes:
         ended: to be called with each exchange that is over.
         found: to be called with rules that matched, where a WebSocket goes on.
-        lending: what whoever borrows from the store has counted; None: nobody does.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,7 +37,6 @@ class Tally:
         self._counts = counts = files.restored(path)
         self._ends = Ends(counts)
         self.ended, self.found = self._ends.take, self._ends.found
-        self.lending: Lending | None = None
         self._look_at = 0.0
         self._lates: deque[tuple[float, float]] = deque()
         self._records: deque[tuple[float, int]] = deque()
@@ -104,9 +88,9 @@ class Tally:
         counts.turned_away = turned_away + proxy.crowd.turned_away
         if (tracer := proxy.tracer) is not None:
             counts.spans = {what: self._spans.get(what, 0) + number for what, number in tracer.counted().items()}
-        if (lending := self.lending) is not None:
-            counts.leases = {what: self._leases.get(what, 0) + getattr(lending, what) for what in LENDING}
-            counts.now.lease_seconds = lending.seconds
+        if events := proxy.meters.events():
+            counts.leases = {what: self._leases.get(what, 0) + number for what, number in events.items()}
+            counts.now.lease_seconds = proxy.meters.seconds
         self._remember_records(now, counts.records)
         self._measure_now(proxy, now)
 

@@ -48,26 +48,6 @@ return redis.call('ZCARD', KEYS[1])
 Then = Callable[[Grants | None], None]
 
 
-class Counts:
-    """What was asked of the store so far, and what came of it.
-
-    Attributes:
-        asks: those that were sent, in so many `rounds`.
-        refused: needs for which not enough was there.
-        unanswered: asks without an answer, or never sent.
-        errors: round trips that failed.
-        seconds: how long the last that was answered took.
-    """
-
-    def __init__(self) -> None:
-        self.asks = 0
-        self.rounds = 0
-        self.refused = 0
-        self.unanswered = 0
-        self.errors = 0
-        self.seconds = 0.0
-
-
 class _Asked(NamedTuple):
     asks: Sequence[Ask]
     then: Then
@@ -79,7 +59,9 @@ class Leases:
 
     Attributes:
         nodes: how many nodes share the budgets, as last heard.
-        counts: for the metrics.
+        events: what the store was asked: `asks`, in so many `rounds`; `refused`: needs for which too little was there;
+            `unanswered`: asks without an answer, or never sent; `errors`: round trips that failed.
+        seconds: how long the last round trip that was answered took.
     """
 
     def __init__(self, store: Store, node: str) -> None:
@@ -89,7 +71,8 @@ class Leases:
             ValueError: the store's address is none.
         """
         self.nodes = 1
-        self.counts = Counts()
+        self.events = dict.fromkeys(("asks", "rounds", "refused", "unanswered", "errors"), 0)
+        self.seconds = 0.0
         self._node = node
         self._fleet = store.name
         self._connection = AsyncConnection(store)
@@ -158,17 +141,17 @@ class Leases:
         told = arguments(self._node, LIFE_SECONDS, self.nodes, asks)
         sent = monotonic()
         answers = await self._ask(SCRIPT, [key(self._fleet, f"limit:{ask.key}") for ask in asks], told)
-        self.counts.rounds += 1
-        self.counts.asks += len(asks)
+        self.events["rounds"] += 1
+        self.events["asks"] += len(asks)
         if answers is None:
             self._answer_none(round_)
             self._give_up()
             return
-        self.counts.seconds = monotonic() - sent
-        found = grants(answers, max(LIFE_SECONDS - self.counts.seconds, 0.0))
+        self.seconds = monotonic() - sent
+        found = grants(answers, max(LIFE_SECONDS - self.seconds, 0.0))
         for asked in round_:
             granted = [next(found) for _ in asked.asks]
-            self.counts.refused += sum(grant.wait > 0 for grant in granted)
+            self.events["refused"] += sum(grant.wait > 0 for grant in granted)
             _tell(asked.then, granted)
         round_.clear()
 
@@ -183,7 +166,7 @@ class Leases:
         try:
             answer = await self._connection.run(script, keys, told)
         except StoreError as error:
-            self.counts.errors += 1
+            self.events["errors"] += 1
             if self._fault != str(error):
                 self._fault = str(error)
                 logger.warning("%s; until it does each node has its share of what is limited", error)
@@ -203,7 +186,7 @@ class Leases:
         asked = list(round_)
         round_.clear()
         for one in asked:
-            self.counts.unanswered += len(one.asks)
+            self.events["unanswered"] += len(one.asks)
             _tell(one.then, None)
 
 

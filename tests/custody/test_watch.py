@@ -28,7 +28,7 @@ def test_news_are_told_once(tmp_path):
 def test_a_measure_that_is_over_is_news(tmp_path):
     """Nobody has to say so."""
     watch = Watch(tmp_path)
-    block(tmp_path, "192.0.2.1", expires=time() + 0.1)
+    block(tmp_path, "192.0.2.1", expires=time() + 1.0)
     measures = watch.news()
     assert measures is not None
     assert len(measures.blocks) == 1
@@ -66,5 +66,5 @@ def test_what_comes_before_a_damage_is_in_force(tmp_path, caplog):
         block(tmp_path, f"192.0.2.{number}", segment_bytes=300)
     path = segments(tmp_path, "control")[2].path(PLAIN)
     path.write_bytes(path.read_bytes().replace(b"192.0.2.2", b"192.0.2.9"))
-    assert [one.value for one in Watch(tmp_path).first().blocks] == ["192.0.2.0", "192.0.2.1"]
+    assert {one.value for one in Watch(tmp_path).first().blocks} == {"192.0.2.0", "192.0.2.1"}
     assert "measures cannot be read" in caplog.text

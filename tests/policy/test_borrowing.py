@@ -91,8 +91,8 @@ async def test_hardly_anybody_waits_on_a_hot_key(tmp_path):
         for _ in range(300):
             assert await admitted(meters, bound, 10) == 10
             await asyncio.sleep(0.0005)
-        assert meters.counts.ready > 2_900
-        assert meters.counts.waited == 3_000 - meters.counts.ready < 100
+        assert meters.found["ready"] > 2_900
+        assert meters.found["waited"] == 3_000 - meters.found["ready"] < 100
         assert len(lender.asked) < 150
 
 
@@ -102,7 +102,7 @@ async def test_who_is_over_the_limit_is_told_here(tmp_path):
     with worker(tmp_path, lender) as meters:
         assert await admitted(meters, bound, 200) == 1
         assert len(lender.asked) <= 3
-        assert meters.counts.refused == 199
+        assert meters.found["denied"] == 199
 
 
 async def test_what_is_not_used_goes_back(tmp_path):
@@ -132,7 +132,7 @@ async def test_a_store_that_says_nothing_keeps_nobody_for_long(tmp_path):
         began = monotonic()
         assert await admitted(meters, bound, 60) == 19
         assert monotonic() - began < 0.5
-        assert (meters.counts.waited, meters.counts.local) == (1, 20)
+        assert (meters.found["waited"], meters.found["local"]) == (1, 20)
 
 
 async def test_a_share_goes_on_from_what_was_left(tmp_path):
@@ -163,7 +163,7 @@ async def test_what_was_spent_alone_is_told_when_the_store_is_back(tmp_path, ref
 
         await until(is_told)
         assert await admitted(other, bound, 60) == 30
-        assert meters.counts.away == 1
+        assert meters.found["away"] == 1
 
 
 async def test_a_slow_store_is_away(tmp_path):
@@ -179,7 +179,7 @@ async def test_a_slow_store_is_away(tmp_path):
         assert monotonic() - began < 0.2
         lender.delay = 0.001
         await until(lambda: not meters.away)
-        assert meters.counts.away == 1
+        assert meters.found["away"] == 1
 
 
 async def test_a_request_that_one_limit_denies_costs_no_other(tmp_path):

@@ -28,6 +28,8 @@ class Nearby:
         self.delay = 0.0
         self.silent = False
         self.refuses = False
+        self.events: dict[str, int] = {}
+        self.seconds = 0.0
         self.asked: list[Ask] = []
         self.is_closed = False
 
