@@ -18,6 +18,7 @@
 #   make floods [ARGS=--help]  200,000 refused requests, and what the journal has of them
 #   make tampering [ARGS=--help] 1,000 tamperings with a journal, each of which must be found
 #   make history [ARGS=--help] a start with a million old changes in the control log
+#   make api [ARGS=--help]     the admin API, by thousands of calls made up from its own document
 #   make fleet [ARGS=--help]   from an order on one machine to every worker of two
 #   make pushes [ARGS=--help]  1,000 pushes of rules under load: nothing fails
 #   make overload [ARGS=--help] five times the load that a model can take
@@ -40,7 +41,7 @@ WHEELS := --only-binary :all:
 .DEFAULT_GOAL := check
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost blocks floods history fleet pushes hotkey shared sharing overload load users wheel install clean
+.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost blocks floods history fleet pushes hotkey shared sharing api overload load users wheel install clean
 
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
@@ -84,6 +85,8 @@ cost: .venv/.load
 
 history: .venv/.test
 	@$(BIN)/python -m loadtests.history $(ARGS)
+api: .venv/.test
+	@$(BIN)/python -m loadtests.api $(ARGS)
 
 fleet: .venv/.test
 	@$(BIN)/python -m loadtests.fleet $(ARGS)
