@@ -85,6 +85,7 @@ cost: .venv/.load
 
 history: .venv/.test
 	@$(BIN)/python -m loadtests.history $(ARGS)
+
 api: .venv/.test
 	@$(BIN)/python -m loadtests.api $(ARGS)
 
