@@ -193,6 +193,9 @@ class Intake:
         proxy.relays.discard(self)
         if exchange.waiting is None:
             self._let_go()
+        else:
+            # Whatever is decided, nobody is there for it any more.
+            exchange.waiting.when_known(partial(self._decided, self._let_go))
         if self.placed:
             self.placed = False
             proxy.admission.leave()

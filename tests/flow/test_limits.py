@@ -9,10 +9,14 @@ import orjson
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from guard.policy.borrowing import Borrowing
+from guard.policy.meters import Denied, Held
 from guard.policy.table import Glance
 from tests.flow.test_measures import operated
 from tests.support import websocket
+from tests.support.budgets import Store
 from tests.support.guard import guard, one_model, raw_request
+from tests.support.lending import Nearby
 from tests.support.model import answer_chat, chat_answer, chat_delta, model
 from tests.support.raw import reset
 
@@ -154,6 +158,48 @@ async def test_what_is_held_is_given_back_however_it_ends(tmp_path, end):
         table = running.proxy.meters.table
         assert table is not None
         assert all(table.held(index) == 0.0 for index, name in enumerate(table.names) if name)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("used_up", [True, False])
+async def test_who_leaves_while_the_store_is_asked_holds_nothing(tmp_path, is_known, used_up):
+    """A client that goes in the middle of its body leaves nothing behind, whatever is decided of it, and whether that
+    is known by then or not.
+    """
+    limits = "limits: [{per: global, requests: 1/h, burst: 2}, {per: client, concurrency: 5}]"
+    async with model() as served, guard(tmp_path, one_model(served.url, more=limits)) as running:
+        proxy, lender = running.proxy, Nearby(Store())
+        proxy.meters.close()
+        proxy.meters = Borrowing(lender, 1.0)
+        proxy._share(proxy.policy)
+        for _ in range(2 if used_up else 0):
+            assert (await running.chat()).status_code == 200
+        lender.delay = 0.0 if is_known else 0.1
+        _, writer = await running.open()
+        writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\ncontent-length: 50000\r\n\r\n{")
+        waiting = await verdict_of(proxy)
+        async with asyncio.timeout(5):
+            while is_known and waiting.verdict is None:
+                await asyncio.sleep(0.005)
+        assert is_known is (waiting.verdict is not None)
+        reset(writer)
+        table = proxy.meters.table
+        assert table is not None
+        async with asyncio.timeout(5):
+            while waiting.verdict is None or proxy.connections:
+                await asyncio.sleep(0.005)
+        assert isinstance(waiting.verdict, Denied if used_up else Held)
+        assert not any(table.held(index) for index, name in enumerate(table.names) if name)
+
+
+async def verdict_of(proxy: Any) -> Any:
+    """What the one request waits for that is coming in."""
+    async with asyncio.timeout(5):
+        while True:
+            for connection in proxy.connections:
+                if connection.handler is not None and connection.handler.exchange.waiting is not None:
+                    return connection.handler.exchange.waiting
+            await asyncio.sleep(0.005)
 
 
 async def test_too_many_tokens_are_refused_before_a_model_sees_them(tmp_path):
