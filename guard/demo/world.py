@@ -6,17 +6,19 @@ import json
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 import yaml
 
+from guard.custody.workers import is_locked
 from guard.demo.children import READY_SECONDS, Child
 
 BLOCKED_ADDRESS = "203.0.113.9"
 PAUSE_SECONDS = 0.05
+END_SECONDS = 10.0
 
 
 class World:
@@ -72,6 +74,7 @@ class World:
         self.config = folder / "guard.yaml"
         self.config.write_text(yaml.safe_dump(self._settings(urls), sort_keys=False))
         self.journal = folder / "var" / "journal"
+        self._stack.callback(_let_end, folder / "var")
         self._guard = self._child("guard", ["serve", "--json", "--config", str(self.config)], folder)
         self.url = self._guard.first_line()["listening"]
         self._await_guard()
@@ -108,3 +111,10 @@ class World:
             return httpx.get(f"{self.url}/readyz", timeout=1.0, trust_env=False).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
+
+
+def _let_end(state: Path) -> None:
+    """Wait for the processes beside the workers of a guard that was killed: they notice it, and write to the end."""
+    until = monotonic() + END_SECONDS
+    while any(is_locked(state / lock) for lock in ("control.lock", "keeper.lock")) and monotonic() < until:
+        sleep(PAUSE_SECONDS)
