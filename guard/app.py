@@ -8,7 +8,8 @@ import resource
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -92,21 +93,28 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
     ready(_url(listener, "http" if decisions.tls is None else "https"))
     # The keeper's end comes last, so that it signs for the last records of all others too.
     with Attendant("keeper", "guard.keeper", encode_keeping(orders(config))), _control(config) as control:
+        renewed = partial(_tell, control, worker)
         if data.workers == 1:
-            worker.renewed = lambda: control.order(encode(worker.config))
+            worker.renewed = renewed
             server = _Server(server_config)
             server.run(sockets=[listener])
             return 0 if server.started else 1
         supervisor = Supervisor(
-            server_config, [listener], patience=data.hang_timeout, drain=data.drain_timeout,
-            renewed=lambda: control.order(encode(worker.config)),
-        )  # fmt: skip
+            server_config, [listener], patience=data.hang_timeout, drain=data.drain_timeout, renewed=renewed
+        )
         supervisor.run()
         return int(supervisor.failed)
 
 
-def _control(config: Config) -> Attendant:
-    return Attendant("control process", "guard.admin", encode(config))
+def _control(config: Config) -> AbstractContextManager[Attendant | None]:
+    """The control process; none where neither operators nor other machines are to reach this one."""
+    return Attendant("control process", "guard.admin", encode(config)) if config.needs_control else nullcontext()
+
+
+def _tell(control: Attendant | None, worker: Worker) -> None:
+    """Another configuration is in force."""
+    if control is not None:
+        control.order(encode(worker.config))
 
 
 def _reason(error: Exception) -> str:

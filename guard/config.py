@@ -305,3 +305,8 @@ class Config(Section, frozen=True):
     upstream: Upstream = field(default_factory=Upstream)
     journal: Journal = field(default_factory=Journal)
     tracing: Tracing = field(default_factory=Tracing)
+
+    @property
+    def needs_control(self) -> bool:
+        """Whether operators, or other machines over the store, reach this one: that is the control process's work."""
+        return self.admin.listen is not None or self.store.url is not None

@@ -44,6 +44,7 @@ SECONDS = 0.1
 ADDRESSES = 10_000
 CONFIG = """
 data: {{listen: "127.0.0.1:0", workers: {workers}}}
+admin: {{listen: null}}
 rules: {{dir: null}}
 models: {{chat: {{versions: {{v1: {{url: "http://127.0.0.1:9"}}}}, active: v1}}}}
 routes: [{{path: /v1/, format: openai, model: chat}}]

@@ -37,6 +37,7 @@ def configuration(folder: Path, each: int, matched: int) -> dict[str, Any]:
     limit = {"per": "account", "requests": "1/h", "burst": 1}
     return {
         "data": {"listen": "127.0.0.1:0", "workers": 1, "drain_timeout": 1},
+        "admin": {"listen": None},
         "state": str(folder / "state"),
         "rules": {"dir": str(folder / "rules")},
         "models": {"chat": {"versions": {"v1": {"url": "http://127.0.0.1:1"}}, "active": "v1"}},

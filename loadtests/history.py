@@ -51,7 +51,7 @@ def configuration(folder: Path) -> Path:
         orjson.dumps(
             {
                 "data": {"listen": "127.0.0.1:0", "drain_timeout": 1},
-                "admin": {"listen": "127.0.0.1:0"},
+                "admin": {"listen": None},
                 "state": str(folder / "state"),
                 "rules": {"dir": None},
                 "models": {"chat": {"versions": {"v1": {"url": "http://127.0.0.1:1"}}, "active": "v1"}},

@@ -38,6 +38,7 @@ def configuration(folder: Path, workers: int, rate: int, burst: int) -> dict[str
     """A limit for each client, and a model that is not there: what is let in gets 502 at once."""
     return {
         "data": {"listen": "127.0.0.1:0", "workers": workers, "drain_timeout": 1},
+        "admin": {"listen": None},
         "state": str(folder / "state"),
         "rules": {"dir": None},
         "models": {"chat": {"versions": {"v1": {"url": "http://127.0.0.1:1"}}, "active": "v1"}},

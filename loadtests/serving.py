@@ -56,6 +56,7 @@ def serving(
     (rules / "10-load.yaml").write_text(RULE)
     config = {
         "data": {"listen": "127.0.0.1:0", "workers": 1, "drain_timeout": 1, "http": http},
+        "admin": {"listen": None},
         "state": str(folder / "state"),
         "rules": {"dir": str(rules)},
         "models": {"chat": {"versions": {"v1": {"url": f"http://127.0.0.1:{model}"}}, "active": "v1"}},

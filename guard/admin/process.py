@@ -20,7 +20,6 @@ from guard.admin.audit import Audit
 from guard.admin.operators import new_token
 from guard.admin.orders import decode
 from guard.admin.serving import serve
-from guard.admin.works import Work, works
 from guard.config import Config
 from guard.control.desk import Desk
 from guard.control.sharing import Sharing
@@ -52,12 +51,11 @@ def main() -> None:
 
 
 class Control:
-    """All that is done beside the workers and the keeper."""
+    """What operators and other machines have to do with this one."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._desk = Desk(config)
-        self._works: list[Work] = []
 
     async def run(self) -> None:
         """Work until standard input ends."""
@@ -77,19 +75,12 @@ class Control:
             await self._work_alone(ended)
 
     async def _work_alone(self, ended: asyncio.Event) -> None:
-        self._works = works(self._config)
-        for work in self._works:
-            work.start()
-        try:
-            if self._config.admin.listen is None:
-                await ended.wait()
-                return
-            token = new_token()
-            with Audit(self._desk.journal, node_name(self._desk.folder)) as audit:
-                await serve(self._desk, audit, token, self._publisher(token), ended)
-        finally:
-            for work in self._works:
-                work.end()
+        if self._config.admin.listen is None:
+            await ended.wait()
+            return
+        token = new_token()
+        with Audit(self._desk.journal, node_name(self._desk.folder)) as audit:
+            await serve(self._desk, audit, token, self._publisher(token), ended)
 
     def _publisher(self, token: str) -> Callable[[str], None]:
         def ready(url: str) -> None:
@@ -114,8 +105,6 @@ class Control:
     def _renew(self, config: Config) -> None:
         """What orders are held against; of the rest the next control process begins with it."""
         self._config = self._desk.config = config
-        for work in self._works:
-            work.renew(config)
 
     @asynccontextmanager
     async def _alone(self, ended: asyncio.Event) -> AsyncIterator[None]:

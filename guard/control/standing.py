@@ -51,7 +51,7 @@ class Standing(Struct, frozen=True):
         node: its name; empty: it has none yet.
         newest: the version of the measures that the control log has; None: it cannot be relied on.
         supervisor: what watches over the workers, if there is one.
-        control: whether the control process runs; None: there has never been one.
+        control: whether the control process runs; None: there is to be none.
         store: what the machines share, if they share anything.
         behind: the logs of the workers that have not the newest measures in force, or not all of them.
         lost: records that were ever lost, by all workers there have been.
@@ -79,14 +79,13 @@ def standing(config: Config) -> Standing:
     workers = [Worker(one, every.get(one.log)) for one in running(state, journal)]
     newest, trouble = newest_measures(state, journal)
     supervisor = supervision.read(state)
-    lock = state / CONTROL_LOCK
     found = Standing(
         node=_node(state),
         newest=newest,
         supervisor=supervisor if supervisor is not None and supervisor.alive else None,
         workers=workers,
         keeper=is_locked(state / KEEPER_LOCK),
-        control=is_locked(lock) if lock.exists() else None,
+        control=is_locked(state / CONTROL_LOCK) if config.needs_control else None,
         journal=health_of(journal),
         store=reach_of(config.store),
         behind=[one.running.log for one in workers if _is_behind(one.running, newest)],

@@ -15,9 +15,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 from guard.custody.control import ControlError
+from guard.custody.snapshot import FILE, Snapshots
 from guard.faults import Faults
 from guard.keeper.notary import Notary
 from guard.keeper.orders import Orders, decode
@@ -103,6 +104,8 @@ class Keeper:
 
     def _works(self) -> Iterator[tuple[str, Callable[[], None], float, tuple[type[Exception], ...]]]:
         given, standing = self._orders, self._standing
+        snapshots = Snapshots(given.folder, Path(given.state) / FILE)
+        yield "snapshots", lambda: snapshots.step(time()), self._pause, (ControlError, OSError, ValueError)
         yield "sealing", Sealer(given, standing).step, self._pause, (OSError, ValueError)
         sink = given.journal.ship.redis
         if sink.url is not None:

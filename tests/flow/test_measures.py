@@ -64,6 +64,7 @@ async def operated(folder: Path, *urls: str, workers: int = 2, rules: str = "nul
     versions = ", ".join(f'v{number}: {{url: "{url}"}}' for number, url in enumerate(urls, 1))
     (folder / "guard.yaml").write_text(f"""
 data: {{listen: "127.0.0.1:0", workers: {workers}, drain_timeout: 1}}
+admin: {{listen: null}}
 rules: {{dir: {rules}}}
 identify: {{trusted_proxies: [127.0.0.1], session_header: x-session-id}}
 models: {{chat: {{versions: {{{versions}}}, active: v1}}}}

@@ -74,6 +74,7 @@ async def serving(folder: Any, *, drain: int = 1):
     async with model(realtime_server) as served:
         document = {
             "data": {"listen": "127.0.0.1:0", "drain_timeout": drain},
+            "admin": {"listen": None},
             "state": str(folder / "state"),
             "rules": {"dir": str(RULES)},
             "models": {"chat": {"versions": {"v1": {"url": served.url}}, "active": "v1"}},

@@ -55,6 +55,7 @@ def configuration(url: str, more: str = "", data: str = "") -> str:
     """YAML for one model at this URL."""
     return f"""
 data: {{listen: "127.0.0.1:0", {data}}}
+admin: {{listen: null}}
 models: {{chat: {{versions: {{v1: {{url: "{url}"}}}}, active: v1}}}}
 routes: [{{path: /v1/, format: openai, model: chat}}]
 clients: {{app: {{key: app-key}}}}

@@ -10,6 +10,7 @@ from tests.support.journals import records
 
 CONFIG = """
 data: {{listen: 127.0.0.1:0}}
+admin: {{listen: null}}
 state: {state}
 rules: {{dir: null}}
 models: {{chat: {{versions: {{v1: {{url: "http://127.0.0.1:1"}}}}, active: v1}}}}

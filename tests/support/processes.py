@@ -29,7 +29,8 @@ def serving(folder: Path, config: str, *, data: str = "workers: 1", rules: Path 
     with Child("model", ["model", "--listen", "127.0.0.1:0"], folder) as model:
         url = f"http://{model.first_line()['listening']}"
         path = folder / "guard.yaml"
-        head = f"data: {{listen: 127.0.0.1:0, {data}}}\nstate: {folder / 'state'}\nrules: {{dir: {rules or 'null'}}}\n"
+        head = f"data: {{listen: 127.0.0.1:0, {data}}}\nadmin: {{listen: null}}\nstate: {folder / 'state'}\n"
+        head += f"rules: {{dir: {rules or 'null'}}}\n"
         path.write_text(head + config.format(url=url))
         with Child("guard", ["serve", "--config", str(path), "--json"], folder) as guard:
             yield Running(guard.first_line()["listening"], url, folder / "state" / "journal", guard)
