@@ -2,9 +2,10 @@
 #
 #   make demo [ARGS=--once]    the guard in front of a model, as a story on the screen
 #   make test [ARGS="-k sse"]  the tests
+#   make slow [ARGS="-k sse"]  those tests that take seconds each
 #   make lint                  style and the direction of imports
 #   make types                 mypy, strict
-#   make check                 all three
+#   make check                 all four
 #   make format                rewrites the sources in the house style
 #   make fuzz [ARGS=--help]    ten minutes of inputs that nobody thought of, guided by coverage
 #   make mixed [ARGS=--help]   10,000 tagged requests, none of which may get another's answer
@@ -41,7 +42,7 @@ WHEELS := --only-binary :all:
 .DEFAULT_GOAL := check
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint types check format fuzz mixed attacks tampering kills faults cost blocks floods history fleet pushes hotkey shared sharing api overload load users wheel install clean
+.PHONY: demo test slow lint types check format fuzz mixed attacks tampering kills faults cost blocks floods history fleet pushes hotkey shared sharing api overload load users wheel install clean
 
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
@@ -51,6 +52,10 @@ test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.test
 	@$(BIN)/python -m pytest --quiet $(ARGS)
 
+slow: export PYTHONDONTWRITEBYTECODE :=
+slow: .venv/.test
+	@$(BIN)/python -m pytest --quiet -m slow $(ARGS)
+
 lint: .venv/.test
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check . || { echo "make format mends the layout" >&2; exit 1; }
@@ -59,7 +64,7 @@ lint: .venv/.test
 types: .venv/.test
 	@$(BIN)/mypy --no-error-summary
 
-check: lint types test
+check: lint types test slow
 
 format: .venv/.test
 	@$(BIN)/ruff check --quiet --fix .

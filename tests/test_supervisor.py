@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,11 +17,21 @@ import pytest
 from guard.custody import control, supervision, workers
 from tests.support.processes import Running, serving
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 models: {{chat: {{versions: {{v1: {{url: "{url}"}}}}, active: v1}}}}
 routes: [{{path: /v1/, format: openai, model: chat}}]
 """
 SECONDS = 25
+IMPATIENT = """
+import guard.supervisor
+from guard.cli import main
+
+if __name__ == "__main__":
+    guard.supervisor.END_SECONDS = 1.0
+    main()
+"""
 
 
 def state(running: Running) -> Path:
@@ -148,9 +160,17 @@ def test_a_worker_that_cannot_be_started_again_leaves_the_others_alone(tmp_path)
 @pytest.mark.timeout(90)
 def test_a_guard_that_is_told_to_stop_does_so_though_a_worker_hangs(tmp_path):
     """It waits as long as a worker may take to end, and kills the one that has not."""
-    with serving(tmp_path, CONFIG, data="workers: 2, drain_timeout: 1, hang_timeout: 60", rules=None) as running:
-        victim = running_workers(running)[0].pid
+    (tmp_path / "guard.yaml").write_text(
+        "data: {listen: '127.0.0.1:0', workers: 2, drain_timeout: 1, hang_timeout: 60}\nadmin: {listen: null}\n"
+        + "state: state\nrules: {dir: null}\n" + CONFIG.format(url="http://127.0.0.1:9")
+    )  # fmt: skip
+    (tmp_path / "impatient.py").write_text(IMPATIENT)
+    command = [sys.executable, str(tmp_path / "impatient.py"), "serve", "--config", str(tmp_path / "guard.yaml")]
+    with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as guard:
+        journal = tmp_path / "state" / "journal"
+        wait_for(lambda: len(workers.running(tmp_path / "state", journal)) == 2, "two workers do not run")
+        victim = workers.running(tmp_path / "state", journal)[0].pid
         os.kill(victim, signal.SIGSTOP)
-        running.guard.process.send_signal(signal.SIGTERM)
-        assert running.guard.process.wait(50) == 0
-        assert f"worker {victim} does not end, and is killed" in log_of(running)
+        guard.send_signal(signal.SIGTERM)
+        assert guard.wait(20) == 0
+    assert f"worker {victim} does not end, and is killed" in (tmp_path / "log").read_text()

@@ -23,7 +23,6 @@ RULE = """\
 
 CONFIG = """\
 data: {listen: "127.0.0.1:0"}
-admin: {listen: null}
 models: {chat: {versions: {v1: {url: "http://127.0.0.1:9"}}, active: v1}}
 routes: [{path: /v1/, format: openai, model: chat}]
 """

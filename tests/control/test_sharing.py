@@ -19,6 +19,8 @@ from guard.proof.node import node_name
 from tests.support import valkey
 from tests.support.between import Between
 
+pytestmark = pytest.mark.slow
+
 ISOLATE = {"type": "isolate", "model": "m"}
 
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import msgspec
 import pytest
 
-from guard.config import Config, Journal, Store
+from guard.config import Admin, Config, Journal, Store
 from guard.control.standing import document, standing
 from guard.counts import Counts, Gauges
 from guard.custody import control, counts, supervision
@@ -59,6 +59,7 @@ def node(tmp_path):
     with ExitStack() as stack:
         made = Place(tmp_path, stack)
         made.hold("keeper.lock")
+        made.hold("control.lock")
         yield made
 
 
@@ -68,12 +69,12 @@ def told(**now):
 
 
 def test_nothing_is_wrong(node):
-    """Everybody runs and has the newest; the control process is not missed where there has never been one."""
+    """Everybody runs and has the newest."""
     node.worker(told=told())
     (node.folder / "node").write_text("here-1\n")
     found = standing(node.config)
     assert found.problems == found.behind == []
-    assert (found.node, found.newest, found.keeper, found.control, found.lost) == ("here-1", 0, True, None, 0)
+    assert (found.node, found.newest, found.keeper, found.control, found.lost) == ("here-1", 0, True, True, 0)
     assert [worker.running.log for worker in found.workers] == ["w1"]
     assert found.supervisor is None
 
@@ -142,6 +143,8 @@ def test_processes_that_do_not_run(tmp_path):
         ]
         node.hold("control.lock")
         assert standing(node.config).control is True
+        node.config = msgspec.structs.replace(node.config, admin=Admin(listen=None))
+        assert standing(node.config).control is None
 
 
 def test_a_disk_that_gets_full(node):

@@ -22,6 +22,8 @@ from tests.flow.test_measures import ASK, Operated, operated, told
 from tests.support.journals import records
 from tests.support.model import answer_chat, chat_delta, model
 
+pytestmark = pytest.mark.slow
+
 PUSHES = 50
 LAG_SECONDS = 0.020
 

@@ -7,7 +7,7 @@ FINE = Report("well", 5.0, 1_000.0, 50, 1_050, 2_000, 0, 0.01, 1.0)
 
 def test_two_guards_share_a_limit_and_go_on_without_the_store():
     """What two nodes let in is about the limit and the burst, with the store and without it."""
-    found = run(["stopped"], workers=1, rate=50, burst=10, offered=3.0, seconds=2.0)
+    found = run(["stopped"], workers=1, rate=50, burst=10, offered=3.0, seconds=1.0)
     assert list(found) == ["well", "stopped", "well after stopped"]
     for report, _ in found.values():
         assert report.broken == 0

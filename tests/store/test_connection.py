@@ -15,6 +15,8 @@ from guard.store.script import Script
 from tests.support import valkey
 from tests.support.between import Between
 
+pytestmark = pytest.mark.slow
+
 ECHO = Script("return ARGV[1]")
 
 
