@@ -114,10 +114,12 @@ class Leases:
                 if monotonic() >= self._beat_at:
                     await self._beat()
                     self._beat_at = monotonic() + BEAT_SECONDS
-                    loop.call_later(BEAT_SECONDS, self._woken.set)
                 if not self._waiting and not self._is_closed:
                     self._woken.clear()
+                    # A loop's timer may fire a little early; then the rest is waited for too.
+                    timer = loop.call_later(max(self._beat_at - monotonic(), 0.0), self._woken.set)
                     await self._woken.wait()
+                    timer.cancel()
         finally:
             self._answer_none(round_)
             self._give_up()

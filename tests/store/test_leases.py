@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 from time import monotonic, monotonic_ns
 
 import pytest
+import uvloop
 
 from guard.config import Store
 from guard.lending import Ask
+from guard.store import leases as module
 from guard.store.leases import LIFE_SECONDS, STALE_SECONDS, Leases
 from tests.support import valkey
 from tests.support.between import Between
@@ -280,3 +282,19 @@ async def test_what_is_held_is_told(server):
         assert (lent.units, lent.ahead) == (20.0, 20.0)
         back = (await asking(lender, slow._replace(returned=5.0, held=10.0, at=monotonic_ns())))[0]
         assert back.full == pytest.approx(15 * 60.0, abs=0.1)
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_who_asks_for_nothing_hears_of_others_all_the_same(server, monkeypatch, loop):
+    """Again and again: a worker whose neighbours do all the asking knows how many nodes share."""
+    monkeypatch.setattr(module, "BEAT_SECONDS", 0.01)
+
+    async def hear():
+        async with leases(server.port) as quiet:
+            for number in range(2, 32):
+                async with leases(server.port, f"n{number}") as other:
+                    await until(lambda: other.nodes == number)  # noqa: B023  awaited at once
+                    await until(lambda: quiet.nodes == number)  # noqa: B023
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(hear())
