@@ -6,7 +6,6 @@ Like the keeper it ends when its standard input does. Each line there is a confi
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import signal
@@ -24,6 +23,7 @@ from guard.config import Config
 from guard.control.desk import Desk
 from guard.control.sharing import Sharing
 from guard.custody.local import Local, publish, withdraw
+from guard.proof.files import try_lock
 from guard.proof.node import node_name
 
 LOCK = "control.lock"
@@ -113,7 +113,7 @@ class Control:
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         told = False
         try:
-            while not ended.is_set() and not _locked(descriptor):
+            while not ended.is_set() and not try_lock(descriptor):
                 if not told:
                     logger.info("another control process works on %s; this one waits for its end", folder)
                 told = True
@@ -123,11 +123,3 @@ class Control:
         finally:
             withdraw(folder, os.getpid())
             os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

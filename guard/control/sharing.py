@@ -5,7 +5,6 @@ The store may be away for as long as it likes: that is told once, and tried agai
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import threading
@@ -20,6 +19,7 @@ from guard.control.acks import Acks, Marks
 from guard.control.follower import Follower
 from guard.custody.control import ControlError
 from guard.faults import Faults
+from guard.proof.files import try_lock
 from guard.store.changes import Changes
 from guard.store.connection import Connection
 from guard.store.errors import StoreError
@@ -87,7 +87,7 @@ class Sharing:
         os.close(self._lock)
 
     def _follow(self) -> None:
-        while not _locked(self._lock):
+        while not try_lock(self._lock):
             if self._ending.wait(WAIT_SECONDS):
                 return
         self._alone.set()
@@ -129,11 +129,3 @@ class Sharing:
             self._faults.over(CHANGES)
             return True
         return False
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

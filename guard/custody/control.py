@@ -8,7 +8,6 @@ without a first record.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import pwd
@@ -30,6 +29,7 @@ from guard.journal.folder import CONTROL, PLAIN, segments
 from guard.journal.folder import Segment as Place
 from guard.journal.recovery import UnfitError, recover
 from guard.journal.segment import Segment, write_all
+from guard.proof.files import try_lock
 from guard.proof.note import NoteError
 
 SEGMENT_BYTES = 1_048_576
@@ -180,21 +180,13 @@ def locked(journal: Path, patience: float | None = None, log: str = CONTROL) -> 
     try:
         patience = LOCK_SECONDS if patience is None else patience
         until = monotonic() + patience
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if monotonic() > until:
                 raise ControlError(f"{path}: another process holds it for more than {patience:g} seconds")
             sleep(STEP_SECONDS)
         yield
     finally:
         os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _add(folder: Path, records: Sequence[Mapping[str, Any]], end: _End, node: str) -> Position:

@@ -6,7 +6,6 @@ that are sent to all of a group or a service come while there are still records 
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import select
@@ -28,6 +27,7 @@ from guard.keeper.shipping import Shipper, faults
 from guard.keeper.standing import Standing
 from guard.keeper.task import Task
 from guard.keeper.witness import Witness, witnesses
+from guard.proof.files import try_lock
 
 STEP_SECONDS = 1.0
 SHORTEST_STEP_SECONDS = 0.01
@@ -132,22 +132,14 @@ class Keeper:
         """Wait until no other keeper works on this state; False: standard input has ended before that."""
         descriptor = os.open(f"{self._orders.state}/keeper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            free = _locked(descriptor)
+            free = try_lock(descriptor)
             if not free:
                 logger.info("another keeper works on %s; this one waits for its end", self._orders.state)
             while not free and not _ended(self._pause):
-                free = _locked(descriptor)
+                free = try_lock(descriptor)
             yield free
         finally:
             os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _ended(within: float) -> bool:

@@ -1,10 +1,11 @@
 """Files that are whole or not there."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from guard.proof.files import make_once, replace
+from guard.proof.files import make_once, replace, try_lock
 
 
 def test_the_first_of_many_stays(tmp_path):
@@ -47,3 +48,12 @@ def test_the_folder_is_the_owners_too(tmp_path):
     """A state folder that is made for its first file is nobody else's to look into."""
     make_once(tmp_path / "state" / "salt", b"x")
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+
+
+def test_one_at_a_time_has_the_lock(tmp_path):
+    """Until the file is closed."""
+    first, second = (os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT, 0o600) for _ in range(2))
+    assert [try_lock(first), try_lock(second)] == [True, False]
+    os.close(first)
+    assert try_lock(second)
+    os.close(second)
