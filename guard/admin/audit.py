@@ -102,7 +102,8 @@ class Audit:
         self._some.clear()
         now = time()
         with self._lock:
-            batch = list(self._waiting)
+            # Who has given up waiting has not done it, and what was taken up here nobody can give up any more.
+            batch = [one for one in self._waiting if one[1] is None or one[1].set_running_or_notify_cancel()]
             self._waiting.clear()
             counts = self._counts.rest() if last else self._counts.due(now)
         records = [record for record, _ in batch] + [_counted(one, now) for one in counts]

@@ -7,6 +7,7 @@ import pytest
 from guard.admin import audit as module
 from guard.admin.audit import Audit, AuditError
 from guard.config import Refusals
+from guard.custody.control import locked
 from tests.support.admin import REASON, admin
 from tests.support.journals import records
 
@@ -83,6 +84,25 @@ def test_trouble_is_told_to_who_waits(tmp_path, caplog):
         audit.written({"kind": "call", "n": 1}).result(10)
     assert [one["kind"] for one in written(journal)] == ["call", "lost"]
     assert caplog.text.count("cannot be written down") == 1
+
+
+def test_who_gives_up_waiting_holds_up_nobody(tmp_path):
+    """Whether that is before the record is taken up, or while it is written; those that come later are written."""
+    journal = tmp_path / "journal"
+    journal.mkdir()
+    with Audit(journal, "n") as audit:
+        with locked(journal, log="audit"):
+            under_way = audit.written({"kind": "call", "n": 1})
+            until = time.monotonic() + 10
+            while not under_way.running():
+                assert time.monotonic() < until
+                time.sleep(0.005)
+            assert not under_way.cancel()
+            assert audit.written({"kind": "call", "n": 2}).cancel()
+            late = audit.written({"kind": "call", "n": 3})
+        assert late.result(10) is None
+        audit.written({"kind": "call", "n": 4}).result(10)
+    assert [one["n"] for one in written(journal)] == [1, 3, 4]
 
 
 def test_no_more_wait_than_may(tmp_path, monkeypatch):
