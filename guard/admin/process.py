@@ -22,11 +22,10 @@ from guard.admin.serving import serve
 from guard.config import Config
 from guard.control.desk import Desk
 from guard.control.sharing import Sharing
-from guard.custody.local import Local, publish, withdraw
+from guard.custody.local import LOCK, Local, clear, publish, withdraw
 from guard.proof.files import try_lock
 from guard.proof.node import node_name
 
-LOCK = "control.lock"
 LOCK_SECONDS = 0.2
 
 logger = logging.getLogger("guard.admin")
@@ -119,6 +118,8 @@ class Control:
                 told = True
                 with suppress(TimeoutError):
                     await asyncio.wait_for(ended.wait(), LOCK_SECONDS)
+            if not ended.is_set():
+                clear(folder)
             yield
         finally:
             withdraw(folder, os.getpid())

@@ -150,14 +150,16 @@ def chosen() -> Remote | None:
     token = os.environ.get(TOKEN, "")
     if not token:
         raise TroubleError(f"{TOKEN} holds no token for {url}; a commander gives one with `guard operator add`")
+    if not (token.isascii() and token.isprintable()):
+        raise TroubleError(f"{TOKEN} holds no token, but characters that are in none; is it all that was copied?")
     return Remote(url, token, local=False)
 
 
 def here(state: Path) -> Remote | None:
     """The one of this machine; None: none answers, or this user may not read its token."""
-    from guard.custody.local import published
+    from guard.custody.local import present
 
-    found = published(state)
+    found = present(state)
     if found is None:
         return None
     remote = Remote(found.url, found.token, local=True)

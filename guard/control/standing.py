@@ -18,6 +18,7 @@ from guard.control.reach import Reach, reach_of
 from guard.counts import Counts
 from guard.custody import counts, supervision
 from guard.custody.control import ControlError
+from guard.custody.local import LOCK as CONTROL_LOCK
 from guard.custody.snapshot import FILE as SNAPSHOT
 from guard.custody.snapshot import restore
 from guard.custody.supervision import Supervision
@@ -26,7 +27,6 @@ from guard.custody.workers import Running, is_locked, running
 from guard.proof.node import FILE as NODE
 
 KEEPER_LOCK = "keeper.lock"
-CONTROL_LOCK = "control.lock"
 
 # From these on something is wrong, seconds.
 SILENT_SECONDS = 10.0

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import msgspec
 
+from guard.custody.workers import is_locked
+
 FILE = "admin.json"
+LOCK = "control.lock"
+"""Held by the control process for as long as it lives."""
 
 
 class Local(msgspec.Struct, frozen=True):
@@ -45,9 +49,20 @@ def withdraw(state: Path, pid: int) -> None:
             (state / FILE).unlink()
 
 
+def clear(state: Path) -> None:
+    """Take back what a process said that has gone; for who holds the lock that it held."""
+    with suppress(OSError):
+        (state / FILE).unlink()
+
+
 def published(state: Path) -> Local | None:
     """What was said last; None: nothing, or nothing that one may read."""
     try:
         return msgspec.json.decode((state / FILE).read_bytes(), type=Local)
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def present(state: Path) -> Local | None:
+    """The same, if a control process runs: at the address of one that has gone anybody else may listen by now."""
+    return published(state) if is_locked(state / LOCK) else None

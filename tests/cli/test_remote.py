@@ -4,19 +4,42 @@ import asyncio
 import socket
 
 import pytest
+from click.testing import CliRunner
 
+from guard.cli import main
 from guard.cli.errors import TroubleError
 from guard.cli.remote import Remote, UnreachableError, here
-from guard.custody.local import Local, publish
+from guard.custody.local import LOCK, Local, publish
 from tests.support.admin import admin
+from tests.support.processes import held
 
 
 def test_one_that_hangs_is_as_good_as_none(tmp_path):
     """It is not waited for long."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+    with socket.create_server(("127.0.0.1", 0)) as silent, held(tmp_path / LOCK):
         publish(tmp_path, Local(f"http://127.0.0.1:{silent.getsockname()[1]}", 1, "t"))
         assert here(tmp_path) is None
     assert here(tmp_path / "nowhere") is None
+
+
+async def test_who_has_taken_the_place_of_one_that_is_gone_is_not_asked(tmp_path):
+    """Anybody may listen there by then."""
+    async with admin(tmp_path) as api:
+        publish(tmp_path, Local(api.url, 1, api.tokens["local"]))
+        with held(tmp_path / LOCK):
+            found = await asyncio.to_thread(here, tmp_path)
+            assert found is not None
+            found.close()
+        assert await asyncio.to_thread(here, tmp_path) is None
+    assert "local" not in {one.get("actor") for one in api.audit()}
+
+
+@pytest.mark.parametrize("token", ["\u00e9", "\udcff", "guard_a\n", "guard_a\x01"])
+def test_what_is_no_token_is_not_sent(monkeypatch, token):
+    """It is said, without it."""
+    monkeypatch.setenv("GUARD_TOKEN", token)
+    told = CliRunner().invoke(main, ["block", "list", "--admin", "http://127.0.0.1:9"]).stderr
+    assert told == "guard: GUARD_TOKEN holds no token, but characters that are in none; is it all that was copied?\n"
 
 
 async def test_measures_come_page_by_page(tmp_path, monkeypatch):

@@ -1,6 +1,8 @@
 """Where the control process of this machine listens."""
 
-from guard.custody.local import FILE, Local, publish, published, withdraw
+import fcntl
+
+from guard.custody.local import FILE, LOCK, Local, clear, present, publish, published, withdraw
 
 
 def test_it_is_said_to_the_owner_alone(tmp_path):
@@ -22,4 +24,19 @@ def test_it_is_said_to_the_owner_alone(tmp_path):
 def test_nonsense_is_nothing(tmp_path):
     """As is what one may not read."""
     (tmp_path / FILE).write_text("nonsense")
+    assert published(tmp_path) is None
+
+
+def test_who_has_gone_is_not_present(tmp_path):
+    """Whatever was said before: what counts is the lock, which ends with its process."""
+    local = Local("http://127.0.0.1:1", 7, "secret")
+    publish(tmp_path, local)
+    assert present(tmp_path) is None
+    with (tmp_path / LOCK).open("w") as lock:
+        assert present(tmp_path) is None
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert present(tmp_path) == local
+    assert present(tmp_path) is None
+    clear(tmp_path)
+    clear(tmp_path)
     assert published(tmp_path) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -34,6 +35,14 @@ def serving(folder: Path, config: str, *, data: str = "workers: 1", rules: Path 
         path.write_text(head + config.format(url=url))
         with Child("guard", ["serve", "--config", str(path), "--json"], folder) as guard:
             yield Running(guard.first_line()["listening"], url, folder / "state" / "journal", guard)
+
+
+@contextmanager
+def held(lock: Path):
+    """Hold a lock file, as a process does for as long as it lives."""
+    with lock.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def journal_of(running: Running, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
