@@ -34,6 +34,7 @@ class Office:
         Raises:
             TroubleError: it cannot be taken.
         """
+        order = _readable(order)
         if self._remote is not None:
             return self._remote.place(_told(order, self._remote), patience=patience)
         placed = _tried(self._desk().place, order, patience)
@@ -49,6 +50,7 @@ class Office:
         Raises:
             TroubleError: it cannot be taken.
         """
+        order = _readable(order)
         if self._remote is not None:
             told: list[dict[str, Any]] = self._remote.place(_told(order, self._remote), dry_run=True)["preview"]
             return told
@@ -99,6 +101,23 @@ def state_of(config: Path | None) -> State:
             return state
 
     return _tried(read)  # type: ignore[no-any-return]
+
+
+def _readable(order: Order) -> Order:
+    """An order without bytes that are no UTF-8, of which a command line may have any: as escapes where it is in words.
+
+    Raises:
+        TroubleError: they are in a name or a text that is to be put in force as it is.
+    """
+    from guard.custody.control import told
+
+    for planned in order.changes:
+        for value in planned.change.values():
+            if isinstance(value, str) and told(value) != value:
+                raise TroubleError(f"{value!r} is no UTF-8")
+    incident = told(order.incident) if order.incident is not None else None
+    actor = told(order.actor) if order.actor is not None else None
+    return order._replace(reason=told(order.reason), actor=actor, incident=incident)
 
 
 def _told(order: Order, remote: Remote) -> dict[str, Any]:

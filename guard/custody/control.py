@@ -83,10 +83,10 @@ def change_record(
     expires: float | None = None,
 ) -> dict[str, Any]:
     """A change as the log has it, but for its number; `id` is its own wherever it is written down."""
-    record = {"kind": "change", "id": token_hex(8), "at": time(), "actor": _told(actor or whoever())}
-    record["reason"] = _told(reason)
+    record = {"kind": "change", "id": token_hex(8), "at": time(), "actor": told(actor or whoever())}
+    record["reason"] = told(reason)
     if incident is not None:
-        record["incident"] = _told(incident)
+        record["incident"] = told(incident)
     if expires is not None:
         record["expires"] = expires
     return {**record, "change": dict(change)}
@@ -126,7 +126,7 @@ def append_all(
     return [{"seq": seq, **record} for seq, record in enumerate(records, position.seq - len(records))]
 
 
-def _told(text: str) -> str:
+def told(text: str) -> str:
     """What somebody said, with what is no UTF-8 (on a command line there may be any bytes) as escapes."""
     return text.encode("utf-8", "backslashreplace").decode()
 

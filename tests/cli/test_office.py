@@ -7,9 +7,10 @@ from click.testing import CliRunner
 
 from guard.cli import main
 from guard.custody.control import changes
-from guard.custody.local import Local, publish
+from guard.custody.local import LOCK, Local, publish
 from tests.cli.measuring import run, taken
 from tests.support.admin import admin
+from tests.support.processes import held
 
 
 def command(*arguments, env=None):
@@ -29,14 +30,15 @@ def test_without_a_control_process_the_command_takes_it(tmp_path):
 async def test_the_control_process_of_this_machine_takes_it(tmp_path):
     """Under the name of whoever runs the command, or the one that they say."""
     async with admin(tmp_path / "var") as api:
-        publish(tmp_path / "var", Local(api.url, 1, api.tokens["local"]))
-        told = await asyncio.to_thread(
-            run, tmp_path, "block", "ip", "192.0.2.1", "--reason", "r", "--actor", "ann", "--for", "2h", "--json"
-        )
-        assert json.loads(told.stdout)["via"] == "api"
-        listed = await asyncio.to_thread(run, tmp_path, "block", "list", "--json")
-        (block,) = json.loads(listed.stdout)
-        wrong = await asyncio.to_thread(run, tmp_path, "unblock", "ip", "192.0.2.9", "--reason", "r")
+        with held(tmp_path / "var" / LOCK):
+            publish(tmp_path / "var", Local(api.url, 1, api.tokens["local"]))
+            told = await asyncio.to_thread(
+                run, tmp_path, "block", "ip", "192.0.2.1", "--reason", "r", "--actor", "ann", "--for", "2h", "--json"
+            )
+            assert json.loads(told.stdout)["via"] == "api"
+            listed = await asyncio.to_thread(run, tmp_path, "block", "list", "--json")
+            (block,) = json.loads(listed.stdout)
+            wrong = await asyncio.to_thread(run, tmp_path, "unblock", "ip", "192.0.2.9", "--reason", "r")
     assert (block["actor"], block["value"]) == ("ann", "192.0.2.1")
     assert wrong.stderr == "guard: ip 192.0.2.9 is not blocked by command; `guard block list` tells what is\n"
 
@@ -86,3 +88,21 @@ def test_an_order_for_another_version_is_not_taken(tmp_path):
     assert again.exit_code == 1
     assert "has come to version 2, and the order was made for 0; nothing has changed" in again.stderr
     assert run(tmp_path, *block, "2").exit_code == 0
+
+
+async def test_bytes_that_are_no_utf8_are_told_as_escapes(tmp_path):
+    """In words, whoever takes the order; in what is to be put in force they are an error."""
+    words = "block", "ip", "192.0.2.1", "--reason", "r\udcff", "--actor", "a\udcff", "--incident", "i\udcff"
+    wrong = "block", "agent", "\udcff*", "--reason", "r"
+    assert run(tmp_path, *words).exit_code == 0
+    refused = [run(tmp_path, *wrong)]
+    async with admin(tmp_path / "var") as api:
+        with held(tmp_path / "var" / LOCK):
+            publish(tmp_path / "var", Local(api.url, 1, api.tokens["local"]))
+            assert (await asyncio.to_thread(run, tmp_path, *words)).exit_code == 0
+            refused.append(await asyncio.to_thread(run, tmp_path, *wrong))
+    assert {one.stderr for one in refused} == {"guard: '\\udcff*' is no UTF-8\n"}
+    blocks = [one for one in taken(tmp_path) if one["change"]["type"] == "block"]
+    assert [(one["reason"], one["actor"], one["incident"]) for one in blocks] == [
+        ("r\\udcff", "a\\udcff", "i\\udcff")
+    ] * 2

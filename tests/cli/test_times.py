@@ -2,11 +2,12 @@
 
 from time import time
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from guard.cli import main
-from guard.cli.times import WHEN, parse, shown, spelled
+from guard.cli.times import DURATION, WHEN, parse, shown, spelled
 from tests.cli.running import configure
 
 
@@ -67,3 +68,10 @@ def test_shown(moment, text):
 def test_spelled(seconds, text):
     """A duration is written in the largest unit that it is a whole number of."""
     assert spelled(seconds) == text
+
+
+@pytest.mark.parametrize("text", ["0s", "-5m", "5", "36500d", "99999999999d", "9" * 400 + "d"])
+def test_what_is_no_duration_is_told(text):
+    """As is what nobody means."""
+    with pytest.raises(click.UsageError, match="is no duration; expected"):
+        DURATION.convert(text, None, None)
