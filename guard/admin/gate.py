@@ -36,6 +36,9 @@ from guard.store.errors import StoreError
 from guard.wire.address import household
 
 THREADS = 16
+ORDERS = 64
+"""Threads for what changes something, which may wait long until it is in force: nothing else is to wait for that."""
+
 BODY_SECONDS = 20.0
 AUDIT_SECONDS = 5.0
 FAILURES_PER_SECOND, FAILURES_AT_ONCE = 0.2, 20
@@ -62,6 +65,7 @@ class Gate:
         self._failures = Rates(FAILURES_PER_SECOND, FAILURES_AT_ONCE)
         self._calls = Rates(CALLS_PER_SECOND, CALLS_AT_ONCE)
         self._threads = ThreadPoolExecutor(THREADS, "admin")
+        self._orders = ThreadPoolExecutor(ORDERS, "orders")
 
     async def pass_through(
         self, actions: Mapping[str, Action], stream: Stream, scope: Scope, receive: Receive, send: Send
@@ -107,7 +111,8 @@ class Gate:
 
     def close(self) -> None:
         """Take no more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._orders):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _check_place(self, scope: Scope, headers: dict[str, str]) -> None:
         local = (scope.get("server") or (None,))[0]
@@ -228,7 +233,8 @@ class Gate:
     async def _handle(self, action: Action, call: Call) -> Answer:
         assert action.handler is not None
         try:
-            answer: Answer = await self._in_thread(action.handler, call)
+            threads = self._orders if action.changes else self._threads
+            answer: Answer = await asyncio.get_running_loop().run_in_executor(threads, action.handler, call)
             return answer
         except OrderError as error:
             fault = Fault(error.where, error.what, error.expected)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from guard.admin import gate
 from guard.admin.operators import new_token
+from guard.control.desk import Desk
 from tests.support.admin import REASON, admin
 
 BLOCK = {"kind": "ip", "value": "203.0.113.9", **REASON}
@@ -254,3 +256,19 @@ async def test_tokens_are_nowhere(tmp_path, caplog):
     assert token.encode() not in told
     assert token not in caplog.text
     assert [path for path in tmp_path.rglob("*") if path.is_file() and token.encode() in path.read_bytes()] == []
+
+
+async def test_orders_that_wait_hold_up_nobody_who_looks(tmp_path, monkeypatch):
+    """However many of them there are: where a worker hangs each may wait for long."""
+    waiting = threading.Event()
+    monkeypatch.setattr(Desk, "place", lambda *_: waiting.wait(20) and None)
+    async with admin(tmp_path) as api, api.client("operator") as client:
+        orders = [asyncio.create_task(client.post("/v1/blocks", json=BLOCK)) for _ in range(gate.ORDERS + 1)]
+        try:
+            await api.audited(gate.ORDERS)
+            async with asyncio.timeout(5), api.client("viewer") as viewer:
+                assert (await viewer.get("/healthz")).status_code == 200
+                assert (await viewer.get("/v1/blocks")).status_code == 200
+        finally:
+            waiting.set()
+            await asyncio.gather(*orders)
