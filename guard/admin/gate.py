@@ -47,6 +47,8 @@ CALLS_PER_SECOND, CALLS_AT_ONCE = 20.0, 200
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TOKEN = re.compile(rb"guard_[A-Za-z0-9_-]{16,}")
 
+UNUSABLE = "the control log cannot be used; the guard's log tells why"
+
 Stream = Callable[[Call, Scope, Receive, Send], Awaitable[None]]
 
 logger = logging.getLogger("guard.admin")
@@ -123,12 +125,20 @@ class Gate:
 
     async def _identify(self, seen: dict[str, Any], headers: dict[str, str]) -> Principal:
         token = bearer(headers.get("authorization"))
-        who: Principal | None = await self._in_thread(self._whose, token) if token is not None else None
+        who: Principal | None = None
+        known = True
+        if token is not None:
+            try:
+                who = await self._in_thread(self._whose, token)
+            except (ControlError, OSError):  # the workers, which meet it too, tell of it
+                known = False
         now = monotonic()
         if who is None:
             wait = self._failures.wait(seen["address"], now)
             if wait:
                 raise Problem(429, "failures", "too many calls without a token that counts", headers=_after(wait))
+            if not known:
+                raise Problem(503, "control-log", UNUSABLE)
             raise Problem(
                 401, "token", "a bearer token is needed, of an operator that there is",
                 headers={"www-authenticate": 'Bearer realm="guard"'},
@@ -139,8 +149,14 @@ class Gate:
         return who
 
     def _whose(self, token: str) -> Principal | None:
-        with self.desk.state() as state:
-            return who_shows(token, state.operators, self._local)
+        """Whose it is; this machine's own counts also where nobody can tell who the operators are."""
+        try:
+            with self.desk.state() as state:
+                return who_shows(token, state.operators, self._local)
+        except (ControlError, OSError):
+            if own := who_shows(token, {}, self._local):
+                return own
+            raise
 
     async def _read(
         self, action: Action, who: Principal | None, scope: Scope, receive: Receive, headers: dict[str, str]
@@ -246,7 +262,7 @@ class Gate:
             raise Problem(503, "store", str(error), headers=_after(1)) from None
         except (ControlError, OSError, ValueError) as error:
             logger.error("an order cannot be placed: %s", error)
-            raise Problem(503, "control-log", "the control log cannot be used; the guard's log tells why") from None
+            raise Problem(503, "control-log", UNUSABLE) from None
 
     async def _in_thread(self, do: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, do, *arguments)

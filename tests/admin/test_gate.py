@@ -272,3 +272,18 @@ async def test_orders_that_wait_hold_up_nobody_who_looks(tmp_path, monkeypatch):
         finally:
             waiting.set()
             await asyncio.gather(*orders)
+
+
+async def test_a_control_log_that_cannot_be_read_is_told_and_nothing_more(tmp_path, caplog):
+    """Who has a token nobody can tell then, and nobody can have the log filled with that; this machine's own counts."""
+    async with admin(tmp_path) as api, api.client("operator") as client, api.client("local") as local:
+        assert (await client.get("/v1/blocks")).status_code == 200
+        (segment,) = (api.desk.journal / "control").iterdir()
+        with segment.open("ab") as file:
+            file.write(b"{}\n")
+        caplog.clear()
+        statuses = [(await client.get("/v1/blocks")).status_code for _ in range(gate.FAILURES_AT_ONCE + 5)]
+        assert statuses == [503] * gate.FAILURES_AT_ONCE + [429] * 5
+        assert caplog.records == []
+        answer = await local.get("/v1/blocks")
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:guard:problem:control-log")
