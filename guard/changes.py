@@ -6,6 +6,7 @@ are what an operator typed; whether a name exists there is for whoever takes the
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -18,6 +19,15 @@ Caller = Literal["ip", "account", "client", "key", "session", "agent"]
 CALLERS: tuple[str, ...] = get_args(Caller)
 Per = Literal["client", "account", "address", "route", "model", "global"]
 Quantity = Literal["requests", "tokens", "cost", "concurrency"]
+UNIT = r"/(s|min|h|d|month)"
+AMOUNTS = {
+    "requests": re.compile(r"[1-9][0-9]{0,11}" + UNIT),
+    "tokens": re.compile(r"[1-9][0-9]{0,11}" + UNIT),
+    "cost": re.compile(r"(?!0+(\.0+)?/)[0-9]{1,12}(\.[0-9]{1,6})?" + UNIT),
+    "concurrency": re.compile(r"[1-9][0-9]{0,5}"),
+}
+"""What an amount of each quantity is."""
+
 Role = Literal["viewer", "analyst", "operator", "commander"]
 
 

@@ -222,7 +222,17 @@ def _change(record: Mapping[str, Any]) -> ch.AnyChange | None:
         change = ch.read_change(record.get("change"))
     except ch.ChangeError:
         return None
-    return None if isinstance(change, ch.Block) and change.kind == "ip" and not _is_network(change.value) else change
+    return change if _makes_sense(change) else None
+
+
+def _makes_sense(change: ch.AnyChange) -> bool:
+    """Whether it can be put in force. Orders were held against that; what others write into a store was not."""
+    match change:
+        case ch.Block(kind="ip", value=value):
+            return _is_network(value)
+        case ch.SetLimit(what=what, amount=amount):
+            return ch.AMOUNTS[what].fullmatch(amount) is not None
+    return True
 
 
 def _is_network(value: str) -> bool:

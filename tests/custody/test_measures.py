@@ -28,6 +28,11 @@ def unblock(kind: str, value: str) -> dict[str, Any]:
     return {"type": "unblock", "kind": kind, "value": value}
 
 
+def limit(what: str, amount: str) -> dict[str, Any]:
+    """Everybody may use so much."""
+    return {"type": "set-limit", "per": "global", "what": what, "amount": amount}
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -100,6 +105,8 @@ def unblock(kind: str, value: str) -> dict[str, Any]:
         ([{"type": "hold", "log": None}, {"type": "of a later program"}, {"type": 7}], Measures(4)),
         ([block("planet", "x"), {"type": "block", "kind": "ip", "value": 7}, {"type": "switch"}], Measures(4)),
         ([block("ip", "nowhere")], Measures(2)),
+        ([limit("requests", amount) for amount in ("100/fortnight", "0/min", "x", "inf/s")], Measures(5)),
+        ([limit("concurrency", "-3"), limit("cost", "nan/d"), limit("tokens", "1")], Measures(4)),
     ],
 )
 def test_the_last_change_on_a_thing_counts(changes, expected):
