@@ -7,9 +7,18 @@ import socket
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from guard.wire.address import household
+
 HEAD_SECONDS = 10.0
 WRITE_SECONDS = 30.0
 MOST = 512
+MOST_EACH = 256
+"""Of one address, so that it alone cannot keep all others out."""
+
+
+def _household(connection: object) -> str:
+    client: tuple[str, int] | None = getattr(connection, "client", None)
+    return household(client[0]) if client is not None else ""
 
 
 class AdminConnection(H11Protocol):
@@ -21,7 +30,7 @@ class AdminConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take one, if there is room."""
         super().connection_made(transport)
-        if len(self.connections) > MOST:
+        if len(self.connections) > MOST or self._of_same_address() > MOST_EACH:
             transport.abort()
             return
         # uvicorn writes a head and its body one by one; the body is not to wait until the head is acknowledged.
@@ -55,6 +64,10 @@ class AdminConnection(H11Protocol):
             self._stuck.cancel()
             self._stuck = None
         super().resume_writing()
+
+    def _of_same_address(self) -> int:
+        """How many connections there are from where this one is from."""
+        return sum(_household(one) == _household(self) for one in self.connections)
 
     def _answering(self) -> bool:
         """Whether there is a call that was not answered yet."""

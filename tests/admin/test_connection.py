@@ -71,9 +71,10 @@ async def flood(writer, call):
         await writer.drain()
 
 
-async def test_there_are_only_so_many(tmp_path, monkeypatch):
-    """One more is closed at once, and those that are there go on."""
-    monkeypatch.setattr(connection, "MOST", 2)
+@pytest.mark.parametrize("bound", ["MOST", "MOST_EACH"])
+async def test_there_are_only_so_many(tmp_path, monkeypatch, bound):
+    """One more, of all or of one address, is closed at once, and those that are there go on."""
+    monkeypatch.setattr(connection, bound, 2)
     async with admin(tmp_path) as api, api.client(None) as client:
         assert (await client.get("/healthz")).status_code == 200
         second = await asyncio.open_connection("127.0.0.1", api.port)
@@ -82,3 +83,15 @@ async def test_there_are_only_so_many(tmp_path, monkeypatch):
         assert (await client.get("/healthz")).status_code == 200
         for _, writer in (second, third):
             writer.close()
+
+
+async def test_one_address_does_not_keep_others_out(tmp_path, monkeypatch):
+    """Whatever it has open."""
+    monkeypatch.setattr(connection, "MOST_EACH", 1)
+    async with admin(tmp_path) as api, api.client(None) as client:
+        writers = [(await asyncio.open_connection("127.0.0.1", api.port, local_addr=("127.0.0.2", 0)))[1]]
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port, local_addr=("127.0.0.2", 0))
+        assert await closed(reader) == b""
+        assert (await client.get("/healthz")).status_code == 200
+        for one in (*writers, writer):
+            one.close()
