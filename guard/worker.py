@@ -23,6 +23,7 @@ from guard.custody.snapshot import FILE as SNAPSHOT
 from guard.custody.watch import Watch
 from guard.custody.workers import Running, acknowledge, leave
 from guard.measures import Measures
+from guard.policy.models import unmet
 from guard.policy.policy import Policy, with_measures
 from guard.proxy.proxy import Proxy
 from guard.pulse import Pulse
@@ -66,12 +67,14 @@ class Worker:
         pulse: what tells who watches over it that its loop turns; None: nobody does.
         rules: those in force, and those that are to be.
         fault: why a rule that was added is not in force; empty: all are.
+        untold: what is in force could not be told.
         renewed: is called when another configuration is in force.
     """
 
     watch: Watch
     rules: Rulebook
     fault = ""
+    untold = False
     renewed: Callable[[], None] | None = None
 
     def __init__(self, config: Config, reread: Reread, decisions: Decisions | None) -> None:
@@ -187,6 +190,8 @@ class Worker:
             logger.info("the configuration was read again: policy %d is in force", proxy.policy.version)
             if self.renewed is not None:
                 self.renewed()
+            for sentence in unmet(measures, self.config):
+                logger.warning("%s", sentence)
             if measures.bundle is not None:
                 logger.warning(
                     "the rules are still those that were pushed (%s), NOT those in %s: `guard rules push` and "
@@ -200,6 +205,8 @@ class Worker:
         missed: Measures | None = None
         while True:
             await _set(made, LOOK_SECONDS)
+            if self.untold:
+                self._acknowledge(proxy)
             async with turns:
                 news = await asyncio.to_thread(self.watch.look) if self.watch.due() else None
                 measures = news or missed or (proxy.policy.measures if made.is_set() else None)
@@ -254,8 +261,11 @@ class Worker:
             versions = (policy.measures.version, policy.version)
             told = Running(log, os.getpid(), *versions, fault, rules.pushed or "", rules.waits or "")
             acknowledge(Path(self.config.state), told)
+            self.untold = False
         except OSError as error:
-            logger.warning("nobody is told which measures are in force: %s", error)
+            if not self.untold:
+                logger.warning("nobody is told which measures are in force, which is tried again: %s", error)
+            self.untold = True
 
 
 async def _set(event: asyncio.Event, seconds: float) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from guard.cli.errors import TroubleError
 from guard.cli.options import configuration
-from guard.cli.remote import Remote, chosen, here
+from guard.cli.remote import NotTakenError, Remote, chosen, here
 from guard.config import Config
 
 if TYPE_CHECKING:
@@ -36,7 +36,13 @@ class Office:
         """
         order = _readable(order)
         if self._remote is not None:
-            return self._remote.place(_told(order, self._remote), patience=patience)
+            try:
+                return self._remote.place(_told(order, self._remote), patience=patience)
+            except NotTakenError:
+                # Of this machine's own orders the control log itself tells.
+                if not self._remote.local or self._settings is None:
+                    raise
+                self._remote = None
         placed = _tried(self._desk().place, order, patience)
         force = placed.force
         return {

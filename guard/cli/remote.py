@@ -20,6 +20,7 @@ ANSWER_SECONDS = 90.0
 """More than any order takes to be in force, or to be told that it is not."""
 
 PAGE = 1_000
+NOT_AUDITED = "urn:guard:problem:audit"
 
 URL = "GUARD_ADMIN"
 TOKEN = "GUARD_TOKEN"  # noqa: S105  the name of a variable
@@ -38,6 +39,10 @@ admin_option = click.option(
     callback=_choose,
     help="Another machine's admin API; GUARD_TOKEN has the operator's token.  [env: GUARD_ADMIN]",
 )
+
+
+class NotTakenError(TroubleError):
+    """Nothing was done, for it could not be written down that it was asked for."""
 
 
 class UnreachableError(TroubleError):
@@ -115,6 +120,8 @@ class Remote:
             raise UnreachableError(f"{self.url} is no guard's admin API: it answers {answer.status_code}") from None
         if answer.is_success:
             return told
+        if isinstance(told, dict) and told.get("type") == NOT_AUDITED:
+            raise NotTakenError(_refusal(answer.status_code, told))
         raise TroubleError(_refusal(answer.status_code, told))
 
     def _http(self) -> httpx.Client:

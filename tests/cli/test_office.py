@@ -43,6 +43,20 @@ async def test_the_control_process_of_this_machine_takes_it(tmp_path):
     assert wrong.stderr == "guard: ip 192.0.2.9 is not blocked by command; `guard block list` tells what is\n"
 
 
+async def test_what_the_control_process_cannot_write_down_the_command_takes(tmp_path):
+    """Where its audit log cannot be written it does nothing, and blocking goes on all the same."""
+    async with admin(tmp_path / "var") as api:
+        lock = api.desk.journal / "audit.lock"
+        lock.unlink(missing_ok=True)
+        lock.mkdir()
+        with held(tmp_path / "var" / LOCK):
+            publish(tmp_path / "var", Local(api.url, 1, api.tokens["local"]))
+            told = await asyncio.to_thread(run, tmp_path, "block", "ip", "192.0.2.1", "--reason", "r", "--json")
+        lock.rmdir()
+    assert json.loads(told.stdout)["via"] == "log"
+    assert [one["change"]["type"] for one in taken(tmp_path)][-1] == "block"
+
+
 async def test_another_machine_takes_it(tmp_path):
     """Who one is the token says; no configuration is needed here, and what is in force there is told."""
     async with admin(tmp_path) as api:

@@ -307,3 +307,21 @@ async def told(log: Path, words: str) -> None:
     async with asyncio.timeout(10):
         while words not in log.read_text():
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.slow
+async def test_what_is_in_force_is_told_when_it_can_be_again(tmp_path):
+    """A place that cannot be written keeps no measure from being in force, and the worker says so later."""
+    async with model(answer_chat) as served, operated(tmp_path, served.url) as guard:
+        folder = tmp_path / "var" / "workers"
+        before = {path.name: path.read_bytes() for path in folder.glob("*.json")}
+        for name in before:
+            (folder / name.replace(".json", ".draft")).mkdir()
+        told = await guard.order("block", "ip", "192.0.2.1", code=1)
+        assert len(told["late"]) == 2
+        assert await guard.statuses() == {(403, None)}
+        for name in before:
+            (folder / name.replace(".json", ".draft")).rmdir()
+        async with asyncio.timeout(10):
+            while {path.name: path.read_bytes() for path in folder.glob("*.json")} == before:
+                await asyncio.sleep(0.02)
