@@ -108,7 +108,9 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
 
 def _control(config: Config) -> AbstractContextManager[Attendant | None]:
     """The control process; none where neither operators nor other machines are to reach this one."""
-    return Attendant("control process", "guard.admin", encode(config)) if config.needs_control else nullcontext()
+    if not config.needs_control:
+        return nullcontext()
+    return Attendant("control process", "guard.admin", encode(config), config.data.hang_timeout)
 
 
 def _tell(control: Attendant | None, worker: Worker) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import subprocess
 import sys
 import sysconfig
@@ -24,6 +25,8 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 STEADY_SECONDS = 60.0
 END_SECONDS = 5.0
+LISTEN_SECONDS = 0.5
+BEATS = 4_096
 
 
 class Attendant:
@@ -34,13 +37,18 @@ class Attendant:
         starts: how often one was started.
     """
 
-    def __init__(self, name: str, module: str, orders: bytes) -> None:
-        """`name` is what the log calls it, `module` what Python runs, `orders` a line."""
+    def __init__(self, name: str, module: str, orders: bytes, patience: float | None = None) -> None:
+        """`name` is what the log calls it, `module` what Python runs, `orders` a line.
+
+        With `patience` (seconds) the process beats on its standard output (`guard.beat`), and one that has begun to
+        and is silent for so long hangs: it is killed, and another is started.
+        """
         self.pid = 0
         self.starts = 0
         self._name = name
         self._module = module
         self._orders = orders
+        self._patience = patience
         self._logger = logging.getLogger(module)
         self._ending = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
@@ -102,9 +110,29 @@ class Attendant:
             return f"cannot be started ({error})"
         if child is None:
             return "is not wanted any more"
-        code = child.wait()
+        code = child.wait() if self._patience is None else self._listen(child, self._patience)
         _close(child)
         return f"(process {child.pid}) died, {_told(code)}"
+
+    def _listen(self, child: subprocess.Popen[bytes], patience: float) -> int:
+        """Wait for the end of a process, or bring it about when its beat stops; the exit code."""
+        assert child.stdout is not None
+        poll = select.poll()
+        poll.register(child.stdout, select.POLLIN)
+        heard, silent = False, 0.0
+        with child.stdout:
+            while silent < patience:
+                began = monotonic()
+                if poll.poll(LISTEN_SECONDS * 1_000):
+                    if not child.stdout.read(BEATS):
+                        return child.wait()
+                    heard, silent = True, 0.0
+                elif heard:
+                    # Not more than was waited for: where all were stopped together nobody hangs.
+                    silent += min(monotonic() - began, LISTEN_SECONDS)
+            self._logger.error("the %s (process %d) hangs, and is killed", self._name, child.pid)
+            child.kill()
+            return child.wait()
 
     def _start(self) -> subprocess.Popen[bytes] | None:
         with self._lock:
@@ -115,7 +143,7 @@ class Attendant:
             child = subprocess.Popen(  # noqa: S603  our own interpreter and module
                 [sys.executable, "-P", "-m", self._module],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if self._patience is None else subprocess.PIPE,
                 env=_environment(),
                 bufsize=0,
             )

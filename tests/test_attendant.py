@@ -57,6 +57,38 @@ def test_one_that_dies_is_followed_by_another(tmp_path, monkeypatch, caplog):
     ]
 
 
+HANGS = """
+import asyncio, sys, time
+from guard.beat import beat
+
+async def main():
+    beating = asyncio.create_task(beat())
+    await asyncio.sleep(0.2)
+    time.sleep(600 if "hang" in sys.stdin.readline() else 0.1)
+    await asyncio.sleep(3)
+
+asyncio.run(main())
+"""
+
+
+def test_one_that_hangs_is_killed_and_followed_by_another(tmp_path, monkeypatch, caplog):
+    """Its loop does not turn, or it is stopped; one that beats is let be."""
+    monkeypatch.setattr(attendant, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(attendant, "LISTEN_SECONDS", 0.05)
+    (tmp_path / "hangs.py").write_text(HANGS)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Attendant("process", "hangs", b"hang\n", 1.5) as attending:
+        until(lambda: attending.starts == 2)
+        attending.order(b"go on\n")
+        os.kill(attending.pid, signal.SIGKILL)
+        until(lambda: attending.starts == 3)
+        third = attending.pid
+        until(lambda: attending.starts == 4 or not alive(third))
+    told = [record.message for record in caplog.records]
+    assert sum("hangs, and is killed" in message for message in told) == 1
+    assert any("died, with exit code 0" in message for message in told)
+
+
 def test_one_that_cannot_be_started_is_tried_again(tmp_path, monkeypatch, caplog):
     """An interpreter that is not there is told, and tried again."""
     monkeypatch.setattr(attendant, "FIRST_PAUSE", 0.01)

@@ -19,6 +19,7 @@ from guard.admin.audit import Audit
 from guard.admin.operators import new_token
 from guard.admin.orders import decode
 from guard.admin.serving import serve
+from guard.beat import beat
 from guard.config import Config
 from guard.control.desk import Desk
 from guard.control.sharing import Sharing
@@ -61,9 +62,11 @@ class Control:
         ended = asyncio.Event()
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._listen, args=(loop, ended), name="orders", daemon=True).start()
+        beating = asyncio.create_task(beat())
         async with self._alone(ended):
             if not ended.is_set():
                 await self._work(ended)
+        beating.cancel()
 
     async def _work(self, ended: asyncio.Event) -> None:
         if self._config.store.url is None:

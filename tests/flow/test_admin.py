@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from click.testing import CliRunner, Result
 
 from guard.cli import main
@@ -64,11 +65,11 @@ class Served:
 
 
 @asynccontextmanager
-async def served(folder: Path, url: str, *, workers: int = 2, more: str = ""):
+async def served(folder: Path, url: str, *, workers: int = 2, more: str = "", data: str = "drain_timeout: 1"):
     """Run `guard serve` before a model at this URL."""
     folder.mkdir(exist_ok=True)
     (folder / "guard.yaml").write_text(f"""
-data: {{listen: "127.0.0.1:0", workers: {workers}, drain_timeout: 1}}
+data: {{listen: "127.0.0.1:0", workers: {workers}, {data}}}
 admin: {{listen: "127.0.0.1:0"}}
 rules: {{dir: null}}
 models: {{chat: {{versions: {{v1: {{url: "{url}"}}}}, active: v1}}}}
@@ -211,3 +212,18 @@ async def test_an_order_is_in_force_on_every_machine(tmp_path):
             async with asyncio.timeout(30):
                 while await other.status() != 403:
                     await asyncio.sleep(0.05)
+
+
+@pytest.mark.slow
+async def test_a_control_process_that_hangs_is_replaced(tmp_path):
+    """Commands act without it meanwhile, and requests go on."""
+    async with model(answer_chat) as behind, served(tmp_path, behind.url, data="hang_timeout: 2") as guard:
+        first = await guard.control()
+        os.kill(first.pid, signal.SIGSTOP)
+        told = await guard.command("block", "ip", "192.0.2.1", "--reason", "r")
+        assert (told["via"], told["late"]) == ("log", [])
+        assert await guard.status() == 200
+        await guard.control(other_than=first.pid)
+        assert f"(process {first.pid}) hangs, and is killed" in (tmp_path / "guard.log").read_text()
+        told = await guard.command("unblock", "ip", "192.0.2.1", "--reason", "r")
+        assert (told["via"], told["late"]) == ("api", [])
