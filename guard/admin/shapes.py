@@ -277,13 +277,21 @@ class WorkerShown(Struct, frozen=True, kw_only=True):
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """This machine: the newest version, the workers that run, and those that have it not in force."""
+    """This machine: the newest version, the workers that run, and those that have it not in force; and how all else
+    stands: what is wrong, a sentence each, records that are lost, the keeper, the journal, and the store with the
+    machines that share it, if there is one.
+    """
 
     node: str
     software: str
     version: int
     workers: list[WorkerShown]
     behind: list[str]
+    problems: list[str]
+    lost: int
+    keeper: bool
+    journal: dict[str, Any]
+    store: dict[str, Any] | None
 
 
 class Exchanges(Struct, frozen=True, kw_only=True):

@@ -6,24 +6,26 @@ import guard
 from guard.admin.answer import Answer, json
 from guard.admin.call import Call
 from guard.admin.shapes import Health, Status, WorkerShown
-from guard.custody.workers import running
+from guard.control.standing import document, standing
 from guard.proof.node import node_name
 
 
 def shown(call: Call) -> Answer:
-    """The newest version, the workers, and those that are behind."""
+    """The newest version, the workers, those that are behind, and what else `guard status` tells."""
     with call.desk.state() as state:
         version = state.version
-    found = running(call.desk.folder, call.desk.journal)
+    found = standing(call.desk.config)
+    whole = document(found)
+    running = [worker.running for worker in found.workers]
     workers = [
         WorkerShown(log=one.log, pid=one.pid, policy=one.policy, measures=one.measures, fault=one.fault)
-        for one in found
+        for one in running
     ]
-    behind = [one.log for one in found if one.measures < version or one.fault]
     return json(
         Status(
             node=node_name(call.desk.folder), software=guard.__version__, version=version, workers=workers,
-            behind=behind,
+            behind=found.behind, problems=found.problems, lost=found.lost, keeper=found.keeper,
+            journal=whole["journal"], store=whole["store"],
         )
     )  # fmt: skip
 
