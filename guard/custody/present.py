@@ -50,13 +50,6 @@ def present(bounds: Bounds, shelf: Shelf, state: State) -> list[Present]:
     return _read(Parcel(parcel))
 
 
-def is_in_force(id_: str, bounds: Bounds, shelf: Shelf, state: State) -> bool:
-    """Whether there is a rule with that id, wherever it is from, and nobody has disabled it. Raises as `present`."""
-    if id_ in state.disabled:
-        return False
-    return id_ in state.rules or any(one.rule.id == id_ for one in present(bounds, shelf, state))
-
-
 def _read(files: Files) -> list[Present]:
     ready = Folder(files, datetime.now(UTC)).ready
     return [Present(one.rule, one.file, terms.literals) for one, terms in ready]

@@ -5,7 +5,7 @@ import pytest
 from guard.config import Rules
 from guard.custody.bundles import Shelf
 from guard.custody.measures import State
-from guard.custody.present import GoneError, is_in_force, present
+from guard.custody.present import GoneError, present
 from guard.custody.rules import publish
 from guard.ruleset.parcel import Parcel, pack
 from guard.ruleset.ready import prepare
@@ -52,14 +52,3 @@ def test_they_are_those_that_were_pushed_or_configured(shelf, tmp_path):
     assert [(one.rule.id, one.file, one.literals) for one in found] == [("pushed", "20.yaml", ("pushed",))]
     (tmp_path / "bundles" / f"{name}.ready").unlink()
     assert present(bounds, shelf, pushed) == found
-
-
-def test_a_rule_is_in_force_wherever_it_is_from(shelf, tmp_path):
-    """Unless somebody has disabled it."""
-    bounds = Rules(dir=str(tmp_path / "rules"))
-    add = {"type": "add-rule", "id": "added", "literal": "x"}
-    now = state(add, {"type": "disable-rule", "id": "configured"})
-    assert is_in_force("added", bounds, shelf, now)
-    assert not is_in_force("configured", bounds, shelf, now)
-    assert is_in_force("configured", bounds, shelf, state(add))
-    assert not is_in_force("nothing", bounds, shelf, state(add))
