@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from guard.cli.errors import TroubleError
+from guard.cli.errors import TroubleError, tell
 from guard.cli.measure import Order, order_options, state_of, take_all
 from guard.cli.options import configuration
 from guard.cli.output import emit
@@ -35,6 +35,7 @@ def rollback(version: int | None, order: Order) -> int:
     seen = state_of(order.config).shared
     way = _way(settings, version)
     _find(way, settings)
+    way = _possible(way, order, settings)
     if order.dry_run or not order.as_json:
         _tell(way, order)
     if order.dry_run:
@@ -66,6 +67,29 @@ def _find(way: Way, settings: Config) -> None:
         name = step.change.get("bundle")
         if name is not None and shelf.get(name) is None and shelf.ready(name) is None:
             raise TroubleError(f"the rules {name} are not in {settings.state} any more; push them again instead")
+
+
+def _possible(way: Way, order: Order, settings: Config) -> Way:
+    """Without what is to be disabled again and is not there any more, which is told."""
+    from guard.custody.bundles import Shelf
+    from guard.custody.present import GoneError, present
+
+    again = {step.change["id"] for step in way.steps if step.change["type"] == "disable-rule"}
+    if not again or any(step.change["type"] == "push-rules" for step in way.steps):
+        return way
+    state = state_of(order.config)
+    try:
+        there = {one.rule.id for one in present(settings.rules, Shelf(Path(settings.state)), state)}
+    except GoneError as error:
+        raise TroubleError(str(error)) from None
+    added = {step.change["id"] for step in way.steps if step.change["type"] == "add-rule"}
+    gone = again - there - added - state.rules.keys()
+    if gone:
+        tell(f"{', '.join(sorted(gone))}: there is no such rule any more, and nothing to be disabled")
+    steps = [step for step in way.steps if step.change["type"] != "disable-rule" or step.change["id"] not in gone]
+    if not steps:
+        raise TroubleError(f"the rules are as they were at version {way.to}")
+    return way._replace(steps=steps)
 
 
 def _tell(way: Way, order: Order) -> None:

@@ -53,3 +53,20 @@ def test_without_a_way_back_nothing_is_changed(tmp_path):
     assert run(tmp_path, "rules", "rollback", "--to", "77", "--reason", "r").exit_code == 1
     assert run(tmp_path, "rules", "rollback", "--for", "2h", "--reason", "r").exit_code == 2
     assert len(taken(tmp_path)) == 2
+
+
+def test_what_is_not_there_any_more_is_not_disabled_again(tmp_path):
+    """It is told, and the rest is as it was."""
+    run(tmp_path, "rules", "push", str(folder(tmp_path / "a", "one", "two")), "--reason", "r")
+    run(tmp_path, "rules", "disable", "one", "--reason", "r")
+    run(tmp_path, "rules", "push", str(folder(tmp_path / "b", "two")), "--reason", "r")
+    run(tmp_path, "rules", "disable", "two", "--reason", "r")
+    before = json.loads(run(tmp_path, "rules", "rollback", "--dry-run", "--reason", "r", "--json").stdout)
+    assert [change["type"] for change in before["changes"]] == ["enable-rule"]
+    version = taken(tmp_path)[-1]["seq"] + 1
+    run(tmp_path, "rules", "enable", "one", "--reason", "r")
+    run(tmp_path, "rules", "enable", "two", "--reason", "r")
+    result = run(tmp_path, "rules", "rollback", "--to", str(version), "--reason", "r")
+    assert result.exit_code == 0, result.stderr
+    assert "one: there is no such rule any more" in result.stderr
+    assert state(tmp_path) == {"two": "disabled"}
