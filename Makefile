@@ -24,6 +24,7 @@
 #   make pushes [ARGS=--help]  1,000 pushes of rules under load: nothing fails
 #   make overload [ARGS=--help] five times the load that a model can take
 #   make shared [ARGS=--help]  one limit on two machines, while the store between them is well, and while it is not
+#   make places [ARGS=--help]  how many are in progress at once on two machines together, likewise
 #   make load [ARGS=--help]    the guard beside Envoy, nginx and a prototype
 #   make users HOST=http://…   realistic users against a running guard
 #   make wheel                 dist/guard_gateway-….whl
@@ -42,7 +43,7 @@ WHEELS := --only-binary :all:
 .DEFAULT_GOAL := check
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: demo test slow lint types check format fuzz mixed attacks tampering kills faults cost blocks floods history fleet pushes hotkey shared sharing api overload load users wheel install clean
+.PHONY: demo test slow lint types check format fuzz mixed attacks tampering kills faults cost blocks floods history fleet pushes hotkey shared places sharing api overload load users wheel install clean
 
 demo: .venv/.run
 	@$(BIN)/guard demo $(ARGS)
@@ -117,6 +118,9 @@ overload: .venv/.test
 
 shared: .venv/.test
 	@$(BIN)/python -m loadtests.shared $(ARGS)
+
+places: .venv/.test
+	@$(BIN)/python -m loadtests.places $(ARGS)
 
 sharing: .venv/.load
 	@$(BIN)/python -m loadtests.sharing $(ARGS)

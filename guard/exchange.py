@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from guard.formats.base import Prompt
     from guard.policy.clients import Identity
-    from guard.policy.meters import Held
+    from guard.policy.held import Held
     from guard.policy.models import Route, Version
     from guard.policy.policy import Policy
     from guard.policy.waiting import Waiting

@@ -1,6 +1,7 @@
 """How a node borrows from the budgets that several nodes share: values, and who is asked.
 
-A unit is what a limit counts: a request, a token, or one of the money that prices are told in.
+A unit is what a limit counts: a request, a token, one of the money that prices are told in, or a place among those in
+progress at once.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ class Ask(NamedTuple):
 
     Attributes:
         key: 32 hexadecimal digits for a limit and whom it holds, the same on every node.
-        interval: seconds in which one unit comes back.
+        interval: seconds in which one unit comes back; 0: never by itself, it is held until it is given back.
         burst: units that may be taken at once at rest.
         need: units without which a request that waits cannot go on; 0: nobody waits.
         ahead: units wanted beyond that, for requests to come.
@@ -49,6 +50,7 @@ class Grant(NamedTuple):
         full: seconds until the budget would be whole if nobody asked for more.
         wait: seconds until what was needed would be there; 0 if it is.
         ahead: how many of the units are beyond the need.
+        left: how many are left after that; less than nothing where more was used than there was.
     """
 
     units: float
@@ -56,6 +58,7 @@ class Grant(NamedTuple):
     full: float
     wait: float
     ahead: float = 0.0
+    left: float = 0.0
 
 
 Grants = Sequence[Grant]

@@ -17,6 +17,11 @@ UNITS = {"s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0, "month": 2_592_000.
 REQUESTS, TOKENS, COST, CONCURRENCY = range(4)
 KINDS = {"requests": REQUESTS, "tokens": TOKENS, "cost": COST, "concurrency": CONCURRENCY}
 
+Amounts = tuple[float, float, float]
+"""Units of requests, tokens and cost."""
+
+ONE_REQUEST: Amounts = (1.0, 0.0, 0.0)
+
 PERS = ("client", "account", "address", "route", "model", "global")
 
 
@@ -70,6 +75,11 @@ class Limit(NamedTuple):
     def digest(self, subject: str) -> str:
         """What a subject's use is counted under wherever several nodes share it; 32 hexadecimal digits."""
         return blake2b(self.name(subject).encode(), digest_size=16).hexdigest()
+
+
+def needed(limit: Limit, amounts: Amounts) -> float:
+    """How many units of what it counts a request needs: of those in progress it is one."""
+    return 1.0 if limit.kind == CONCURRENCY else amounts[limit.kind]
 
 
 class Who(NamedTuple):

@@ -21,6 +21,8 @@ class Spare:
         self.asked: defaultdict[int, float] = defaultdict(float)
         self.shut: defaultdict[int, float] = defaultdict(float)
         self.doubt: defaultdict[int, float] = defaultdict(float)
+        self.share: defaultdict[int, float] = defaultdict(float)
+        self._numbers = self.tat, self.leased, self.until, self.spent, self.asked, self.shut, self.doubt, self.share
         self.counts: defaultdict[int, float] = defaultdict(float)
 
     def __len__(self) -> int:
@@ -43,7 +45,7 @@ class Spare:
     def sweep(self, now: float) -> None:
         """Forget what is whole again, so that memory follows the callers of the moment, not of all time."""
         for index in [index for index, tat in self.tat.items() if tat <= now and not self._borrows(index, now)]:
-            for numbers in (self.tat, self.leased, self.until, self.spent, self.asked, self.shut, self.doubt):
+            for numbers in self._numbers:
                 numbers.pop(index, None)
 
     def _borrows(self, index: int, now: float) -> bool:

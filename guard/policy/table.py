@@ -36,10 +36,13 @@ CELLS = 32_768
 WINDOW = 32
 """In how many places a name may be."""
 
+MOST_NODES = 10_000
+"""More of them is no number that anybody has written here."""
+
 COLUMNS = 32
 """How many workers can count."""
 
-LANES = 7
+LANES = 8
 """How many numbers a cell has, besides its name and what each worker holds in it."""
 
 LOCK_SECONDS = 0.002
@@ -49,9 +52,10 @@ MAGIC = b"guard limits 1\n\0"
 SALT_BYTES = 16
 BOOT_BYTES = 16
 IDENTITY = struct.Struct(f"<16sQQQ{SALT_BYTES}s")  # what it is, cells, window, columns, salt; behind it its CRC-32
-CLOCK = 128  # where in the header: offset, latest, wall; the boot that offset is for; how many columns are in use
+CLOCK = 128  # where in the header: offset, latest, wall; the boot that offset is for; columns in use; nodes
 BOOT = CLOCK + 24
 WIDTH = BOOT + BOOT_BYTES
+NODES = WIDTH + 8
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -70,6 +74,7 @@ class Table:
         asked: when somebody asked for more.
         shut: until when there is no use in asking.
         doubt: until when something may be held that was used already.
+        share: of those in progress, how many there may be here if nothing more is heard of other nodes.
         spins: whether it is worth waiting for the lock; it was not when the last wait was in vain.
     """
 
@@ -101,12 +106,13 @@ class Table:
         lanes = self._lanes
         self._times = whole[CLOCK : CLOCK + 24].cast("d")
         self._width = whole[WIDTH : WIDTH + 8].cast("Q")
+        self._nodes = whole[NODES : NODES + 8].cast("Q")
         self.names = whole[HEADER_BYTES : HEADER_BYTES + 8 * lanes].cast("Q")
         numbers = [
             whole[HEADER_BYTES + 8 * lanes * (1 + lane) : HEADER_BYTES + 8 * lanes * (2 + lane)].cast("d")
             for lane in range(LANES)
         ]
-        self.tat, self.leased, self.until, self.spent, self.asked, self.shut, self.doubt = numbers
+        self.tat, self.leased, self.until, self.spent, self.asked, self.shut, self.doubt, self.share = numbers
         self._numbers = numbers
         self._counts = whole[HEADER_BYTES + 8 * (1 + LANES) * lanes :].cast("d")
 
@@ -147,6 +153,18 @@ class Table:
         gone = self.wall() - wall
         since = latest if isfinite(latest) else 1.0
         return since + (gone if isfinite(gone) and gone > 0.0 else 0.0) - self.clock()
+
+    # Others.
+
+    @property
+    def nodes(self) -> int:
+        """Of how many nodes this was one when that was last known; 0: it never was."""
+        return min(self._nodes[0], MOST_NODES)
+
+    @nodes.setter
+    def nodes(self, count: int) -> None:
+        if self._nodes[0] != count:
+            self._nodes[0] = count
 
     # The lock.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from guard.policy.meters import Denied, Held
+    from guard.policy.held import Denied, Held
 
 
 class Waiting:

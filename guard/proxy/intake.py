@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from guard.exchange import Exchange
 from guard.journal.batch import Batch
 from guard.journal.record import prompt_line
-from guard.policy.meters import Denied, Held
+from guard.policy.held import Denied, Held
 from guard.proxy.heads import internal_error, journal_unavailable
 from guard.refusal import Refusal
 from guard.stages import BODY, HEAD, SHARE, Stage

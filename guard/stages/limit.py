@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import ceil
 
 from guard.exchange import Exchange
+from guard.policy.held import Denied, Held
 from guard.policy.limits import Who
-from guard.policy.meters import Denied, Held, Meters
+from guard.policy.meters import Meters
 from guard.policy.waiting import Waiting
 from guard.refusal import Refusal
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from guard.config import Price
 from guard.exchange import Exchange
-from guard.policy.limits import Who
-from guard.policy.meters import Amounts, Meters
+from guard.policy.limits import Amounts, Who
+from guard.policy.meters import Meters
 from guard.stages.limit import over, take
 
 TOKEN_BYTES = 4

@@ -31,9 +31,9 @@ def arguments(node: str, life: float, nodes: int, asks: Sequence[Ask]) -> list[s
 
 def grants(answers: Sequence[int], lasts: float) -> Iterator[Grant]:
     """What the script has answered; leases last for so many seconds more."""
-    for place in range(0, len(answers), 4):
-        need, ahead, full, wait = answers[place : place + 4]
-        yield Grant((need + ahead) / UNIT, lasts, full / SECOND, wait / SECOND, ahead / UNIT)
+    for place in range(0, len(answers), 5):
+        need, ahead, full, wait, left = answers[place : place + 5]
+        yield Grant((need + ahead) / UNIT, lasts, full / SECOND, wait / SECOND, ahead / UNIT, left / UNIT)
 
 
 def _units(count: float) -> int:

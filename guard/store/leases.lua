@@ -18,7 +18,8 @@
 --        at        when the node asks, by its own clock
 --        keeps     1: what is granted of `need` is borrowed too, and told of in `held` from then on; 0: it is spent
 --
--- Returns for each budget: granted of `need`, granted of `ahead`, time until it is whole, time until `need` fits.
+-- Returns for each budget: granted of `need`, granted of `ahead`, time until it is whole, time until `need` fits, and what
+-- is left.
 --
 -- The value of a budget is "left at", and " node lent until asked kept kept-at" for each node: when it last told what it
 -- holds, and what it was lent since that it may not have told of. What is left may be less than nothing.
@@ -49,7 +50,12 @@ local function read(key, burst)
 end
 
 local function fill(bucket, ask, at)
-  if ask.interval > 0 and at > bucket.at then
+  if ask.interval == 0 then
+    -- How many slots there are may have been changed since.
+    bucket.left, bucket.at = ask.burst - bucket.lent, at
+    return
+  end
+  if at > bucket.at then
     -- From the deepest debt to the brim is two bursts.
     local back = math.floor(math.min((at - bucket.at) / ask.interval * UNIT, 2 * ask.burst))
     bucket.left = bucket.left + back
@@ -76,9 +82,6 @@ local function catch_up(bucket, ask)
     fill(bucket, ask, loan.ends)
     bucket.loans[name] = nil
     bucket.lent = bucket.lent - loan.lent
-    if ask.interval == 0 then
-      bucket.left = bucket.left + loan.lent
-    end
   end
   fill(bucket, ask, now)
 end
@@ -134,7 +137,7 @@ local function answer(key, ask)
   local loan = bucket.loans[node] or {lent = 0, ends = now, asked = 0, kept = 0, kept_at = 0}
   if ask.held >= 0 and ask.at <= loan.asked then
     -- It was on its way for so long that a later one has told more.
-    return 0, 0, until_whole(bucket, ask), 0
+    return {0, 0, until_whole(bucket, ask), 0, bucket.left}
   end
   if ask.spent > 0 then
     bucket.left = math.max(bucket.left - ask.spent, math.min(bucket.left, -ask.burst))
@@ -166,8 +169,11 @@ local function answer(key, ask)
   else
     bucket.left = bucket.left - need
   end
-  if ask.held >= 0 and wait == 0 then
-    ahead = math.max(math.min(ask.ahead, math.floor(bucket.left / (2 * nodes) / UNIT) * UNIT), 0)
+  if ask.held >= 0 then
+    if wait == 0 then
+      ahead = math.max(math.min(ask.ahead, math.floor(bucket.left / (2 * nodes) / UNIT) * UNIT), 0)
+    end
+    -- What it holds it may keep for as long again, whatever else it was refused.
     lend(bucket, loan, ahead)
   end
   if borrows then
@@ -176,13 +182,13 @@ local function answer(key, ask)
   if borrows or need > 0 or ask.spent > 0 or ask.returned > 0 then
     write(key, bucket, ask)
   end
-  return need, ahead, until_whole(bucket, ask), wait
+  return {need, ahead, until_whole(bucket, ask), wait, bucket.left}
 end
 
 local answers = {}
 local place = 4
 for _, key in ipairs(KEYS) do
-  local need, ahead, whole, wait = answer(key, {
+  local numbers = answer(key, {
     interval = tonumber(ARGV[place]),
     burst = tonumber(ARGV[place + 1]),
     need = tonumber(ARGV[place + 2]),
@@ -194,9 +200,8 @@ for _, key in ipairs(KEYS) do
     keeps = ARGV[place + 8] == '1',
   })
   place = place + 9
-  answers[#answers + 1] = need
-  answers[#answers + 1] = ahead
-  answers[#answers + 1] = whole
-  answers[#answers + 1] = wait
+  for _, number in ipairs(numbers) do
+    answers[#answers + 1] = number
+  end
 end
 return answers

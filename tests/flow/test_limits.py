@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from guard.policy.borrowing import Borrowing
-from guard.policy.meters import Denied, Held
+from guard.policy.held import Denied, Held
 from guard.policy.table import Glance
 from tests.flow.test_measures import operated
 from tests.support import websocket

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from random import Random
 from time import monotonic
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 from guard import config
 from guard.policy.borrowing import Borrowing
 from guard.policy.clients import Client
+from guard.policy.held import Denied, Held
 from guard.policy.limits import Limits, Who
-from guard.policy.meters import Denied, Held
 from guard.policy.table import Table
 from guard.policy.waiting import Waiting
 from tests.support.budgets import Store
@@ -30,9 +31,9 @@ def limits(*entries: Any) -> Limits:
 
 
 @contextmanager
-def worker(folder, lender):
+def worker(folder, lender, patience=WAIT_SECONDS):
     """A worker's meters, in the table of its node."""
-    meters = Borrowing(lender, WAIT_SECONDS)
+    meters = Borrowing(lender, patience)
     meters.share(Table(folder))
     try:
         yield meters
@@ -128,7 +129,7 @@ async def test_a_store_that_says_nothing_keeps_nobody_for_long(tmp_path):
         began = monotonic()
         assert await admitted(meters, bound, 1) == 1
         assert monotonic() - began >= WAIT_SECONDS
-        assert meters.away
+        assert meters.presence.away
         began = monotonic()
         assert await admitted(meters, bound, 60) == 19
         assert monotonic() - began < 0.5
@@ -159,11 +160,11 @@ async def test_what_was_spent_alone_is_told_when_the_store_is_back(tmp_path, ref
 
         def is_told() -> bool:
             meters.look()
-            return not meters.away and sum(meters.table.spent) == 0
+            return not meters.presence.away and sum(meters.table.spent) == 0
 
         await until(is_told)
         assert await admitted(other, bound, 60) == 30
-        assert meters.found["away"] == 1
+        assert meters.presence.times == 1
 
 
 async def test_a_slow_store_is_away(tmp_path):
@@ -173,13 +174,13 @@ async def test_a_slow_store_is_away(tmp_path):
     with worker(tmp_path, lender) as meters:
         assert await admitted(meters, bound, 1) == 1
         await asyncio.sleep(0.6)
-        assert meters.away
+        assert meters.presence.away
         began = monotonic()
         assert await admitted(meters, bound, 100) == 100
         assert monotonic() - began < 0.2
         lender.delay = 0.001
-        await until(lambda: not meters.away)
-        assert meters.found["away"] == 1
+        await until(lambda: not meters.presence.away)
+        assert meters.presence.times == 1
 
 
 async def test_a_request_that_one_limit_denies_costs_no_other(tmp_path):
@@ -216,12 +217,171 @@ async def test_tokens_are_reserved_and_what_was_not_used_is_there_again(tmp_path
         assert isinstance(await use(other, 150.0), Held)
 
 
-async def test_concurrency_is_counted_by_each_node(tmp_path):
-    """It asks nobody."""
-    lender, bound = Nearby(Store()), limits({"per": "client", "concurrency": 2})
+TEN = {"per": "client", "concurrency": 10}
+
+
+async def entered(meters: Borrowing, bound: Limits, count: int) -> list[Held]:
+    """Those of so many requests that are let in, and stay."""
+    verdicts = [await ask(meters, bound) for _ in range(count)]
+    return [verdict for verdict in verdicts if isinstance(verdict, Held)]
+
+
+async def test_all_nodes_together_have_so_many_at_once(tmp_path):
+    """Two nodes of two workers each let in what one would; whoever ends makes room for another."""
+    store, bound = Store(), limits(TEN)
+    with (
+        worker(tmp_path / "a", Nearby(store, "a", 2)) as one,
+        worker(tmp_path / "a", Nearby(store, "a", 2)) as two,
+        worker(tmp_path / "b", Nearby(store, "b", 2)) as three,
+    ):
+        inside = {meters: await entered(meters, bound, 4) for meters in (one, two, three)}
+        assert sum(map(len, inside.values())) == 10
+        denied = await ask(three, bound)
+        assert isinstance(denied, Denied)
+        assert denied.retry_after == 1.0
+        two.release(inside[two].pop())
+        assert len(await entered(one, bound, 3)) == 1
+
+
+async def test_places_that_nobody_needs_go_to_other_nodes(tmp_path):
+    """Not only when their lease ends."""
+    store, bound = Store(), limits(TEN)
+    with worker(tmp_path / "a", Nearby(store, "a", 2)) as one, worker(tmp_path / "b", Nearby(store, "b", 2)) as other:
+        for held in await entered(one, bound, 10):
+            one.release(held)
+        inside: list[Held] = []
+
+        async def fill() -> None:
+            while len(inside) < 10:
+                one.look()
+                inside.extend(await entered(other, bound, 10))
+                await asyncio.sleep(0.02)
+
+        await asyncio.wait_for(fill(), 5)
+        assert len(inside) == 10
+        assert not await entered(one, bound, 1)
+
+
+@pytest.mark.slow
+async def test_places_are_kept_for_as_long_as_they_are_needed(tmp_path):
+    """A lease is told of again before it ends, by whichever worker is there, and without a worker it ends."""
+    store, bound = Store(), limits(TEN)
+    with worker(tmp_path / "b", Nearby(store, "b", 2)) as other:
+        with worker(tmp_path / "a", Nearby(store, "a", 2)) as one:
+            assert len(await entered(one, bound, 10)) == 10
+            end = monotonic() + 3.0
+            while monotonic() < end:
+                one.look()
+                assert not await entered(other, bound, 1)
+                await asyncio.sleep(0.05)
+        began = monotonic()
+        while not await entered(other, bound, 1):
+            assert monotonic() - began < 3.0
+            await asyncio.sleep(0.02)
+        assert monotonic() - began > 0.5
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_never_too_many_at_once_whatever_happens(tmp_path, seed):
+    """Workers of two nodes come and go at random, with a store that is now and then slow; all places are used."""
+    chance, store, bound = Random(seed), Store(), limits(TEN)
+    inside, most, busy = 0, 0, [0, 0]
+    end = monotonic() + 1.5
+    lenders = [Nearby(store, node, 2) for node in "aabb"]
+
+    async def caller(meters: Borrowing) -> None:
+        nonlocal inside, most
+        while monotonic() < end:
+            verdict = await ask(meters, bound)
+            if isinstance(verdict, Held):
+                inside += 1
+                most = max(most, inside)
+                await asyncio.sleep(chance.choice([0.0, 0.002, 0.02]))
+                inside -= 1
+                meters.release(verdict)
+            else:
+                await asyncio.sleep(0.002)
+
+    async def life(many: list[Borrowing]) -> None:
+        while monotonic() < end:
+            for meters, lender in zip(many, lenders, strict=True):
+                meters.look()
+                lender.delay = chance.choice([0.0, 0.001, 0.005])
+            busy[0] += inside
+            busy[1] += 1
+            await asyncio.sleep(0.003)
+
+    with ExitStack() as stack:
+        many = [stack.enter_context(worker(tmp_path / lender.node, lender, 5.0)) for lender in lenders]
+        await asyncio.gather(life(many), *(caller(meters) for meters in many for _ in range(6)))
+        assert most <= 10
+        assert busy[0] / busy[1] > 7
+        assert not any(meters.presence.times for meters in many)
+
+
+async def test_a_node_that_is_left_alone_has_its_share_of_the_places(tmp_path):
+    """It leaves the others what they had for a while, and goes on with its part of all of them."""
+    store, bound = Store(), limits(TEN)
+    lenders = [Nearby(store, node, 2) for node in "abc"]
+    with (
+        worker(tmp_path / "a", lenders[0]) as many,
+        worker(tmp_path / "b", lenders[1]) as few,
+        worker(tmp_path / "c", lenders[2]) as new,
+    ):
+        inside = await entered(many, bound, 8)
+        inside_few = await entered(few, bound, 4)
+        assert (len(inside), len(inside_few)) == (8, 2)
+        for lender in lenders:
+            lender.silent = True
+        assert not await entered(many, bound, 1)
+        assert many.presence.away
+        few.release(inside_few[0])
+        assert len(await entered(few, bound, 3)) == 1
+        assert len(await entered(new, bound, 8)) == 5
+        for held in inside[:5]:
+            many.release(held)
+        assert len(await entered(many, bound, 9)) == 5
+
+
+async def test_places_taken_alone_are_told_when_the_store_is_back(tmp_path):
+    """They count for the others then, and come back when they are free."""
+    store, bound = Store(), limits(TEN)
+    lender = Nearby(store, "a", 2)
+    with worker(tmp_path / "a", lender) as one, worker(tmp_path / "b", Nearby(store, "b", 2)) as other:
+        lender.silent = True
+        inside = await entered(one, bound, 10)
+        assert len(inside) == 5
+        lender.silent = False
+
+        def is_told() -> bool:
+            one.look()
+            lent = [budget.lent for budget in store.budgets.values()]
+            return not one.presence.away and lent == [5_000_000]
+
+        await until(is_told)
+        assert len(await entered(other, bound, 10)) == 5
+        for held in inside:
+            one.release(held)
+
+        inside = []
+
+        async def fill() -> None:
+            while len(inside) < 5:
+                inside.extend(await entered(other, bound, 10))
+                await asyncio.sleep(0.02)
+
+        await asyncio.wait_for(fill(), 5)
+
+
+async def test_how_many_nodes_there_are_is_known_after_a_start(tmp_path):
+    """One that is started while the store is away has the share that it had."""
+    bound, lender = limits(TEN), Nearby(Store(), "a", 5)
     with worker(tmp_path, lender) as meters:
-        assert await admitted(meters, bound, 3) == 2
-        assert not lender.asked
+        meters.look()
+    lender = Nearby(Store(), "a")
+    lender.silent = True
+    with worker(tmp_path, lender) as meters:
+        assert len(await entered(meters, bound, 10)) == 2
 
 
 async def test_a_request_whose_caller_left_while_it_waited(tmp_path):

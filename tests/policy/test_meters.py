@@ -9,8 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from guard import config
 from guard.measures import AddedLimit
 from guard.policy.clients import Client
+from guard.policy.held import Denied, Held
 from guard.policy.limits import CONCURRENCY, COST, REQUESTS, TOKENS, Limits, Who
-from guard.policy.meters import TOLERANCE, Denied, Held, Meters
+from guard.policy.meters import TOLERANCE, Meters
 
 ONE = Who("192.0.2.1", Client("app", "acme"), "/v1/", "chat")
 OTHER = ONE._replace(client=Client("other", "acme"))

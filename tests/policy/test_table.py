@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from guard import config
 from guard.policy.clients import Client
+from guard.policy.held import Denied, Held
 from guard.policy.limits import Limits, Who
-from guard.policy.meters import Denied, Held, Meters
+from guard.policy.meters import Meters
 from guard.policy.table import CELLS, COLUMNS, WINDOW, Table
 
 SMALL = 64
@@ -250,7 +251,7 @@ def test_a_full_table(tmp_path, caplog):
     many = strangers(SMALL + WINDOW)
     for who in many:
         assert [admitted(meters, bound, who) for _ in range(3)] == [True, True, False]
-    assert len(meters.strays) > 0
+    assert len(meters.finder.strays) > 0
     assert [record.message for record in caplog.records if "is full" in record.message] == [
         "the table of limits is full: each worker holds further callers to their limits by itself"
     ]
@@ -264,7 +265,7 @@ def test_what_is_whole_makes_room(tmp_path):
     [meters] = workers(tmp_path, clock, 1)
     many = strangers(4 * SMALL)
     assert all(admitted(meters, bound, who) for who in many)
-    there = len(meters.strays)
+    there = len(meters.finder.strays)
     assert there > 0
     clock.pass_by(3_000)
     late = [who for who in strangers(5 * SMALL)[4 * SMALL :] if admitted(meters, bound, who)]

@@ -1,4 +1,4 @@
-from guard.policy.meters import Held
+from guard.policy.held import Held
 from guard.policy.waiting import Waiting
 
 

@@ -3,8 +3,9 @@ from typing import Any
 import pytest
 
 from guard.measures import AddedLimit
+from guard.policy.held import Denied
 from guard.policy.limits import added_limit
-from guard.policy.meters import Denied, Meters
+from guard.policy.meters import Meters
 from guard.refusal import Refusal
 from guard.stages.limit import limit, over
 from tests.support.values import exchange, policy

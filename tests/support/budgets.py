@@ -33,6 +33,7 @@ class Answer(NamedTuple):
     ahead: int
     full: int
     wait: int
+    left: int
 
 
 @dataclass
@@ -61,7 +62,10 @@ class Budget:
         return Budget(self.left, self.at, loans)
 
     def fill(self, told: Told, at: int) -> None:
-        if told.interval > 0 and at > self.at:
+        if told.interval == 0:
+            self.left, self.at = told.burst - self.lent, at
+            return
+        if at > self.at:
             back = floor(min((at - self.at) / told.interval * UNIT, 2 * told.burst))
             self.left += back
             self.at = min(self.at + ceil(back / UNIT * told.interval), at)
@@ -72,8 +76,7 @@ class Budget:
         over = [name for name, loan in self.loans.items() if loan.ends <= now]
         for name in sorted(over, key=lambda name: self.loans[name].ends):
             self.fill(told, self.loans[name].ends)
-            lent = self.loans.pop(name).lent
-            self.left += 0 if told.interval else lent
+            del self.loans[name]
         self.fill(told, now)
 
     def whole(self, told: Told) -> int:
@@ -101,7 +104,7 @@ class Store:
         budget.catch_up(told, now)
         loan = budget.loans.get(node, Loan(0, now, 0))
         if told.held >= 0 and told.at <= loan.asked:
-            return Answer(0, 0, budget.whole(told), 0)
+            return Answer(0, 0, budget.whole(told), 0, budget.left)
         if told.spent:
             budget.left = max(budget.left - told.spent, min(budget.left, -told.burst))
         borrows = told.held >= 0
@@ -125,15 +128,16 @@ class Store:
             loan.lent, loan.ends = loan.lent + need, now + life
             if told.keeps:
                 loan.kept, loan.kept_at = loan.kept + need, max(loan.kept_at, told.at)
-        if told.held >= 0 and not wait:
-            ahead = max(min(told.ahead, floor(budget.left / (2 * nodes) / UNIT) * UNIT), 0)
+        if told.held >= 0:
+            wish = 0 if wait else told.ahead
+            ahead = max(min(wish, floor(budget.left / (2 * nodes) / UNIT) * UNIT), 0)
             budget.left -= ahead
             loan.lent, loan.ends = loan.lent + ahead, now + life
         if borrows:
             budget.loans[node] = loan
         if borrows or need or told.spent or told.returned:
             self.budgets[key] = budget
-        return Answer(need, ahead, budget.whole(told), wait)
+        return Answer(need, ahead, budget.whole(told), wait, budget.left)
 
     def written(self, key: str) -> str:
         """The value of a key, with its nodes in order."""

@@ -58,4 +58,5 @@ class Nearby:
         )
         now = round(monotonic() * UNIT)
         found = self.store.ask(ask.key, told, now=now, node=self.node, nodes=self.nodes)
-        return Grant((found.need + found.ahead) / UNIT, 2.0, found.full / UNIT, found.wait / UNIT, found.ahead / UNIT)
+        need, ahead, full, wait, left = (number / UNIT for number in found)
+        return Grant(need + ahead, 2.0, full, wait, ahead, left)
