@@ -15,7 +15,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
@@ -23,14 +23,13 @@ from typing import NamedTuple
 import click
 import uvloop
 
+from loadtests.mishaps import MISHAPS, Mishap, World, between, worlds
 from loadtests.openloop import Load
 from loadtests.overload import PROMPT, REQUEST
 from loadtests.peers import free_ports
 from loadtests.program import find, running
-from loadtests.shared import CONFIG, PHASES, REST_SECONDS, WELL, Phase, World
+from loadtests.shared import CONFIG, REST_SECONDS
 from loadtests.slots import ANSWER, Connection, Slots
-from tests.support import valkey
-from tests.support.between import Between
 
 USABLE = 0.9
 WITHOUT_STORE = 1.2
@@ -90,13 +89,14 @@ class Report(NamedTuple):
     broken: int
 
 
-def wrong(report: Report, phase: Phase) -> list[str]:
+def wrong(report: Report) -> list[str]:
     """What is not as it should be."""
     found = []
-    bound = 1.0 if phase is WELL else WITHOUT_STORE
+    is_well = report.phase not in MISHAPS
+    bound = 1.0 if is_well else WITHOUT_STORE
     if report.most > bound * report.limit:
         found.append(f"{report.most} at once: more than {bound:g} times the limit")
-    if phase is WELL and report.mean < USABLE * report.limit:
+    if is_well and report.mean < USABLE * report.limit:
         found.append(f"{report.mean:.1f} on average: less than {USABLE:g} of the limit")
     if report.broken:
         found.append(f"{report.broken} answers that were neither 200 nor 429")
@@ -113,7 +113,7 @@ class Places:
         self.rate = offered * limit / model.seconds
         self.loads = [Load("127.0.0.1", port, REQUEST) for port in ports]
 
-    async def measure(self, name: str, phase: Phase, seconds: float) -> Report:
+    async def measure(self, name: str, mishap: Mishap, seconds: float) -> Report:
         """Load both, one more than the other; a fifth of the time later it happens to the store."""
         await asyncio.sleep(REST_SECONDS)
         pairs = zip(self.loads, UNEVEN, strict=True)
@@ -123,7 +123,7 @@ class Places:
         self.model.begin()
         await asyncio.sleep(seconds / 5 - WARM_SECONDS)
         with ExitStack() as stack:
-            await asyncio.to_thread(stack.enter_context, phase.does(self.world))
+            await asyncio.to_thread(stack.enter_context, mishap(self.world))
             await asyncio.sleep(seconds * 4 / 5)
             self.model.end()
             tallies = await loading
@@ -140,7 +140,7 @@ class Places:
 
 
 @contextmanager
-def guards(folder: Path, store: int, model: int, workers: int, limit: int) -> Iterator[list[int]]:
+def guards(folder: Path, store: str, model: int, workers: int, limit: int) -> Iterator[list[int]]:
     """The nodes; their ports."""
     with ExitStack() as stack:
         ports = free_ports(2)
@@ -173,13 +173,12 @@ async def measure(
     model = Counted(hold)
     serving = await asyncio.get_running_loop().create_server(lambda: Connection(model), "127.0.0.1", 0, backlog=4_096)
     with ExitStack() as stack:
-        started = guards(folder, world.between.port, serving.sockets[0].getsockname()[1], workers, limit)
+        started = guards(folder, world.url, serving.sockets[0].getsockname()[1], workers, limit)
         ports = await asyncio.to_thread(stack.enter_context, started)
         places = Places(world, model, ports, limit, offered)
-        for name in ["well", *(each for phase in only for each in (phase, f"well after {phase}"))]:
-            phase = PHASES.get(name, WELL)
-            report = await places.measure(name, phase, seconds)
-            found[name] = report, wrong(report, phase)
+        for name in between(only):
+            report = await places.measure(name, MISHAPS.get(name, lambda _: nullcontext()), seconds)
+            found[name] = report, wrong(report)
         places.close()
         serving.close()
         await asyncio.to_thread(stack.close)
@@ -189,15 +188,15 @@ async def measure(
 def run(
     only: list[str], *, workers: int, limit: int, hold: float, offered: float, seconds: float
 ) -> dict[str, tuple[Report, list[str]]]:
-    """Start the store and the guards, and measure."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(valkey.server())
-        world = World(server, stack.enter_context(Between(server.port)))
-        measured = measure(
-            folder, world, only, workers=workers, limit=limit, hold=hold, offered=offered, seconds=seconds
-        )
-        return uvloop.run(measured)
+    """Start stores and the guards, and measure."""
+    found: dict[str, tuple[Report, list[str]]] = {}
+    for make, names in worlds(only):
+        with tempfile.TemporaryDirectory() as place, make(Path(place) / "store") as world:
+            measured = measure(
+                Path(place), world, names, workers=workers, limit=limit, hold=hold, offered=offered, seconds=seconds
+            )
+            found |= uvloop.run(measured)
+    return found
 
 
 @click.command(help=__doc__)
@@ -206,13 +205,13 @@ def run(
 @click.option("--hold", type=float, default=0.1, show_default=True, help="Seconds that the model takes for each.")
 @click.option("--offered", type=float, default=2.0, show_default=True, help="How many times that is asked for.")
 @click.option("--seconds", type=float, default=5.0, show_default=True, help="Length of a phase.")
-@click.option("--only", type=click.Choice(list(PHASES)), multiple=True, help="What befalls the store.  [default: all]")
+@click.option("--only", type=click.Choice(list(MISHAPS)), multiple=True, help="What befalls the store.  [default: all]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each phase instead of lines.")
 def main(
     workers: int, limit: int, hold: float, offered: float, seconds: float, only: tuple[str, ...], as_json: bool
 ) -> None:
     """Measure, print, and exit with 1 if anything was wrong."""
-    found = run(list(only or PHASES), workers=workers, limit=limit, hold=hold, offered=offered, seconds=seconds)
+    found = run(list(only or MISHAPS), workers=workers, limit=limit, hold=hold, offered=offered, seconds=seconds)
     for report, faults in found.values():
         if as_json:
             click.echo(json.dumps({**report._asdict(), "wrong": faults}))

@@ -3,7 +3,8 @@
     make shared [ARGS=--help]
 
 Two guards of several workers each, one caller who asks both of them for more than its limit, and a Valkey that is
-stopped, paused, slow, full, wiped, cut off, and well again in between. Passes (exit code 0) if no more is admitted
+stopped, paused, slow, full, wiped, cut off, and well again in between; then a pair of which one fails, and the other
+takes over. Passes (exit code 0) if no more is admitted
 than the limit and the burst while the store is there, and at least 99 % of it; no more than 1.2 times the limit (and
 the burst) whatever happens to the store; and answers take no more than 50 ms longer (99th percentile) for that.
 """
@@ -14,27 +15,25 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 import uvloop
 
+from loadtests.mishaps import FAILOVER, MISHAPS, Mishap, World, between, worlds
 from loadtests.openloop import Load, Tally
 from loadtests.overload import PROMPT, REQUEST
 from loadtests.peers import free_ports
 from loadtests.program import find, running
 from loadtests.slots import ANSWER
-from tests.support import valkey
-from tests.support.between import Between
 
 NODES = 2
 USABLE = 0.99
 WITHOUT_STORE = 1.2
 ADDED_SECONDS = 0.05
-DELAY_SECONDS = 0.5
 REST_SECONDS = 2.5
 """Between two phases: until a node that went on alone has asked again."""
 TURN_SECONDS = 0.02
@@ -43,7 +42,7 @@ TURN_SECONDS = 0.02
 CONFIG = """
 data: {{listen: "127.0.0.1:{port}", workers: {workers}}}
 state: {folder}/state
-store: {{url: "redis://127.0.0.1:{store}"}}
+store: {{url: "{store}"}}
 rules: {{dir: null}}
 limits: [{{per: global, requests: {rate}/s, burst: {burst}}}]
 models: {{chat: {{versions: {{v1: {{url: "http://127.0.0.1:{model}"}}}}, active: v1}}}}
@@ -51,80 +50,20 @@ routes: [{{path: /v1/, format: openai, model: chat}}]
 """
 
 
-class World(NamedTuple):
-    """The store, and what is between it and the guards."""
-
-    server: Any
-    between: Between
-
-
-@contextmanager
-def stopped(world: World) -> Iterator[None]:
-    """It is not there."""
-    port = world.server.port
-    world.server.stop()
-    try:
-        yield
-    finally:
-        world.server._desired_port = port
-        world.server.start()
-
-
-@contextmanager
-def slow(world: World) -> Iterator[None]:
-    """Each answer takes half a second."""
-    world.between.delay = DELAY_SECONDS
-    try:
-        yield
-    finally:
-        world.between.delay = 0.0
-
-
-@contextmanager
-def full(world: World) -> Iterator[None]:
-    """It has no room for anything."""
-    with valkey.asked(world.server) as client:
-        client.config_set("maxmemory", "1mb")
-        try:
-            yield
-        finally:
-            client.config_set("maxmemory", "0")
-
-
-@contextmanager
-def wiped(world: World) -> Iterator[None]:
-    """It loses all that it had."""
-    with valkey.asked(world.server) as client:
-        client.flushall()
-        client.script_flush()
-    yield
-
-
-@contextmanager
-def cut(world: World) -> Iterator[None]:
-    """All connections to it are cut."""
-    world.between.cut()
-    yield
-
-
 class Phase(NamedTuple):
-    """What is done to the store; `bound` times the limit may be admitted, and so many bursts."""
+    """What befalls the store; `bound` times the limit may be admitted, and so many bursts."""
 
-    does: Callable[[World], AbstractContextManager[None]]
+    mishap: Mishap
     bound: float = WITHOUT_STORE
     bursts: int = 1
     usable: float = 0.0
 
 
 WELL = Phase(lambda _: nullcontext(), 1.0, 1, USABLE)
-PHASES = {
-    "stopped": Phase(stopped),
-    "paused": Phase(lambda world: valkey.stopped(world.server)),
-    "slow": Phase(slow),
-    "full": Phase(full),
-    "wiped": Phase(wiped, 1.0, 2, USABLE),
-    "cut": Phase(cut),
-}
+PHASES = {name: Phase(mishap) for name, mishap in MISHAPS.items()}
+PHASES["wiped"] = Phase(MISHAPS["wiped"], 1.0, 2, USABLE)
+# The one that takes over may not have what was spent last.
+PHASES[FAILOVER] = Phase(MISHAPS[FAILOVER], WITHOUT_STORE, 2)
 
 
 class Report(NamedTuple):
@@ -180,7 +119,7 @@ class Shared:
         before = sum(load.tally.count(200) for load in self.loads)
         with ExitStack() as stack:
             # Stopping and starting it waits; the load does not.
-            await asyncio.to_thread(stack.enter_context, phase.does(self.world))
+            await asyncio.to_thread(stack.enter_context, phase.mishap(self.world))
             tallies = await loading
             await asyncio.to_thread(stack.close)
         return self._report(name, tallies, seconds + TURN_SECONDS, before)
@@ -200,7 +139,7 @@ class Shared:
 
 
 @contextmanager
-def guards(folder: Path, store: int, workers: int, rate: int, burst: int) -> Iterator[list[int]]:
+def guards(folder: Path, store: str, workers: int, rate: int, burst: int) -> Iterator[list[int]]:
     """The nodes, and a model that takes no time; the ports of the nodes."""
     with ExitStack() as stack:
         model, *ports = free_ports(1 + NODES)
@@ -225,7 +164,7 @@ async def measure(shared: Shared, only: list[str], seconds: float) -> dict[str, 
     found: dict[str, tuple[Report, list[str]]] = {}
     await shared.measure("warm-up", WELL, 1.0)
     p99 = 0.0
-    for name in ["well", *(each for phase in only for each in (phase, f"well after {phase}"))]:
+    for name in between(only):
         phase = PHASES.get(name, WELL)
         report = await shared.measure(name, phase, seconds)
         p99 = p99 or report.p99
@@ -237,14 +176,16 @@ async def measure(shared: Shared, only: list[str], seconds: float) -> dict[str, 
 def run(
     only: list[str], *, workers: int, rate: int, burst: int, offered: float, seconds: float
 ) -> dict[str, tuple[Report, list[str]]]:
-    """Start the store and the guards, and measure."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(valkey.server())
-        between = stack.enter_context(Between(server.port))
-        ports = stack.enter_context(guards(folder, between.port, workers, rate, burst))
-        shared = Shared(World(server, between), ports, rate, burst, offered)
-        return uvloop.run(measure(shared, only, seconds))
+    """Start stores and the guards, and measure."""
+    found: dict[str, tuple[Report, list[str]]] = {}
+    for make, names in worlds(only):
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            world = stack.enter_context(make(folder / "store"))
+            ports = stack.enter_context(guards(folder, world.url, workers, rate, burst))
+            shared = Shared(world, ports, rate, burst, offered)
+            found |= uvloop.run(measure(shared, names, seconds))
+    return found
 
 
 @click.command(help=__doc__)

@@ -1,7 +1,6 @@
 """The load test of places on two machines, in small: its counts are true, whatever this machine's speed."""
 
 from loadtests.places import Report, run, wrong
-from loadtests.shared import PHASES, WELL
 
 FINE = Report("well", 20, 20, 19.0, 1_000, 1_000, 0)
 
@@ -18,8 +17,8 @@ def test_two_guards_have_so_many_in_progress_together():
 
 def test_what_is_wrong_is_seen():
     """Too many at once, too few on average, and answers of another kind."""
-    assert wrong(FINE, WELL) == []
+    assert wrong(FINE) == []
     for other in (FINE._replace(most=21), FINE._replace(mean=17.9), FINE._replace(broken=1)):
-        assert len(wrong(other, WELL)) == 1
-    assert wrong(FINE._replace(most=24, mean=5.0), PHASES["stopped"]) == []
-    assert len(wrong(FINE._replace(most=25), PHASES["stopped"])) == 1
+        assert len(wrong(other)) == 1
+    assert wrong(FINE._replace(phase="stopped", most=24, mean=5.0)) == []
+    assert len(wrong(FINE._replace(phase="stopped", most=25))) == 1
