@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import orjson
@@ -57,14 +57,29 @@ class Events:
         self._closed = True
         self._wake()
 
-    def admit(self, call: Call) -> int:
+    @contextmanager
+    def admitted(self, who: str) -> Iterator[None]:
+        """Count a stream of somebody's for as long as the context lasts: from before anything is waited for, so that
+        those that come at once are not one too many.
+
+        Raises:
+            Problem: there are too many.
+        """
+        if self._open.total() >= MOST_STREAMS or self._open[who] >= MOST_STREAMS_EACH:
+            raise Problem(429, "streams", "as many streams are open as may", headers={"retry-after": "5"})
+        self._open[who] += 1
+        try:
+            yield
+        finally:
+            self._open[who] -= 1
+            self._open = +self._open  # forgets who has none
+
+    def begin(self, call: Call) -> int:
         """The version behind which a call's stream begins.
 
         Raises:
-            Problem: there are too many streams, or it says no version.
+            Problem: it says none.
         """
-        if self._open.total() >= MOST_STREAMS or self._open[call.who.name] >= MOST_STREAMS_EACH:
-            raise Problem(429, "streams", "as many streams are open as may", headers={"retry-after": "5"})
         with call.desk.state() as state:
             version = state.version
         last = call.headers.get("last-event-id")
@@ -76,7 +91,6 @@ class Events:
 
     async def stream(self, call: Call, after: int, receive: Receive, send: Send) -> None:
         """Send changes until the caller leaves, may no more, or this process ends."""
-        self._open[call.who.name] += 1
         left = asyncio.ensure_future(_gone(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -93,8 +107,6 @@ class Events:
             left.cancel()
             with suppress(asyncio.CancelledError):
                 await left
-            self._open[call.who.name] -= 1
-            self._open = +self._open  # forgets who has none
 
     async def _pass_on(self, after: int, send: Send) -> int:
         while True:
@@ -147,7 +159,8 @@ def streaming(events: Events) -> Callable[[Call, Scope, Receive, Send], Awaitabl
     """What serves the one call of the table that is a stream."""
 
     async def stream(call: Call, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001  ASGI's shape
-        after = await asyncio.to_thread(events.admit, call)
-        await events.stream(call, after, receive, send)
+        with events.admitted(call.who.name):
+            after = await asyncio.to_thread(events.begin, call)
+            await events.stream(call, after, receive, send)
 
     return stream

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+import threading
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from guard.admin import events
 from guard.custody.control import append_all, change_record
@@ -87,6 +88,23 @@ async def test_streams_are_bounded(tmp_path, monkeypatch):
             while await status(client) == 429:
                 await asyncio.sleep(0.01)
         assert (await client.head("/v1/events")).status_code == 405
+
+
+async def test_streams_that_come_at_once_are_bounded_too(tmp_path, monkeypatch):
+    """Each counts from when it is let in, not only from when it is told where it begins."""
+    monkeypatch.setattr(events, "MOST_STREAMS_EACH", 2)
+    begin, looked = events.Events.begin, threading.Barrier(2)
+
+    def held_up(self, call):
+        looked.wait(10)
+        return begin(self, call)
+
+    monkeypatch.setattr(events.Events, "begin", held_up)
+    async with admin(tmp_path) as api, AsyncExitStack() as opened:
+        client = await opened.enter_async_context(api.client("analyst"))
+        made = [client.stream("GET", "/v1/events", timeout=20) for _ in range(6)]
+        answers = await asyncio.gather(*map(opened.enter_async_context, made))
+        assert sorted(answer.status_code for answer in answers) == [200, 200, 429, 429, 429, 429]
 
 
 async def status(client):
