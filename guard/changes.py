@@ -7,6 +7,7 @@ are what an operator typed; whether a name exists there is for whoever takes the
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -201,6 +202,11 @@ def read_change(given: Any) -> AnyChange:
     if isinstance(change, AddRule) and (change.literal is None) == (change.regex is None):
         raise ChangeError("expected either `literal` or `regex`")
     return change
+
+
+def shown(change: Mapping[str, Any]) -> dict[str, Any]:
+    """A change, as it stands in the log, for whoever asks: of an operator's token not even the hash is told."""
+    return {name: value for name, value in change.items() if name != "token"}
 
 
 def written(change: AnyChange) -> dict[str, Any]:

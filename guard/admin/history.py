@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from guard import changes
+
 _LOCAL = ("kind", "chain")
 
 
 def shown(record: dict[str, Any]) -> dict[str, Any]:
     """A record without what only the log needs; of an operator's token not even the hash is told."""
     told = {name: value for name, value in record.items() if name not in _LOCAL}
-    change = record["change"]
-    if isinstance(change, dict) and "token" in change:
-        told["change"] = {name: value for name, value in change.items() if name != "token"}
+    if isinstance(record["change"], dict):
+        told["change"] = changes.shown(record["change"])
     return told

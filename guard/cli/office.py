@@ -6,6 +6,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
 
+from guard.changes import shown
 from guard.cli.errors import TroubleError
 from guard.cli.options import configuration
 from guard.cli.remote import NotTakenError, Remote, chosen, here
@@ -45,8 +46,9 @@ class Office:
                 self._remote = None
         placed = _tried(self._desk().place, order, patience)
         force = placed.force
+        records = [{**record, "change": shown(record["change"])} for record in placed.records]
         return {
-            "changes": placed.records, "version": placed.version, "workers": force.workers,
+            "changes": records, "version": placed.version, "workers": force.workers,
             "late": [one._asdict() for one in force.late], "seconds": round(force.seconds, 4),
         }  # fmt: skip
 

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import to_builtins
 
-from guard.changes import AnyChange, DisableRule, PushRules, written
+from guard.changes import AnyChange, DisableRule, PushRules, shown, written
 from guard.config import Config
 from guard.control.checks import checked
 from guard.control.effect import effect, missing, standing, takes_back
 from guard.control.errors import OrderError
 from guard.control.force import Force, in_force, in_force_of_all, patience_for
 from guard.custody.control import append_all, change_record
-from guard.custody.measures import State
+from guard.custody.measures import Measure, State
 from guard.custody.snapshot import FILE, restore
 from guard.custody.tail import Tail
 from guard.proof.node import node_name
@@ -158,7 +158,7 @@ class Desk:
         for change, words in self.check(order):
             with self.state() as state:
                 found = standing(state, change)
-                told.append({"change": words, "effect": effect(found, change), "now": found and to_builtins(found)})
+                told.append({"change": shown(words), "effect": effect(found, change), "now": found and _now(found)})
         return told
 
     def place(self, order: Order, patience: float | None = None) -> Placed:
@@ -232,6 +232,12 @@ class Desk:
         if not found:
             what = f"there is no rule {change.id} in force; `guard rules list` tells which there are"
             raise OrderError("id", what, missing=True)
+
+
+def _now(measure: Measure) -> dict[str, Any]:
+    """A measure in force, as it is told."""
+    plain: dict[str, Any] = to_builtins(measure)
+    return {**plain, "change": shown(plain["change"])}
 
 
 def _check_end(expires: float | None) -> None:

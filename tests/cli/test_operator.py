@@ -1,6 +1,7 @@
 """`guard operator`."""
 
 import json
+import re
 
 from guard.admin.operators import digest
 from tests.cli.measuring import run, taken
@@ -26,6 +27,20 @@ def test_an_operator_is_added_and_removed(tmp_path):
     assert run(tmp_path, "operator", "list").stdout == ""
     written = b"".join(path.read_bytes() for path in (tmp_path / "var").rglob("*") if path.is_file())
     assert secret.encode() not in written
+
+
+def test_the_hash_of_a_token_is_told_to_nobody(tmp_path):
+    """Also where the command writes the control log itself, and where it only tells what would be."""
+    add = "operator", "add", "ann", "--role", "viewer", "--reason", "r"
+    told = json.loads(run(tmp_path, *add, "--json").stdout)
+    hashed = digest(told["token"])
+    assert taken(tmp_path)[0]["change"]["token"] == hashed
+    assert told["change"] == {"type": "add-operator", "name": "ann", "role": "viewer"}
+    for words in ("--dry-run",), ("--dry-run", "--json"):
+        would = run(tmp_path, *add, *words)
+        assert "ann" in would.stdout
+        assert hashed not in would.stdout
+        assert not re.search("[0-9a-f]{64}", would.stdout)
 
 
 def test_who_is_not_there_is_told(tmp_path):

@@ -24,6 +24,16 @@ async def test_an_operator_is_listed_without_their_token(tmp_path):
         assert (await client.delete("/v1/operators/eve@example", params=REASON)).status_code == 404
 
 
+async def test_a_preview_tells_nothing_of_tokens(tmp_path):
+    """Neither of the one that would count, nor of the one that does."""
+    async with admin(tmp_path) as api, api.client() as client:
+        given = {"name": "a-viewer", "role": "viewer", **REASON}
+        answer = await client.post("/v1/operators", json=given, params={"dry_run": "true"})
+        (row,) = answer.json()["preview"]
+        assert row["effect"] == "replaces"
+        assert "token" not in answer.text
+
+
 async def test_names_are_names(tmp_path):
     """What could not be typed is refused."""
     async with admin(tmp_path) as api, api.client() as client:
