@@ -47,11 +47,12 @@ class WorkerProcess(Process):
         hung: it was killed for that.
     """
 
-    def __init__(self, config: uvicorn.Config, sockets: list[socket], *, young: int = 0) -> None:
+    def __init__(self, config: uvicorn.Config, sockets: list[socket], *, first: bool, young: int = 0) -> None:
         assert isinstance(config.app, Worker)
         self.pulse = Pulse()
         worker = copy(config.app)
         worker.pulse = self.pulse
+        worker.first = first
         own = copy(config)
         own.app = worker
         super().__init__(own, sockets)
@@ -163,7 +164,7 @@ class Supervisor(Multiprocess):
                 process.kill()
 
     def _start(self) -> None:
-        process = WorkerProcess(self.config, self.sockets)
+        process = WorkerProcess(self.config, self.sockets, first=not self.processes)
         process.start()
         self.processes.append(process)
 
@@ -180,7 +181,7 @@ class Supervisor(Multiprocess):
             if process.pause:
                 logger.error("worker %d is gone, too; the next is started in %g seconds", process.pid, process.pause)
         if now >= process.gone_at + process.pause:
-            after = WorkerProcess(self.config, self.sockets, young=process.young)
+            after = WorkerProcess(self.config, self.sockets, first=place == 0, young=process.young)
             after.start()
             self.processes[place] = after
             logger.warning("worker %d is gone; worker %d is started in its place", process.pid, after.pid)

@@ -23,8 +23,8 @@ from guard.custody.snapshot import FILE as SNAPSHOT
 from guard.custody.watch import Watch
 from guard.custody.workers import Running, acknowledge, leave
 from guard.measures import Measures
-from guard.policy.models import unmet
 from guard.policy.policy import Policy, with_measures
+from guard.policy.unmet import unmet
 from guard.proxy.proxy import Proxy
 from guard.pulse import Pulse
 from guard.ruleset.bundle import BundleError
@@ -69,6 +69,7 @@ class Worker:
         fault: why a rule that was added is not in force; empty: all are.
         untold: what is in force could not be told.
         renewed: is called when another configuration is in force.
+        first: of several workers the one that tells what one of them is to tell for all.
     """
 
     watch: Watch
@@ -76,6 +77,7 @@ class Worker:
     fault = ""
     untold = False
     renewed: Callable[[], None] | None = None
+    first = True
 
     def __init__(self, config: Config, reread: Reread, decisions: Decisions | None) -> None:
         """With `decisions` None the worker makes its own, as one in a process of its own must."""
@@ -161,6 +163,7 @@ class Worker:
             self.pulse.beat()
         proxy.start()
         self._acknowledge(proxy)
+        self._tell_unmet(measures)
         # What is loaded now lives as long as the worker: keep the collector from going through it again and again. An
         # exchange is freed by its reference counts, so the collector has little to find and may come seldom.
         gc.collect()
@@ -190,8 +193,7 @@ class Worker:
             logger.info("the configuration was read again: policy %d is in force", proxy.policy.version)
             if self.renewed is not None:
                 self.renewed()
-            for sentence in unmet(measures, self.config):
-                logger.warning("%s", sentence)
+            await asyncio.to_thread(self._tell_unmet, measures)
             if measures.bundle is not None:
                 logger.warning(
                     "the rules are still those that were pushed (%s), NOT those in %s: `guard rules push` and "
@@ -252,6 +254,11 @@ class Worker:
         except (OSError, ValueError) as error:
             logger.error("the journal is not told that policy %d is in force: %s", policy.version, error)
         self._acknowledge(proxy)
+
+    def _tell_unmet(self, measures: Measures) -> None:
+        """Say what was ordered of what the configuration does not have."""
+        for sentence in unmet(measures, self.config) if self.first else ():
+            logger.warning("%s", sentence)
 
     def _acknowledge(self, proxy: Proxy) -> None:
         log, policy = proxy.journal.log.slot.log, proxy.policy

@@ -98,19 +98,6 @@ class Routes:
         return tuple(route for route in self._routes if path.startswith(route.path))
 
 
-def unmet(measures: Measures, configured: config.Config) -> list[str]:
-    """What operators have ordered of models and versions that the configuration does not have (any more)."""
-    told = []
-    for model, version in measures.active:
-        if model not in configured.models or version not in configured.models[model].versions:
-            told.append(f"{model} is to be answered by {version}, as was ordered, and there is no such version now")
-    gone = {model for model in (*measures.isolated, *measures.offline) if model is not None} - configured.models.keys()
-    told += [
-        f"{model} is kept from everybody, as was ordered, and there is no such model now" for model in sorted(gone)
-    ]
-    return told
-
-
 def _model(name: str, entry: config.Model, instead: str | None, *, isolated: bool) -> Model:
     """A version that is asked `instead` takes the active one's place, which nobody is to fall back to."""
     first = instead if instead in entry.versions else entry.active

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+from guard.cli import main
 from guard.demo.children import Child
 from guard.wire.tls import fingerprint
 from tests.support.certificates import Certificates
@@ -240,6 +242,34 @@ async def test_every_worker_has_the_new_configuration(tmp_path):
         while await workers() == before:
             pass
         assert set(statuses) == {(403, "2")}
+
+
+async def test_what_orders_name_and_is_gone_is_told_once(tmp_path):
+    """By one of the workers, when the configuration is read again, and when the guard starts with it."""
+    before = configuration("http://127.0.0.1:9", data="workers: 2")
+    sentences = (
+        "the client app is blocked, as was ordered, and there is no such client now",
+        "requests of the client app are limited, as was ordered, and there is no such client now",
+    )
+    after = before.replace("app: {key: app-key}", "web: {key: web-key}")
+    async with operated(tmp_path, before) as guard:
+        reason = ("--reason", "r", "--config", str(guard.file))
+        for order in ("block client app", "limit set client:app requests 1/min"):
+            done = await asyncio.to_thread(CliRunner().invoke, main, [*order.split(), *reason])
+            assert done.exit_code == 0, done.output
+        assert "as was ordered" not in guard.log
+        guard.write(after)
+        await guard.hang_up("is in force", 2)
+        async with asyncio.timeout(20):
+            while guard.log.count("as was ordered") < 2:
+                await asyncio.sleep(0.01)
+        assert [guard.log.count(one) for one in sentences] == [1, 1]
+    with Child("guard", ["serve", "--config", str(guard.file), "--json"], tmp_path) as again:
+        again.first_line()
+        async with asyncio.timeout(20):
+            while again.log.read_text().count("as was ordered") < 2:
+                await asyncio.sleep(0.01)
+        assert [again.log.read_text().count(one) for one in sentences] == [1, 1]
 
 
 async def test_another_certificate_counts_without_a_restart(tmp_path):

@@ -5,8 +5,7 @@ import pytest
 
 from guard.config import Model, Route, Version
 from guard.measures import Measures
-from guard.policy.models import REMEMBERED_PATHS, Routes, unmet
-from tests.support.values import config
+from guard.policy.models import REMEMBERED_PATHS, Routes
 
 MODELS = {
     "chat": Model(
@@ -134,16 +133,3 @@ def test_a_model_that_is_isolated():
     """It alone is."""
     made = Routes((), MODELS, Measures(isolated=frozenset({"chat", "gone"})))
     assert {name: model.isolated for name, model in made.models.items()} == {"chat": True, "other": False}
-
-
-def test_what_was_ordered_of_what_there_is_not_is_told():
-    """Whoever takes a version or a model out of the configuration hears what no longer holds."""
-    configured = config(models=MODELS)
-    here = Measures(1, (), (("chat", "v1"),), frozenset({"other"}), offline=frozenset({None, "chat"}))
-    assert unmet(here, configured) == []
-    gone = Measures(1, (), (("chat", "v9"), ("old", "v1")), frozenset({"older"}))
-    assert unmet(gone, configured) == [
-        "chat is to be answered by v9, as was ordered, and there is no such version now",
-        "old is to be answered by v1, as was ordered, and there is no such version now",
-        "older is kept from everybody, as was ordered, and there is no such model now",
-    ]
