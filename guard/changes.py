@@ -53,7 +53,8 @@ class Block(Change, frozen=True, gc=False, tag="block"):
     """A caller is not served: an address or network, an account, a client, a key (its fingerprint), a session, or
     whoever's user agent fits a pattern. `simulated`: it is only noted what would have been refused. `offence`: it
     counts when the same caller is blocked again; what comes from others' lists does not, for those are read many times.
-    `earlier`: so many blocks that came before made this one longer.
+    `earlier`: so many blocks that came before made this one longer. `wide`: it is meant, though the network is wider
+    than anybody's.
     """
 
     kind: Caller
@@ -61,6 +62,7 @@ class Block(Change, frozen=True, gc=False, tag="block"):
     simulated: bool = False
     offence: bool = True
     earlier: Annotated[int, Meta(ge=0)] = 0
+    wide: bool = False
 
 
 class Unblock(Change, frozen=True, gc=False, tag="unblock"):

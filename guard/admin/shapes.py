@@ -33,11 +33,12 @@ class OrderWords(Given, frozen=True, kw_only=True):
 
 
 class BlockGiven(OrderWords, frozen=True, kw_only=True):
-    """Whom to block."""
+    """Whom to block. `wide`: a network wider than /8 (IPv6: /16) is meant."""
 
     kind: Caller
     value: Text
     simulated: bool = False
+    wide: bool = False
 
 
 class LimitGiven(OrderWords, frozen=True, kw_only=True):

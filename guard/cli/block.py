@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -27,23 +28,30 @@ def block() -> None:
     """Stop a caller: what it asks is refused, what it has open is cut."""
 
 
-def _blocker(kind: str, metavar: str, about: str) -> None:
-    @block.command(kind, help=about)
+def _blocker(kind: str, metavar: str, about: str, *more: Callable[[Any], Any]) -> None:
+    """Make the command for a kind of caller; `more` are options that only it has."""
+
     @click.argument("value", metavar=metavar)
     @click.option("--simulate", is_flag=True, help="Refuse nothing; only write down what would have been refused.")
     @click.option("--escalate", is_flag=True, help="Twice as long for each block of the same within the last 30 days.")
     @order_options
-    def command(value: str, simulate: bool, escalate: bool, order: Order) -> int:
+    def command(value: str, simulate: bool, escalate: bool, order: Order, wide: bool = False) -> int:
         name = canonical(kind, value)
         change: dict[str, Any] = {"type": "block", "kind": kind, "value": name}
         what = f"blocked {kind} {visible(name)}"
         if simulate:
             change["simulated"] = True
             what = f"simulated: {what}"
+        if wide:
+            change["wide"] = True
         if escalate:
             order, change["earlier"] = _escalated(order, kind, name)
             what += f" for {spelled(order.lasts or 0)} ({change['earlier']} earlier within 30 days)"
         return take(order, change, what)
+
+    for option in more:
+        command = option(command)
+    block.command(kind, help=about)(command)
 
 
 def _escalated(order: Order, kind: str, name: str) -> tuple[Order, int]:
@@ -60,7 +68,10 @@ def _escalated(order: Order, kind: str, name: str) -> tuple[Order, int]:
     return order._replace(lasts=escalated(order.lasts, earlier)), earlier
 
 
-_blocker("ip", "ADDRESS", "Block an address, or a network such as 203.0.113.0/24.")
+_blocker(
+    "ip", "ADDRESS", "Block an address, or a network such as 203.0.113.0/24.",
+    click.option("--wide", is_flag=True, help="The network is meant though it is wider than /8 (IPv6: /16)."),
+)  # fmt: skip
 _blocker("account", "ACCOUNT", "Block an account, with all its clients.")
 _blocker("client", "CLIENT", "Block a client, by its name in the configuration.")
 _blocker("key", "FINGERPRINT", "Block an API key by the fingerprint that the journal shows of it (client.key).")

@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 @click.option(
     "--min-confidence", type=click.IntRange(0, 100), help="Leave out STIX indicators with a lower confidence."
 )
-@click.option("--force", is_flag=True, help="Also block everybody, this machine, or a trusted proxy, if the list does.")
+@click.option("--force", is_flag=True, help="Also block wide networks, this machine, a trusted proxy.")
 @order_options
 def import_(file: str, format: str, simulate: bool, min_confidence: int | None, force: bool, order: Order) -> int:
     """Block everybody in a list: one of CrowdSec, a STIX bundle, a plain list, or the guard's own."""
@@ -179,10 +179,13 @@ def _check(entries: list[Entry], settings: Config) -> None:
 
 def _planned(entry: Entry, order: Order) -> Planned:
     from guard.control.desk import Planned
+    from guard.wire.networks import too_wide
 
     change: dict[str, Any] = {"type": "block", "kind": entry.kind, "value": entry.value, "offence": False}
     if entry.simulated:
         change["simulated"] = True
+    if entry.kind == "ip" and too_wide(entry.value):
+        change["wide"] = True  # it would not have come so far without --force
     reason = f"{order.reason}: {entry.reason}" if entry.reason and entry.reason != order.reason else order.reason
     return Planned(change, reason, order.incident or entry.incident, entry.expires)
 

@@ -14,6 +14,7 @@ from guard.control.errors import OrderError
 from guard.control.limits import checked_limit
 from guard.control.names import canonical, check_caller, check_version, model_of
 from guard.control.trial import try_rule
+from guard.wire.networks import too_wide
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
@@ -40,6 +41,7 @@ def _checked(change: ch.AnyChange, config: Config) -> ch.AnyChange:
         case ch.Block() | ch.Unblock():
             change = replace(change, value=canonical(change.kind, change.value))
             if isinstance(change, ch.Block):
+                _check_width(change)
                 check_caller(change.kind, change.value, config)
         case ch.Switch():
             check_version(config, change.model, change.version)
@@ -59,6 +61,14 @@ def _checked(change: ch.AnyChange, config: Config) -> ch.AnyChange:
                 wanted = "up to 64 letters, digits, '.', '_', '@' and '-', the first a letter or digit"
                 raise OrderError("name", f"{change.name!r} cannot be an operator's name", wanted)
     return change
+
+
+def _check_width(change: ch.Block) -> None:
+    """See that whoever blocks a large part of all addresses says that it is meant."""
+    why = too_wide(change.value) if change.kind == "ip" and not change.wide else ""
+    if why:
+        meant = "who means it says `wide` (`guard block ip --wide`); `guard route isolate` and `offline` close a model"
+        raise OrderError("value", f"{change.value} is not blocked, for {why}; {meant}")
 
 
 def _unfit(message: str) -> OrderError:

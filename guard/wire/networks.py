@@ -12,6 +12,9 @@ from guard.wire.intervals import Intervals, Stretch
 
 MAPPED = bytes(10) + b"\xff\xff"
 
+WIDEST = {4: 8, 16: 16}
+"""By the bytes of an address, the shortest length of a network that somebody may have; what is wider is the world's."""
+
 Held = Mapping[str, tuple[str, ...]]
 """By the name of a network, those within it."""
 
@@ -54,6 +57,20 @@ def stretch(text: str) -> Stretch:
     if rest < 0 or number & (hosts := (1 << rest) - 1):
         raise ValueError(f"{text!r} is no network, for its address is not the first one in it")
     return Stretch(first, (number | hosts).to_bytes(size), text)
+
+
+def too_wide(text: str) -> str:
+    """Why a network, or an address, is the world's, so that to block it would be an outage; empty: it is somebody's.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    one = stretch(text)
+    size = len(one.first)
+    length = size * 8 - (int.from_bytes(one.first) ^ int.from_bytes(one.last)).bit_length()
+    if length >= WIDEST[size]:
+        return ""
+    return f"it is wider than /{WIDEST[size]}" if length else "it holds everybody"
 
 
 class Networks:

@@ -32,6 +32,20 @@ def test_a_block_is_written_down(tmp_path, kind, value, name):
     assert record["expires"] == pytest.approx(record["at"] + 7_200, abs=5)
 
 
+@pytest.mark.parametrize("words", [(), ("--dry-run",), ("--json",)])
+def test_the_world_is_blocked_by_who_means_it_only(tmp_path, words):
+    """Else it is refused, with what to do instead; a dry run says so too."""
+    block = "block", "ip", "0.0.0.0/0", "--reason", "r"
+    result = run(tmp_path, *block, *words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "guard: 0.0.0.0/0 is not blocked, for it holds everybody; who means it says `wide` (`guard block ip --wide`);"
+        " `guard route isolate` and `offline` close a model\n"
+    )
+    assert taken(tmp_path) == []
+    assert run(tmp_path, *block, *words, "--wide").exit_code == 0
+
+
 def test_a_block_may_be_simulated(tmp_path):
     """It is written down so, told so, and listed so."""
     result = run(tmp_path, "block", "ip", "203.0.113.9", "--reason", "r", "--simulate")

@@ -79,14 +79,15 @@ def test_mistakes_are_told_and_nothing_is_taken(tmp_path):
 
 def test_own_goals_are_refused(tmp_path):
     """A list that would block everybody is taken by force only."""
-    file = listed(tmp_path, "192.0.2.1\n0.0.0.0/0\n127.0.0.0/8\n")
+    file = listed(tmp_path, "192.0.2.1\n0.0.0.0/0\n127.0.0.0/8\n8.0.0.0/6\n")
     result = imported(tmp_path, file)
     assert result.exit_code == 1
     assert "refused: 0.0.0.0/0: it holds everybody" in result.stderr
     assert "refused: 127.0.0.0/8: it holds this machine's own addresses" in result.stderr
     assert taken(tmp_path) == []
     assert imported(tmp_path, file, "--force").exit_code == 0
-    assert len(taken(tmp_path)) == 3
+    changes = {one["change"]["value"]: one["change"].get("wide") for one in taken(tmp_path)}
+    assert changes == {"192.0.2.1": None, "127.0.0.0/8": None, "0.0.0.0/0": True, "8.0.0.0/6": True}
 
 
 def test_what_nobody_can_be_here_is_left_out(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guard.wire.address import parse_address
-from guard.wire.networks import Networks, packed, stretch
+from guard.wire.networks import Networks, packed, stretch, too_wide
 
 # Few first bits, so that many of them hold one another.
 NETWORKS = st.tuples(st.sampled_from([4, 6]), st.integers(0, 255), st.integers(0, 8)).map(
@@ -105,3 +105,22 @@ def test_what_is_no_address_has_no_bytes(text):
     """It is told by a ValueError, whatever the system calls it."""
     with pytest.raises(ValueError, match="is no address"):
         packed(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("0.0.0.0/0", "it holds everybody"),
+        ("::/0", "it holds everybody"),
+        ("128.0.0.0/1", "it is wider than /8"),
+        ("10.0.0.0/7", "it is wider than /8"),
+        ("10.0.0.0/8", ""),
+        ("203.0.113.9", ""),
+        ("2000::/15", "it is wider than /16"),
+        ("2001::/16", ""),
+        ("2001:db8::1", ""),
+    ],
+)
+def test_which_networks_are_the_worlds(text, why):
+    """Nobody has a network of that width; it is told by how much that is."""
+    assert too_wide(text) == why

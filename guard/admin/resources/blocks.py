@@ -40,6 +40,8 @@ def add(call: Call) -> Answer:
     """Block somebody."""
     given = call.body
     change = {"type": "block", "kind": given.kind, "value": given.value, "simulated": given.simulated}
+    if given.wide:
+        change["wide"] = True
     return place(call, [change], status=201)
 
 

@@ -29,3 +29,15 @@ async def test_every_kind_of_caller(tmp_path):
         assert {one["kind"]: one["value"] for one in found} == callers
         for kind, value in callers.items():
             assert (await client.delete(f"/v1/blocks/{kind}/{value}", params=REASON)).status_code == 200
+
+
+async def test_the_world_is_blocked_by_who_means_it_only(tmp_path):
+    """A network that is wider than anybody's needs a word more, in a dry run too."""
+    async with admin(tmp_path) as api, api.client("operator") as client:
+        given = {"kind": "ip", "value": "0.0.0.0/0", **REASON}
+        for query in ({}, {"dry_run": "true"}):
+            refused = await client.post("/v1/blocks", json=given, params=query)
+            assert (refused.status_code, refused.json()["errors"][0]["where"]) == (422, "value")
+        assert (await client.post("/v1/blocks", json={**given, "wide": True})).status_code == 201
+        order = {"changes": [{"type": "block", "kind": "ip", "value": "::/0"}], **REASON}
+        assert (await client.post("/v1/changes", json=order)).status_code == 422
