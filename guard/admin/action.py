@@ -23,7 +23,7 @@ class Action(NamedTuple):
     Attributes:
         role: who may, and whoever may more; None: anybody, without a token.
         handler: what does it, in a thread; None for streams.
-        query, body: the structs of what is given.
+        query, body: the structs of what is given; a body may be plain ``bytes``.
         answer: the type of what comes back.
         status: when it is done.
         changes: whether it changes something, and so is written down before it is done.

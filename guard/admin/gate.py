@@ -162,12 +162,13 @@ class Gate:
         self, action: Action, who: Principal | None, scope: Scope, receive: Receive, headers: dict[str, str]
     ) -> Call:
         check_accepted(headers.get("accept"), action.media_type)
-        body = None
+        body: Any = None
         if action.body is not None:
-            check_media_type(headers)
-            content = await _content(receive, headers, action.body_bytes)
-            # A large body takes its time to be read, and nobody else is to wait for that.
-            body = await self._in_thread(read_body, content, action.body)
+            check_media_type(headers, action.body)
+            body = await _content(receive, headers, action.body_bytes)
+            if action.body is not bytes:
+                # A large body takes its time to be read, and nobody else is to wait for that.
+                body = await self._in_thread(read_body, body, action.body)
         query = read_query(scope["query_string"], action.query)
         who = who or Principal("nobody", "viewer")
         given = _said(who, body if body is not None else query)
@@ -211,11 +212,8 @@ class Gate:
 
     async def _once(self, action: Action, call: Call, scope: Scope, seen: dict[str, Any], key: str) -> Answer:
         """Do it, or answer as before."""
-        what = hashlib.sha256(
-            repr(
-                (action.method, scope["path"], scope["query_string"], call.headers.get("if-match"), call.body)
-            ).encode()
-        ).digest()
+        head = (action.method, scope["path"], scope["query_string"], call.headers.get("if-match"))
+        what = await self._in_thread(_mark, head, call.body)
         try:
             before = self._answers.begin(call.who.name, key, what, monotonic())
         except OtherCallError:
@@ -269,6 +267,12 @@ class Gate:
 
     def _note(self, seen: dict[str, Any], status: int) -> None:
         self._audit.note({**seen, "status": status})
+
+
+def _mark(head: tuple[object, ...], body: object) -> bytes:
+    """What tells a call from another one."""
+    content = body if isinstance(body, bytes) else repr(body).encode()
+    return hashlib.sha256(repr(head).encode() + content).digest()
 
 
 def _headers(scope: Scope) -> dict[str, str]:

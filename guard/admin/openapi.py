@@ -12,6 +12,7 @@ import guard
 from guard.admin.action import Action
 from guard.admin.answer import JSON
 from guard.admin.problem import MEDIA_TYPE, Document
+from guard.admin.reading import BYTES
 from guard.changes import AnyChange
 
 _REFERENCE = "#/components/schemas/{name}"
@@ -79,6 +80,8 @@ def _operation(action: Action, schemas: dict[str, Any]) -> dict[str, Any]:
         operation["description"] = f"For the role {action.role}, and those that may more."
     if action.body is not None:
         content = {JSON: {"schema": schemas[_identity(action.shown or action.body)]}}
+        if action.body is bytes:
+            content = {BYTES: {"schema": {"type": "string", "format": "binary"}}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 

@@ -8,13 +8,16 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from guard.admin.answer import JSON
 from guard.admin.problem import Fault, Problem
 from guard.wire.body import BadBody, parse
 
+BYTES = "application/octet-stream"
 QUERY_BYTES = 8_192
 QUERY_MEMBERS = 200
 
 _QUOTED = re.compile(r"((?:unknown field|enum value|invalid value)) .*", re.DOTALL)
+_BYTES = re.compile(r"application/octet-stream\s*", re.IGNORECASE)
 _JSON = re.compile(r"application/json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
 
 
@@ -58,14 +61,15 @@ def read_body(content: bytes, kind: type) -> Any:
         raise _wrong("body", error, 422) from None
 
 
-def check_media_type(headers: dict[str, str]) -> None:
-    """See that a body is plain JSON.
+def check_media_type(headers: dict[str, str], kind: type) -> None:
+    """See that a body is plain JSON, or where bytes are wanted says that it is those.
 
     Raises:
         Problem: 415.
     """
-    if not _JSON.fullmatch(headers.get("content-type", "")):
-        raise Problem(415, "media-type", "the body's content type is not application/json")
+    wanted, name = (_BYTES, BYTES) if kind is bytes else (_JSON, JSON)
+    if not wanted.fullmatch(headers.get("content-type", "")):
+        raise Problem(415, "media-type", f"the body's content type is not {name}")
     if headers.get("content-encoding", "identity").lower() != "identity":
         raise Problem(415, "content-coding", "a compressed body is not taken", headers={"accept-encoding": "identity"})
 

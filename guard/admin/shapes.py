@@ -7,6 +7,11 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from guard.changes import AnyChange, Caller, Name, Per, Quantity, Role, Text
+from guard.control.health import LogHealth
+from guard.control.reach import Reach
+from guard.control.usage import Use
+from guard.counts import Gauges
+from guard.custody.supervision import Supervision
 
 Reason = Annotated[str, Meta(min_length=1, max_length=4_096, pattern=r"\S", description="Why.")]
 Incident = Annotated[str, Meta(min_length=1, max_length=256, description="The incident that it is for.")]
@@ -15,6 +20,12 @@ Count = Annotated[int, Meta(ge=0)]
 Size = Annotated[int, Meta(ge=1, le=1_000, description="The most items of a page.")]
 Cursor = Annotated[str, Meta(min_length=1, max_length=2_048, description="`next` of the page before.")]
 Flag = Literal["true", "false"]
+
+Kind = Literal[
+    "block", "unblock", "switch", "isolate", "offline", "online", "add-rule", "remove-rule", "disable-rule",
+    "enable-rule", "push-rules", "set-limit", "remove-limit", "add-operator", "remove-operator", "hold", "release",
+    "export",
+]  # fmt: skip
 
 T = TypeVar("T")
 
@@ -49,6 +60,32 @@ class LimitGiven(OrderWords, frozen=True, kw_only=True):
     amount: Name
     subject: Name | None = None
     burst: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+
+
+class UsageQuery(Given, frozen=True, kw_only=True):
+    """Whose use: somebody of a kind, or (``global``, and nobody by name) that of all together."""
+
+    per: Per
+    subject: Name | None = None
+
+
+class OffencesQuery(Given, frozen=True, kw_only=True):
+    """Whose offences."""
+
+    kind: Caller
+    value: Text
+
+
+class RollbackQuery(Given, frozen=True, kw_only=True):
+    """To which version; without one to that before the last order about rules."""
+
+    to: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+
+
+class BundleQuery(Given, frozen=True, kw_only=True):
+    """How a bundle is taken. `dry_run`: it is only told what would change."""
+
+    dry_run: Flag = "false"
 
 
 class RuleGiven(OrderWords, frozen=True, kw_only=True):
@@ -128,9 +165,12 @@ class PageQuery(Given, frozen=True, kw_only=True):
 
 
 class ChangesQuery(PageQuery, frozen=True, kw_only=True):
-    """Which changes: the newest first, or from the `oldest` on."""
+    """Which changes: the newest first, or from the `oldest` on; of any `type`, or of these. A page has fewer than there
+    is room for, or none, where many others lie between.
+    """
 
     order: Literal["newest", "oldest"] = "newest"
+    type: tuple[Kind, ...] = ()
 
 
 class EventsQuery(Given, frozen=True, kw_only=True):
@@ -187,6 +227,12 @@ class LimitShown(Provenance, frozen=True, kw_only=True):
     burst: int | None
 
 
+class Uses(Struct, frozen=True):
+    """How much somebody uses now, limit by limit."""
+
+    items: list[Use]
+
+
 class RuleShown(Provenance, frozen=True, kw_only=True):
     """A rule in force that was added by an order."""
 
@@ -195,6 +241,50 @@ class RuleShown(Provenance, frozen=True, kw_only=True):
     literal: str | None
     regex: str | None
     shadow: bool
+
+
+class RuleInForce(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+    """A rule in force. Those that were added have a `text` and where they come from, others a `title`, a `level` and
+    their `file`; `disabled` says who took it out of force.
+    """
+
+    id: str
+    target: Literal["prompt", "output"]
+    action: str
+    status: Literal["enforce", "shadow", "disabled"]
+    from_: Literal["configured", "pushed", "added"]
+    title: str | UnsetType = UNSET
+    level: str | UnsetType = UNSET
+    file: str | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    is_regex: bool | UnsetType = UNSET
+    shadow: bool | UnsetType = UNSET
+    version: int | UnsetType = UNSET
+    at: float | UnsetType = UNSET
+    actor: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    incident: str | UnsetType | None = UNSET
+    expires: float | UnsetType | None = UNSET
+    disabled: Provenance | UnsetType = UNSET
+
+
+class Bundle(Struct, frozen=True):
+    """Rules that were taken in, and may be pushed by their hash; for a dry run the ids of those that would come, go and
+    change.
+    """
+
+    bundle: str
+    rules: int
+    warnings: list[str]
+    added: list[str] | UnsetType = UNSET
+    removed: list[str] | UnsetType = UNSET
+    changed: list[str] | UnsetType = UNSET
+
+
+class Offences(Struct, frozen=True):
+    """How many `earlier` blocks of a caller count, if there is another one now."""
+
+    earlier: int
 
 
 class OperatorShown(Provenance, frozen=True, kw_only=True):
@@ -223,9 +313,10 @@ class Page(Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """A change as the control log has it."""
+    """A change as the control log has it. `store`: the version that it made in the store, if it came from there."""
 
     seq: int
+    store: int | UnsetType = UNSET
     id: str | UnsetType = UNSET
     at: float
     actor: str
@@ -268,31 +359,56 @@ class Placed(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class WorkerShown(Struct, frozen=True, kw_only=True):
-    """A worker, and the versions of its policy and its measures."""
+    """A worker, the versions of its policy and its measures, and the pushed rules that it has or makes ready; and what
+    it counts, once it has told.
+    """
 
     log: str
     pid: int
     policy: int
     measures: int
     fault: str
+    rules: str
+    waits: str
+    requests: int | UnsetType = UNSET
+    records: int | UnsetType = UNSET
+    lost: int | UnsetType = UNSET
+    now: Gauges | UnsetType = UNSET
+
+
+class JournalShown(Struct, frozen=True, kw_only=True):
+    """The journal: bytes that are left on its disk, each log's signed records, how many segments are in which state and
+    how large they are, since when one waits to be sealed, and how old (seconds) the newest checkpoint is.
+    """
+
+    free: int | None
+    logs: dict[str, LogHealth]
+    segments: dict[Literal["open", "finished", "sealed", "deleted"], int]
+    bytes: int
+    unsealed_since: float | None
+    checkpoint_age: float | None
 
 
 class Status(Struct, frozen=True, kw_only=True):
     """This machine: the newest version, the workers that run, and those that have it not in force; and how all else
-    stands: what is wrong, a sentence each, records that are lost, the keeper, the journal, and the store with the
-    machines that share it, if there is one.
+    stands: what is wrong, a sentence each, records that are lost, what watches over the workers, the keeper, this
+    control process, the journal, and the store with the machines that share it, if there is one. `measures` is the
+    newest version by the files, null where they cannot be relied on.
     """
 
     node: str
     software: str
     version: int
+    measures: int | None
+    supervisor: Supervision | None
     workers: list[WorkerShown]
     behind: list[str]
     problems: list[str]
     lost: int
     keeper: bool
-    journal: dict[str, Any]
-    store: dict[str, Any] | None
+    control: bool | None
+    journal: JournalShown
+    store: Reach | None
 
 
 class Exchanges(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ from typing import Any
 from guard.admin.action import Action, Handler
 from guard.admin.resources import (
     blocks,
+    bundles,
+    callers,
     changes,
     documents,
     journal,
@@ -14,12 +16,15 @@ from guard.admin.resources import (
     measures,
     operators,
     routes,
+    rulebook,
     rules,
     status,
 )  # fmt: skip
 from guard.admin.shapes import (
     BlockGiven,
     BlockShown,
+    Bundle,
+    BundleQuery,
     ChangesQuery,
     EventsQuery,
     Exchanges,
@@ -27,6 +32,8 @@ from guard.admin.shapes import (
     JournalQuery,
     LimitGiven,
     LimitShown,
+    Offences,
+    OffencesQuery,
     OperatorGiven,
     OperatorShown,
     OrderGiven,
@@ -37,14 +44,22 @@ from guard.admin.shapes import (
     Placed,
     Record,
     RemovalQuery,
+    RollbackQuery,
     RouteGiven,
     RouteShown,
     RuleGiven,
+    RuleInForce,
     RuleShown,
     Status,
+    UsageQuery,
+    Uses,
 )  # fmt: skip
 from guard.changes import Role
+from guard.control.callers import Known
+from guard.control.rollback import Back
+from guard.control.usage import Configured
 from guard.custody.measures import Measure
+from guard.ruleset.parcel import BYTES as PARCEL_BYTES
 
 OPENAPI = "application/vnd.oai.openapi+json;version=3.1"
 ORDER_BYTES = 32 * 1_048_576
@@ -85,8 +100,21 @@ ACTIONS: tuple[Action, ...] = (
     _order("/v1/blocks", "operator", blocks.add, "Block a caller.", BlockGiven),
     _one("/v1/blocks/{kind}/{value:path}", "viewer", blocks.one, "A block.", BlockShown, parts=_BLOCK),
     _removal("/v1/blocks/{kind}/{value:path}", "operator", blocks.remove, "Serve a caller again.", parts=_BLOCK),
+    Action("GET", "/v1/callers", "viewer", callers.listed, "Callers that the configuration names.", answer=Known),
+    Action(
+        "GET", "/v1/offences", "viewer", callers.offences, "How often somebody was blocked lately.",
+        query=OffencesQuery, answer=Offences,
+    ),
     _listed("/v1/limits", "viewer", limits.listed, "Limits in force.", LimitShown),
     _order("/v1/limits", "operator", limits.put, "Set a limit.", LimitGiven),
+    Action(
+        "GET", "/v1/limits/configured", "viewer", limits.configured, "Limits of the configuration.",
+        answer=Page[Configured],
+    ),
+    Action(
+        "GET", "/v1/usage", "viewer", limits.used, "How much somebody uses of each of their limits.", query=UsageQuery,
+        answer=Uses,
+    ),
     _one("/v1/limits/{per}/{what}", "viewer", limits.one, "A limit for all of a kind.", LimitShown, parts=_LIMIT),
     _removal("/v1/limits/{per}/{what}", "operator", limits.remove, "Take it back.", parts=_LIMIT),
     _one("/v1/limits/{per}/{what}/{subject:path}", "viewer", limits.one, "A limit for one.", LimitShown, parts=_LIMIT),
@@ -95,6 +123,18 @@ ACTIONS: tuple[Action, ...] = (
     _order("/v1/rules", "operator", rules.add, "Add a rule.", RuleGiven),
     _one("/v1/rules/{id:path}", "viewer", rules.one, "A rule.", RuleShown),
     _removal("/v1/rules/{id:path}", "operator", rules.remove, "Take a rule back."),
+    Action(
+        "GET", "/v1/rulebook", "viewer", rulebook.listed, "All rules in force.", query=PageQuery,
+        answer=Page[RuleInForce],
+    ),
+    Action(
+        "GET", "/v1/rollback", "analyst", rulebook.way_back, "What it takes to have the rules of before.",
+        query=RollbackQuery, answer=Back,
+    ),
+    Action(
+        "POST", "/v1/bundles", "operator", bundles.put, "Take in a folder of rules, for an order to push it.",
+        query=BundleQuery, body=bytes, answer=Bundle, changes=True, body_bytes=PARCEL_BYTES,
+    ),
     _one("/v1/routes", "viewer", routes.listed, "Every model, and which version answers.", Page[RouteShown]),
     _order("/v1/routes", "operator", routes.change, "Switch, isolate, or take off- or online.", RouteGiven),
     _one("/v1/routes/{model:path}", "viewer", routes.one, "A model.", RouteShown),

@@ -11,11 +11,11 @@ import click
 
 from guard.changes import Block
 from guard.cli.blocklist import export, import_
-from guard.cli.measure import Order, order_options, state_of, take, told
+from guard.cli.measure import Order, order_options, state_of, take
 from guard.cli.names import canonical
 from guard.cli.options import config_option, json_option
 from guard.cli.output import emit
-from guard.cli.remote import admin_option
+from guard.cli.remote import admin_option, chosen
 from guard.cli.times import shown, spelled
 from guard.cli.visible import visible
 
@@ -64,8 +64,18 @@ def _escalated(order: Order, kind: str, name: str) -> tuple[Order, int]:
         raise click.UsageError("--escalate makes the time of --for longer; say how long the first block lasts")
     from guard.custody.offences import escalated
 
-    earlier = state_of(order.config).offences.earlier(kind, name, time())
+    earlier = _earlier(order, kind, name)
     return order._replace(lasts=escalated(order.lasts, earlier)), earlier
+
+
+def _earlier(order: Order, kind: str, name: str) -> int:
+    """How many blocks that came before count, also those that are over."""
+    remote = chosen()
+    if remote is None:
+        return state_of(order.config).offences.earlier(kind, name, time())
+    from guard.admin.shapes import Offences
+
+    return remote.get("/v1/offences", Offences, kind=kind, value=name).earlier
 
 
 _blocker(
@@ -85,10 +95,12 @@ _blocker("agent", "PATTERN", "Block user agents that fit a pattern such as 'curl
 @json_option
 def list_(config: Path | None, as_json: bool) -> None:
     """Print the blocks that were set by command and are in force; those of the configuration are in its file."""
+    from guard.control.provenance import provenance
+
     blocks = state_of(config).blocks
     if as_json:
         rows = [{"kind": kind, "value": value, "simulated": is_simulated(one)} for (kind, value), one in blocks.items()]
-        emit([{**row, **told(one)} for row, one in zip(rows, blocks.values(), strict=True)])
+        emit([{**row, **provenance(one)} for row, one in zip(rows, blocks.values(), strict=True)])
         return
     for (kind, value), one in blocks.items():
         until = f", until {shown(one.expires)}" if one.expires is not None else ""

@@ -14,11 +14,12 @@ from guard.cli.errors import TroubleError, tell
 from guard.cli.measure import Order, order_options, state_of, take_list
 from guard.cli.options import config_option, configuration, json_option
 from guard.cli.output import emit
+from guard.cli.remote import admin_option, chosen
 from guard.cli.visible import visible
 
 if TYPE_CHECKING:
     from guard.blocklists.entry import Entry, LeftOut, Listed
-    from guard.config import Config
+    from guard.control.callers import Known
     from guard.control.desk import Planned
     from guard.custody.measures import State
 
@@ -51,14 +52,14 @@ class Plan(NamedTuple):
 @order_options
 def import_(file: str, format: str, simulate: bool, min_confidence: int | None, force: bool, order: Order) -> int:
     """Block everybody in a list: one of CrowdSec, a STIX bundle, a plain list, or the guard's own."""
-    settings = configuration(order.config, keys=False)
+    known = _known(order.config)
     dry_run = order.dry_run
     now = time()
     listed = _read(file, format, now)
     expires = now + order.lasts if order.lasts is not None else None
-    plan = _plan(listed, settings, state_of(order.config), simulate, min_confidence, expires)
+    plan = _plan(listed, known, state_of(order.config), simulate, min_confidence, expires)
     if not force:
-        _check(plan.entries, settings)
+        _check(plan.entries, known)
     _tell(plan.left_out, "left out")
     told: dict[str, Any] = {
         "read": len(listed.entries), "blocked": len(plan.entries), "known": plan.known, "over": listed.over,
@@ -82,6 +83,7 @@ def import_(file: str, format: str, simulate: bool, min_confidence: int | None, 
 @click.command("export")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @format_option
+@admin_option
 @config_option
 @json_option
 def export(file: Path | None, format: str, config: Path | None, as_json: bool) -> None:
@@ -104,6 +106,14 @@ def export(file: Path | None, format: str, config: Path | None, as_json: bool) -
         click.echo(f"exported {count} to {visible(str(file))} ({len(left_out)} left out)")
 
 
+def _known(config: Path | None) -> Known:
+    """Whom there can be on the machine that the list is for."""
+    from guard.control.callers import Known, known
+
+    remote = chosen()
+    return known(configuration(config, keys=False)) if remote is None else remote.get("/v1/callers", Known)
+
+
 def _read(file: str, format: str, now: float) -> Listed:
     from guard.blocklists.entry import MOST_BYTES, MOST_PROBLEMS, ListError
     from guard.blocklists.formats import read
@@ -120,37 +130,37 @@ def _read(file: str, format: str, now: float) -> Listed:
 
 
 def _plan(
-    listed: Listed, settings: Config, state: State, simulate: bool, min_confidence: int | None, expires: float | None
+    listed: Listed, known: Known, state: State, simulate: bool, min_confidence: int | None, expires: float | None
 ) -> Plan:
     from guard.blocklists.entry import LeftOut
 
     left_out = list(listed.left_out)
     wanted: list[Entry] = []
-    known = 0
+    blocked = 0
     for entry in listed.entries:
         entry = entry._replace(
             simulated=entry.simulated or simulate,
             expires=entry.expires if entry.expires is not None else expires,
         )
-        if (why := _why_not(entry, settings, min_confidence)) is not None:
+        if (why := _why_not(entry, known, min_confidence)) is not None:
             left_out.append(LeftOut(f"{entry.kind} {entry.value}", why))
         elif _is_known(entry, state):
-            known += 1
+            blocked += 1
         else:
             wanted.append(entry)
-    return Plan(wanted, known, left_out)
+    return Plan(wanted, blocked, left_out)
 
 
-def _why_not(entry: Entry, settings: Config, min_confidence: int | None) -> str | None:
+def _why_not(entry: Entry, known: Known, min_confidence: int | None) -> str | None:
     """Why nobody is to be, or could be, blocked by an entry here."""
     kind, value = entry.kind, entry.value
     if min_confidence is not None and entry.confidence is not None and entry.confidence < min_confidence:
         return f"its confidence is {entry.confidence}"
-    if kind == "client" and value not in settings.clients:
+    if kind == "client" and value not in known.clients:
         return "there is no such client in the configuration"
-    if kind == "account" and value not in {one.account for one in settings.clients.values()}:
+    if kind == "account" and value not in known.accounts:
         return "there is no such account in the configuration"
-    if kind == "session" and settings.identify.session_header is None:
+    if kind == "session" and not known.sessions:
         return "no header names sessions here (identify.session_header)"
     return None
 
@@ -163,7 +173,7 @@ def _is_known(entry: Entry, state: State) -> bool:
     return there.expires is None or (entry.expires is not None and there.expires >= entry.expires)
 
 
-def _check(entries: list[Entry], settings: Config) -> None:
+def _check(entries: list[Entry], known: Known) -> None:
     """Refuse a list that would be an outage.
 
     Raises:
@@ -171,7 +181,7 @@ def _check(entries: list[Entry], settings: Config) -> None:
     """
     from guard.blocklists.own_goals import own_goals
 
-    found = own_goals(entries, settings.identify.trusted_proxies)
+    found = own_goals(entries, known.proxies)
     if found:
         _tell(found, "refused")
         raise TroubleError("nothing was taken; take these out of the list, or block them too with --force")

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from guard.changes import SetLimit, written
 from guard.cli.errors import TroubleError
-from guard.cli.measure import Order, order_options, state_of, take, told
+from guard.cli.measure import Order, order_options, state_of, take
 from guard.cli.names import canonical
+from guard.cli.office import tried
 from guard.cli.options import config_option, configuration, json_option
 from guard.cli.output import emit
+from guard.cli.remote import admin_option, chosen
 from guard.cli.times import shown
 from guard.cli.visible import visible
-from guard.config import Config
+
+if TYPE_CHECKING:
+    from guard.control.usage import Configured, Use
+    from guard.custody.measures import Measure
 
 KINDS = ("requests", "tokens", "cost", "concurrency")
 PERS = ("client", "account", "address", "route", "model", "global")
@@ -75,11 +82,12 @@ def remove(whom: str, kind: str | None, order: Order) -> int:
 
 
 @limit.command("list")
+@admin_option
 @config_option
 @json_option
 def list_(config: Path | None, as_json: bool) -> None:
     """Print the limits in force: of the configuration, then those set by command, with who, why and until when."""
-    rows = _rows(configuration(config, keys=False), config)
+    rows = _rows(config)
     if as_json:
         emit(rows)
         return
@@ -96,20 +104,22 @@ def list_(config: Path | None, as_json: bool) -> None:
 
 @limit.command()
 @click.argument("whom")
+@admin_option
 @config_option
 @json_option
 def show(whom: str, config: Path | None, as_json: bool) -> None:
-    """Print how much WHOM uses now of each of its limits, as the workers of this machine count it."""
-    settings = configuration(config, keys=False)
+    """Print how much WHOM uses now of each of its limits, as the machine's workers count it."""
+    from msgspec import to_builtins
+
     named = read_whom(whom)
     if named.subject is None and named.per != "global":
         raise TroubleError(f"{whom}: expected one of its kind, e.g. {named.per}:NAME")
-    rows = _uses(named, settings, config)
+    uses = _uses(named, config)
     if as_json:
-        emit(rows)
+        emit(to_builtins(uses))
         return
-    for row in rows:
-        click.echo(visible(f"{named} {row['what']} {row['amount']}: {row['used']:g} used, {row['left']:g} left"))
+    for one in uses:
+        click.echo(visible(f"{named} {one.what} {one.amount}: {one.used:g} used, {one.left:g} left"))
 
 
 def read_whom(text: str) -> Whom:
@@ -139,42 +149,50 @@ def _burst(more: tuple[str, ...], kind: str) -> int | None:
     return int(more[1])
 
 
-def _rows(settings: Config, config: Path | None) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for entry in settings.limits:
-        for what in KINDS:
-            amount = getattr(entry, what)
-            if amount is not None:
-                burst = entry.burst if what == "requests" else None
-                found.append(
-                    {"per": entry.per, "subject": None, "what": what, "amount": str(amount), "burst": burst,
-                     "by": "configuration"}
-                )  # fmt: skip
-    state = state_of(config)
-    for one in state.measures().limits:
-        measure = state.limits[one.per, one.subject, one.what]
-        found.append({**one._asdict(), "by": "command", **told(measure)})
-    return found
+def _rows(config: Path | None) -> list[dict[str, Any]]:
+    """Those of the configuration, then those that were ordered."""
+    from msgspec import to_builtins
 
+    from guard.control.provenance import NAMES
 
-def _uses(whom: Whom, settings: Config, config: Path | None) -> list[dict[str, Any]]:
-    """What the workers' table says of each limit that holds somebody."""
-    from guard.policy.limits import Limits
-    from guard.policy.table import Glance
-    from guard.wire.address import household
-
-    try:
-        table = Glance(Path(settings.state) / "limits")
-    except FileNotFoundError:
-        table = None
-    except (OSError, ValueError) as error:
-        raise TroubleError(str(error)) from None
-    limits = Limits(settings.limits, state_of(config).measures().limits)
-    subject = household(whom.subject or "") if whom.per == "address" else whom.subject or ""
-    rows = []
-    for one in limits.all:
-        if one.per != whom.per or one.subject not in (None, subject):
-            continue
-        used = table.used(one.name(subject), one.interval) if table is not None else 0.0
-        rows.append({"what": KINDS[one.kind], "amount": one.amount, "used": used, "left": max(one.burst - used, 0.0)})
+    configured, ordered = _limits(config)
+    rows = [{**to_builtins(one), "by": "configuration"} for one in configured]
+    for one in ordered:
+        words = {name: one[name] for name in ("per", "subject", "what", "amount", "burst")}
+        rows.append({**words, "by": "command", **{name: one[name] for name in NAMES}})
     return rows
+
+
+def _limits(config: Path | None) -> tuple[list[Configured], list[dict[str, Any]]]:
+    from guard.control import usage
+
+    remote = chosen()
+    if remote is not None:
+        from guard.admin.shapes import LimitShown, Page
+
+        configured = remote.get("/v1/limits/configured", Page[usage.Configured]).items
+        return configured, sorted(remote.rows("/v1/limits", LimitShown), key=itemgetter("version"))
+    return usage.configured(configuration(config, keys=False)), list(map(_ordered, state_of(config).limits.values()))
+
+
+def _ordered(one: Measure) -> dict[str, Any]:
+    from guard.control.provenance import provenance
+
+    change = one.change
+    assert isinstance(change, SetLimit)
+    return {**written(change), **provenance(one)}
+
+
+def _uses(whom: Whom, config: Path | None) -> list[Use]:
+    from guard.control import usage
+
+    remote = chosen()
+    if remote is not None:
+        from guard.admin.shapes import Uses
+
+        subject = {} if whom.subject is None else {"subject": whom.subject}
+        return remote.get("/v1/usage", Uses, per=whom.per, **subject).items
+    found: list[Use] = tried(
+        usage.uses, configuration(config, keys=False), state_of(config).limits.values(), whom.per, whom.subject
+    )
+    return found

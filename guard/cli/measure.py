@@ -21,7 +21,6 @@ from guard.config import Config
 
 if TYPE_CHECKING:
     from guard.control.desk import Planned
-    from guard.custody.measures import Measure
 
 PATIENCE_SECONDS = 5.0
 BATCH = 1_000
@@ -180,19 +179,14 @@ def _tell(
     return int(bool(late))
 
 
-def told(one: Measure) -> dict[str, Any]:
-    """What the control log says of a measure."""
-    rest = ("version", "at", "actor", "reason", "incident", "expires")
-    return {name: getattr(one, name) for name in rest}
-
-
 def _preview(found: Office, given: Any, as_json: bool) -> int:
     rows = found.preview(given)
     if as_json:
         emit({"preview": rows, "via": found.via})
         return 0
     for row in rows:
-        change = " ".join(str(value) for value in row["change"].values() if value not in (None, False))
+        words = (name if value is True else str(value) for name, value in row["change"].items() if value)
+        change = " ".join(words)
         now = row["now"]
         since = f" what {now['actor']} ordered {shown(now['at'])}: {now['reason']}" if now else ""
         click.echo(visible(f"{change}: {_EFFECTS[row['effect']]}{since}"))

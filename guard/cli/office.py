@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ class Office:
                 if not self._remote.local or self._settings is None:
                     raise
                 self._remote = None
-        placed = _tried(self._desk().place, order, patience)
+        placed = tried(self._desk().place, order, patience)
         force = placed.force
         records = [{**record, "change": shown(record["change"])} for record in placed.records]
         return {
@@ -62,7 +63,7 @@ class Office:
         if self._remote is not None:
             told: list[dict[str, Any]] = self._remote.place(_told(order, self._remote), dry_run=True)["preview"]
             return told
-        found: list[dict[str, Any]] = _tried(self._desk().preview, order)
+        found: list[dict[str, Any]] = tried(self._desk().preview, order)
         return found
 
     def _desk(self) -> Desk:
@@ -93,12 +94,10 @@ def state_of(config: Path | None) -> State:
     """
     remote = chosen()
     if remote is not None:
-        from msgspec import convert
-
         from guard.custody.measures import Measure, State
 
         state = State()
-        for measure in sorted(convert(list(remote.measures()), list[Measure]), key=lambda one: one.version):
+        for measure in sorted(remote.items("/v1/measures", Measure), key=lambda one: one.version):
             state.put(measure)
         state.drop_expired(time())
         return state
@@ -108,7 +107,7 @@ def state_of(config: Path | None) -> State:
         with Desk(configuration(config, keys=False)).state() as state:
             return state
 
-    return _tried(read)  # type: ignore[no-any-return]
+    return tried(read)  # type: ignore[no-any-return]
 
 
 def _readable(order: Order) -> Order:
@@ -147,7 +146,12 @@ def _without_nothing(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-def _tried(do: Any, *arguments: Any) -> Any:
+def tried(do: Callable[..., Any], *arguments: Any) -> Any:
+    """What comes of it, here on this machine.
+
+    Raises:
+        TroubleError: nothing does; the message says why.
+    """
     from guard.changes import VersionError
     from guard.control.errors import OrderError
     from guard.custody.control import ControlError

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from guard.cli.errors import TroubleError
-from guard.cli.measure import Order, order_options, state_of, take, told
+from guard.cli.measure import Order, order_options, state_of, take
 from guard.cli.options import config_option, json_option
 from guard.cli.output import emit
 from guard.cli.remote import admin_option
@@ -59,9 +59,10 @@ def remove(name: str, order: Order) -> int:
 def list_(config: Path | None, as_json: bool) -> None:
     """Print who may call, and as what."""
     from guard.changes import AddOperator
+    from guard.control.provenance import provenance
 
     rows = [
-        {"name": name, "role": one.change.role, **told(one)}
+        {"name": name, "role": one.change.role, **provenance(one)}
         for name, one in sorted(state_of(config).operators.items())
         if isinstance(one.change, AddOperator)
     ]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,12 +19,17 @@ PROBE_SECONDS = 0.5
 ANSWER_SECONDS = 90.0
 """More than any order takes to be in force, or to be told that it is not."""
 
+SEND_SECONDS = 600.0
+"""More than a folder of rules takes to be compiled."""
+
 PAGE = 1_000
 NOT_AUDITED = "urn:guard:problem:audit"
 
 URL = "GUARD_ADMIN"
 TOKEN = "GUARD_TOKEN"  # noqa: S105  the name of a variable
 _CHOSEN = "guard.admin"
+
+Shape = TypeVar("Shape")
 
 
 def _choose(context: click.Context, _: click.Parameter, url: str | None) -> None:
@@ -76,6 +81,8 @@ class Remote:
         Raises:
             TroubleError: it is refused, or nobody answers.
         """
+        from guard.admin.shapes import Placed
+
         version = order.pop("if_version", None)
         headers = {"idempotency-key": token_hex(16)}
         if version is not None:
@@ -84,34 +91,67 @@ class Remote:
         if patience is not None:
             query["patience"] = patience
         seconds = ANSWER_SECONDS + (patience or 0.0)
-        told: dict[str, Any] = self._ask("POST", "/v1/changes", query, headers, order, seconds)
-        return told
+        told = self._ask("POST", "/v1/changes", query, seconds, headers=headers, json=order)
+        self._read(told, Placed)
+        return dict(told)
 
-    def get(self, path: str, **query: str | int) -> dict[str, Any]:
-        """What is there.
+    def send(self, path: str, content: bytes, kind: type[Shape], *, dry_run: bool = False) -> Shape:
+        """Bring bytes there, or (`dry_run`) only have them looked at; what is said of them.
+
+        Raises:
+            TroubleError: they are refused, or nobody answers.
+        """
+        query = {"dry_run": "true"} if dry_run else {}
+        headers = {"content-type": "application/octet-stream"}
+        return self._read(self._ask("POST", path, query, SEND_SECONDS, headers=headers, content=content), kind)
+
+    def get(self, path: str, kind: type[Shape], /, **query: Any) -> Shape:
+        """What is there, as it is to be.
 
         Raises:
             TroubleError: it is refused, or nobody answers.
         """
-        told: dict[str, Any] = self._ask("GET", path, query, {}, None)
-        return told
+        return self._read(self._ask("GET", path, query), kind)
 
-    def measures(self) -> Iterator[dict[str, Any]]:
-        """Every measure in force."""
+    def items(self, path: str, kind: type[Shape], /, **query: Any) -> Iterator[Shape]:
+        """All of a list, page by page.
+
+        Raises:
+            TroubleError: it is refused, or nobody answers.
+        """
+        from guard.admin.shapes import Page
+
         cursor: str | None = ""
         while cursor is not None:
             more = {"cursor": cursor} if cursor else {}
-            page = self.get("/v1/measures", limit=PAGE, **more)
-            yield from page["items"]
-            cursor = page["next"]
+            page: Page[Shape] = self.get(path, Page[kind], limit=PAGE, **more, **query)  # type: ignore[valid-type]
+            yield from page.items
+            cursor = page.next
 
-    def _ask(
-        self, method: str, path: str, query: Any, headers: dict[str, str], body: Any, seconds: float = ANSWER_SECONDS
-    ) -> Any:
+    def rows(self, path: str, kind: type[Any], /, **query: Any) -> list[dict[str, Any]]:
+        """The same as JSON has it.
+
+        Raises:
+            TroubleError: it is refused, or nobody answers.
+        """
+        from msgspec import to_builtins
+
+        found: list[dict[str, Any]] = to_builtins(list(self.items(path, kind, **query)))
+        return found
+
+    def _read(self, told: Any, kind: type[Shape]) -> Shape:
+        import msgspec
+
+        try:
+            return msgspec.convert(told, kind)
+        except msgspec.ValidationError as error:
+            raise UnreachableError(f"{self.url} does not answer as a guard of this version does: {error}") from None
+
+    def _ask(self, method: str, path: str, query: Any, seconds: float = ANSWER_SECONDS, **content: Any) -> Any:
         import httpx
 
         try:
-            answer = self._http().request(method, path, params=query, headers=headers, json=body, timeout=seconds)
+            answer = self._http().request(method, path, params=query, timeout=seconds, **content)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnreachableError(f"{self.url} does not answer: {str(error) or type(error).__name__}") from None
         try:

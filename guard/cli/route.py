@@ -72,8 +72,12 @@ def list_(config: Path | None, as_json: bool) -> None:
 def _rows(config: Path | None) -> list[dict[str, Any]]:
     remote = chosen()
     if remote is not None:
-        rows: list[dict[str, Any]] = remote.get("/v1/routes")["items"]
-        return rows
+        from msgspec import to_builtins
+
+        from guard.admin.shapes import Page, RouteShown
+
+        found: list[dict[str, Any]] = to_builtins(remote.get("/v1/routes", Page[RouteShown]).items)
+        return found
     from guard.control.models import shown
 
     return shown(configuration(config, keys=False), state_of(config).measures())

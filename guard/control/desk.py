@@ -24,6 +24,7 @@ from guard.control.errors import OrderError
 from guard.control.force import Force, in_force, in_force_of_all, patience_for
 from guard.custody.control import append_all, change_record
 from guard.custody.measures import Measure, State
+from guard.custody.rulings import bundle_of
 from guard.custody.snapshot import FILE, restore
 from guard.custody.tail import Tail
 from guard.proof.node import node_name
@@ -224,11 +225,11 @@ class Desk:
         if any(isinstance(one, PushRules) for one, _ in before):
             return  # which rules there are then, is for who put the order together to know
         with self.state() as state:
-            there = change.id in {*state.rules, *_state_of(before).rules}
-            try:
-                found = there or any(one.rule.id == change.id for one in present(self.config.rules, shelf, state))
-            except GoneError as error:
-                raise OrderError("", str(error), missing=True) from None
+            bundle, found = bundle_of(state), change.id in {*state.rules, *_state_of(before).rules}
+        try:
+            found = found or any(one.rule.id == change.id for one in present(self.config.rules, shelf, bundle))
+        except GoneError as error:
+            raise OrderError("", str(error), missing=True) from None
         if not found:
             what = f"there is no rule {change.id} in force; `guard rules list` tells which there are"
             raise OrderError("id", what, missing=True)

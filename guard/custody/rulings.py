@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from guard.changes import AnyChange, written
 from guard.custody.measures import Measure, State
 
@@ -17,7 +19,7 @@ class NoWayBackError(Exception):
     """There is nothing to go back to; the message says why."""
 
 
-class Step(NamedTuple):
+class Step(Struct, frozen=True):
     """A change that is part of the way back, until when it counts (None: until it is taken back), and in words."""
 
     change: dict[str, Any]
@@ -35,7 +37,7 @@ class Way(NamedTuple):
 
 def rulings(records: Iterable[Record]) -> Iterator[Record]:
     """The changes that are about rules."""
-    return (record for record in records if _kind(record) in KINDS)
+    return (record for record in records if kind_of(record) in KINDS)
 
 
 def version_of(record: Record) -> int:
@@ -59,7 +61,7 @@ def way_back(records: Iterable[Record], to: int | None, now: float) -> Way:
         if not seen and to is not None and to < version_of(record):
             cut = 0
         seen = record["seq"] + 1
-        if _kind(record) in KINDS:
+        if kind_of(record) in KINDS:
             found.append(record)
         if version_of(record) == to:
             cut = len(found)
@@ -73,7 +75,8 @@ def way_back(records: Iterable[Record], to: int | None, now: float) -> Way:
     return Way(to, steps, seen)
 
 
-def _kind(record: Record) -> object:
+def kind_of(record: Record) -> object:
+    """The type of a record's change, as far as it has one."""
     change = record.get("change")
     return change.get("type") if isinstance(change, dict) else None
 

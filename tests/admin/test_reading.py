@@ -66,7 +66,7 @@ def test_a_body_is_read_into_its_struct():
 )
 def test_json_is_taken(kind):
     """However it is spelled."""
-    check_media_type({"content-type": kind})
+    check_media_type({"content-type": kind}, BlockGiven)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,13 @@ def test_json_is_taken(kind):
 )  # fmt: skip
 def test_other_bodies_are_not_taken(headers):
     """Neither others, nor compressed ones."""
-    assert refused(check_media_type, headers)[0] == 415
+    assert refused(check_media_type, headers, BlockGiven)[0] == 415
+
+
+def test_bytes_are_taken_as_such():
+    """And not JSON in their place."""
+    check_media_type({"content-type": "Application/octet-stream"}, bytes)
+    assert refused(check_media_type, {"content-type": "application/json"}, bytes)[0] == 415
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""Commands that take measures, on a state folder where no guard runs."""
+"""Commands that take measures: on a state folder where no guard runs, and on another machine."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from click.testing import CliRunner, Result
 from guard.cli import main
 from guard.custody.control import changes
 from tests.cli.running import CONFIG
+from tests.support.admin import Api
 
 
 def run(folder: Path, *arguments: str) -> Result:
@@ -29,3 +31,9 @@ def run(folder: Path, *arguments: str) -> Result:
 def taken(folder: Path) -> list[dict[str, Any]]:
     """What the control log says was done."""
     return list(changes(folder / "var" / "journal"))
+
+
+async def elsewhere(api: Api, role: str, *arguments: str) -> Result:
+    """Run a command for the machine of that API, with nothing but its URL and an operator's token."""
+    env = {"GUARD_ADMIN": api.url, "GUARD_TOKEN": api.tokens[role], "GUARD_CONFIG": "/nowhere/guard.yaml"}
+    return await asyncio.to_thread(CliRunner().invoke, main, arguments, env=env)

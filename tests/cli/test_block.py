@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.cli.measuring import run, taken
+from tests.cli.measuring import elsewhere, run, taken
+from tests.support.admin import admin
 
 
 @pytest.mark.parametrize(
@@ -111,3 +112,12 @@ def test_a_control_log_that_is_damaged_is_trouble(tmp_path):
     result = run(tmp_path, "block", "list")
     assert result.exit_code == 1
     assert "`guard log verify` tells more" in result.stderr
+
+
+async def test_blocks_that_are_over_count_on_another_machine_too(tmp_path):
+    """It is asked how many there were, for what is in force there does not tell."""
+    words = "block", "ip", "192.0.2.1", "--for", "1h", "--escalate", "--reason", "r"
+    async with admin(tmp_path) as api:
+        assert "for 1h (0 earlier" in (await elsewhere(api, "operator", *words)).stdout
+        await elsewhere(api, "operator", "unblock", "ip", "192.0.2.1", "--reason", "r")
+        assert "for 2h (1 earlier" in (await elsewhere(api, "operator", *words)).stdout

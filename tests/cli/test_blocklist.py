@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from tests.cli.measuring import run, taken
+from tests.cli.measuring import elsewhere, run, taken
+from tests.support.admin import admin
 
 
 def listed(folder: Path, text: str, name: str = "list.txt") -> str:
@@ -134,3 +136,22 @@ def test_an_export_without_a_file_is_printed(tmp_path):
     assert run(tmp_path, "block", "export", "--format", "plain", "--json").exit_code == 2
     result = run(tmp_path, "block", "export", str(tmp_path / "list"), "--format", "plain")
     assert result.stdout == f"exported 1 to {tmp_path / 'list'} (0 left out)\n"
+
+
+async def test_a_list_for_another_machine_is_held_against_that_ones_names(tmp_path):
+    """Its clients, its trusted proxies, what is blocked there; nothing of it is known here."""
+    file = listed(tmp_path, "10.1.2.3\n203.0.113.0/24\n")
+    rows = "\n".join(json.dumps({"kind": "client", "value": name}) for name in ("web", "app"))
+    clients = listed(tmp_path, rows, "clients.txt")
+    (tmp_path / "there").mkdir()
+    async with admin(tmp_path / "there") as api:
+        config = api.desk.config
+        api.desk.config = replace(config, identify=replace(config.identify, trusted_proxies=("10.1.2.0/24",)))
+        words = "block", "import", "--reason", "r", "--format"
+        refused = await elsewhere(api, "operator", *words, "plain", file)
+        assert "10.1.2.3: it holds a network of identify.trusted_proxies (10.1.2.0/24)" in refused.stderr
+        assert (await elsewhere(api, "operator", *words, "plain", file, "--force")).exit_code == 0
+        told = await elsewhere(api, "operator", *words, "guard", clients)
+        assert "left out: client app: there is no such client" in told.stderr
+        written = await elsewhere(api, "viewer", "block", "export", "--format", "plain")
+    assert written.stdout.splitlines() == ["10.1.2.3", "203.0.113.0/24"]

@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from guard.cli import main
 from guard.cli.options import configuration
+from guard.config import Limit
 from guard.policy.clients import Client
 from guard.policy.limits import Limits, Who
 from guard.policy.meters import Meters
 from guard.policy.table import Table
-from tests.cli.measuring import run, taken
+from tests.cli.measuring import elsewhere, run, taken
+from tests.support.admin import admin
 
 WHY = ("--reason", "scraping")
 
@@ -132,3 +135,26 @@ def test_how_much_is_used(tmp_path):
     assert "expected one of its kind" in limited(tmp_path, "show", "client").stderr
     (Path(settings.state) / "limits" / "table").write_bytes(b"nonsense")
     assert "is no table of limits" in limited(tmp_path, "show", "client:app").stderr
+
+
+async def test_the_limits_of_another_machine(tmp_path):
+    """As that machine tells of its own; nothing is asked here."""
+    async with admin(tmp_path) as api:
+        limits = (Limit(per="client", requests="60/min", burst=5),)
+        api.desk.config = replace(api.desk.config, limits=limits)
+        await elsewhere(api, "operator", "limit", "set", "account:acme", "cost", "2/d", *WHY)
+        configured, ordered = json.loads((await elsewhere(api, "viewer", "limit", "list", "--json")).stdout)
+        lines = (await elsewhere(api, "viewer", "limit", "list")).stdout.splitlines()
+        used = await elsewhere(api, "viewer", "limit", "show", "account:acme", "--json")
+        nobody = await elsewhere(api, "viewer", "limit", "show", "account")
+    assert configured == {
+        "per": "client", "subject": None, "what": "requests", "amount": "60/min", "burst": 5, "by": "configuration",
+    }  # fmt: skip
+    assert (ordered["subject"], ordered["by"], ordered["actor"]) == ("acme", "command", "a-operator")
+    assert list(ordered) == [
+        "per", "subject", "what", "amount", "burst", "by", "version", "at", "actor", "reason", "incident", "expires",
+    ]  # fmt: skip
+    assert lines[0] == "client requests 60/min burst 5  of the configuration"
+    assert lines[1].startswith("account:acme cost 2/d  since 20")
+    assert json.loads(used.stdout) == [{"what": "cost", "amount": "2/d", "used": 0.0, "left": 2.0}]
+    assert "expected one of its kind" in nobody.stderr

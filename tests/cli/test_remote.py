@@ -6,10 +6,14 @@ import socket
 import pytest
 from click.testing import CliRunner
 
+from guard.admin.listener import Listener
+from guard.admin.shapes import Status
 from guard.cli import main
 from guard.cli.errors import TroubleError
 from guard.cli.remote import Remote, UnreachableError, here
+from guard.config import Admin
 from guard.custody.local import LOCK, Local, publish
+from guard.custody.measures import Measure
 from tests.support.admin import admin
 from tests.support.processes import held
 
@@ -47,9 +51,14 @@ async def test_measures_come_page_by_page(tmp_path, monkeypatch):
     monkeypatch.setattr("guard.cli.remote.PAGE", 2)
     async with admin(tmp_path) as api:
         remote = Remote(api.url, api.tokens["viewer"], local=False)
-        found = await asyncio.to_thread(lambda: list(remote.measures()))
+        found = await asyncio.to_thread(lambda: list(remote.items("/v1/measures", Measure)))
         remote.close()
-    assert sorted(one["change"]["name"] for one in found) == ["a-analyst", "a-commander", "a-operator", "a-viewer"]
+    assert sorted(str(getattr(one.change, "name", "")) for one in found) == [
+        "a-analyst",
+        "a-commander",
+        "a-operator",
+        "a-viewer",
+    ]
 
 
 async def test_refusals_are_told_in_words(tmp_path):
@@ -64,6 +73,27 @@ async def test_refusals_are_told_in_words(tmp_path):
 def test_what_is_no_admin_api_is_told():
     """Nobody there, or somebody else."""
     with pytest.raises(UnreachableError, match="does not answer"):
-        Remote("http://127.0.0.1:9", "t", local=True).get("/v1/status")
+        Remote("http://127.0.0.1:9", "t", local=True).get("/v1/status", Status)
     with pytest.raises(UnreachableError, match="does not answer"):
-        Remote("nonsense", "t", local=True).get("/v1/status")
+        Remote("nonsense", "t", local=True).get("/v1/status", Status)
+
+
+async def test_what_answers_otherwise_is_told():
+    """A guard of another version, or something else that speaks JSON."""
+
+    async def other(_scope, _receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": b'{"node": "a", "workers": []}'})
+
+    opened: asyncio.Queue[str] = asyncio.Queue()
+    listener = Listener(Admin(listen="127.0.0.1:0"), other, opened.put_nowait)
+    task = asyncio.create_task(listener.run())
+    env = {"GUARD_ADMIN": await opened.get(), "GUARD_TOKEN": "guard_t"}
+    for words in ("status --json", "block list", "rules list", "rules history", "limit list", "limit show global"):
+        told = await asyncio.to_thread(CliRunner().invoke, main, words.split(), env=env)
+        assert (told.exit_code, told.stdout) == (1, "")
+        assert "does not answer as a guard of this version does: Object missing required field" in told.stderr
+    order = await asyncio.to_thread(CliRunner().invoke, main, ["block", "ip", "192.0.2.1", "--reason", "r"], env=env)
+    assert "does not answer as a guard of this version does" in order.stderr
+    listener.end()
+    await task

@@ -3,11 +3,16 @@
 import json
 import time
 
+import msgspec
+from msgspec.structs import replace
+
+from guard.control.standing import document, standing
 from guard.counts import Counts, Gauges
 from guard.custody import counts
 from guard.custody.workers import Running, acknowledge
 from guard.journal.slot import claim
-from tests.cli.measuring import run
+from tests.cli.measuring import elsewhere, run
+from tests.support.admin import admin
 
 
 def test_without_workers_nothing_runs(tmp_path):
@@ -64,3 +69,24 @@ def test_the_rules_of_each_worker_are_told(tmp_path):
         found = json.loads(result.stdout)
         assert found["problems"][0] == "w1: the rules are not here"
         assert (found["workers"][0]["rules"], found["workers"][0]["waits"]) == ("", "")
+
+
+async def test_another_machine_tells_of_itself(tmp_path):
+    """The same document as it has there, and the same lines; the exit code says whether something is wrong there."""
+    async with admin(tmp_path) as api:
+        api.desk.config = replace(api.desk.config, data=replace(api.desk.config.data, workers=2))
+        nothing = await elsewhere(api, "viewer", "status")
+        with claim(api.desk.journal):
+            acknowledge(tmp_path, Running("w1", 77, 4, 5, "", "a" * 64))
+            now = Gauges(at=time.time(), running=2)
+            counts.save(counts.place(tmp_path, "w1"), counts.encode(Counts(lost=5, now=now)))
+            told = await elsewhere(api, "viewer", "status")
+            found = json.loads((await elsewhere(api, "viewer", "status", "--json")).stdout)
+            here = json.loads(msgspec.json.encode(document(standing(api.desk.config))))
+    assert (nothing.exit_code, nothing.stdout, nothing.stderr) == (1, "", "guard: no guard runs here\n")
+    assert told.exit_code == 1
+    assert f"w1          process 77  policy 5  measures 4  rules {'a' * 12}  requests 0  in progress 2" in told.stdout
+    assert "guard: 1 of 2 workers run\n" in told.stderr
+    assert found.keys() == here.keys()
+    assert found["workers"] == here["workers"]
+    assert found["journal"].keys() == here["journal"].keys()

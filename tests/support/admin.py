@@ -70,6 +70,18 @@ class Api:
         return found
 
 
+async def pages(client: httpx.AsyncClient, path: str, **query: Any) -> list[list[Any]]:
+    """A whole list, page by page."""
+    found: list[list[Any]] = []
+    following: str | None = ""
+    while following is not None:
+        more = {"cursor": following} if following else {}
+        page = (await client.get(path, params={**query, **more})).json()
+        found.append(page["items"])
+        following = page["next"]
+    return found
+
+
 @asynccontextmanager
 async def admin(folder: Path, **section: Any):
     """Serve the API for the time of a test."""

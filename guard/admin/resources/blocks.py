@@ -8,10 +8,10 @@ from guard.admin.answer import Answer
 from guard.admin.call import Call
 from guard.admin.listing import Listing
 from guard.admin.ordering import place, take_back
-from guard.admin.provenance import provenance
 from guard.admin.shapes import BlockShown
 from guard.changes import Block, Caller
 from guard.control.names import canonical
+from guard.control.provenance import provenance
 from guard.custody.measures import Measure
 
 KINDS: tuple[str, ...] = get_args(Caller)

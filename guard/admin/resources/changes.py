@@ -13,6 +13,10 @@ from guard.admin.problem import Problem, unfit
 from guard.admin.shapes import Page
 from guard.admin.tags import tag
 from guard.control.history import before, since
+from guard.custody.rulings import kind_of
+
+LOOKED_AT = 10_000
+"""Changes that are looked at for a page of some types of them."""
 
 _OPERATORS = ("add-operator", "remove-operator")
 
@@ -26,13 +30,12 @@ def listed(call: Call) -> Answer:
     if call.is_known(current):
         return Answer(304, headers=(("etag", current),))
     place_ = _place(query)
-    if newest:
-        found = before(call.desk.journal, place_, query.limit + 1)
-    else:
-        found = since(call.desk.journal, place_ or 0, query.limit + 1)
-    items, more = found[: query.limit], len(found) > query.limit
-    after = items[-1]["seq"] + (0 if newest else 1) if more else 0
-    following = write(f"changes {query.order}", (after,)) if more else None
+    many = LOOKED_AT if query.type else query.limit + 1
+    found = before(call.desk.journal, place_, many) if newest else since(call.desk.journal, place_ or 0, many)
+    fitting = [record for record in found if not query.type or kind_of(record) in query.type]
+    items = fitting[: query.limit]
+    last = items[-1] if len(fitting) > query.limit else found[-1] if len(found) == many else None
+    following = write(f"changes {query.order}", (last["seq"] + (0 if newest else 1),)) if last is not None else None
     return json(Page(items=[shown(record) for record in items], next=following, version=version), tag=current)
 
 

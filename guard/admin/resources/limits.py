@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import get_args
 
-from guard.admin.answer import Answer
+from guard.admin.answer import Answer, json
 from guard.admin.call import Call
 from guard.admin.listing import Listing
 from guard.admin.ordering import place, take_back
-from guard.admin.provenance import provenance
-from guard.admin.shapes import LimitShown
+from guard.admin.problem import Problem
+from guard.admin.shapes import LimitShown, Page, Uses
 from guard.changes import Per, Quantity, SetLimit
+from guard.control import usage
+from guard.control.provenance import provenance
 from guard.custody.measures import Measure
 
 PERS: tuple[str, ...] = get_args(Per)
@@ -27,6 +29,23 @@ def _shown(measure: Measure) -> LimitShown:
 
 
 LISTING = Listing("limit", lambda state: state.limits, lambda key: (key[0], key[2], key[1] or ""), _shown)
+
+
+def configured(call: Call) -> Answer:
+    """Those of the configuration; there are as many as its file has."""
+    with call.desk.state() as state:
+        version = call.desk.version(state)
+    return json(Page(items=usage.configured(call.desk.config), next=None, version=version))
+
+
+def used(call: Call) -> Answer:
+    """How much somebody uses now, of each limit that holds them."""
+    with call.desk.state() as state:
+        ordered = list(state.limits.values())
+    try:
+        return json(Uses(usage.uses(call.desk.config, ordered, call.query.per, call.query.subject)))
+    except (OSError, ValueError) as error:
+        raise Problem(503, "usage", f"what the workers count cannot be read: {error}") from None
 
 
 def listed(call: Call) -> Answer:

@@ -7,9 +7,9 @@ from guard.admin.call import Call
 from guard.admin.listing import Listing
 from guard.admin.operators import digest, new_token
 from guard.admin.ordering import place, take_back
-from guard.admin.provenance import provenance
 from guard.admin.shapes import OperatorShown
 from guard.changes import AddOperator
+from guard.control.provenance import provenance
 from guard.custody.measures import Measure
 
 

@@ -9,9 +9,9 @@ from guard.admin.call import Call
 from guard.admin.listing import Listing
 from guard.admin.ordering import place, take_back
 from guard.admin.problem import unfit
-from guard.admin.provenance import provenance
 from guard.admin.shapes import RuleShown
 from guard.changes import AddRule
+from guard.control.provenance import provenance
 from guard.control.trial import rule_id
 from guard.custody.measures import Measure
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from guard.cli.errors import TroubleError
+from guard.cli.office import tried
 from guard.cli.options import config_option, configuration, json_option
 from guard.cli.output import emit
+from guard.cli.remote import admin_option, chosen
 from guard.cli.times import shown
 from guard.cli.visible import visible
 
@@ -20,26 +21,35 @@ WORDS = {
 
 
 @click.command()
+@admin_option
 @config_option
 @json_option
 def history(config: Path | None, as_json: bool) -> None:
     """Print every change of the rules, the oldest first: its version, when, what, by whom, and why."""
-    from guard.custody import control
-    from guard.custody.rulings import rulings, version_of
+    from guard.custody.rulings import version_of
 
-    settings = configuration(config, keys=False)
-    rows = []
-    try:
-        for record in rulings(control.changes(Path(settings.state) / settings.journal.dir)):
-            rest = {name: record.get(name) for name in ("at", "actor", "reason", "incident", "expires", "change")}
-            rows.append({"version": version_of(record), **rest})
-    except control.ControlError as error:
-        raise TroubleError(f"{error}; `guard log verify` tells more") from None
+    names = ("at", "actor", "reason", "incident", "expires", "change")
+    rows = [{"version": version_of(one), **{name: one.get(name) for name in names}} for one in _records(config)]
     if as_json:
         emit(rows)
         return
     for row in rows:
         click.echo(visible(_line(row)))
+
+
+def _records(config: Path | None) -> list[dict[str, Any]]:
+    """The changes of rules: of the machine that is named, else in this one's control log."""
+    from guard.custody.control import changes
+    from guard.custody.rulings import KINDS, rulings
+
+    remote = chosen()
+    if remote is not None:
+        from guard.admin.shapes import Record
+
+        return remote.rows("/v1/changes", Record, order="oldest", type=sorted(KINDS))
+    settings = configuration(config, keys=False)
+    found: list[dict[str, Any]] = tried(lambda: list(rulings(changes(Path(settings.state) / settings.journal.dir))))
+    return found
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -4,32 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from guard.cli.errors import TroubleError, tell
-from guard.cli.measure import Order, order_options, state_of, take
+from guard.cli.measure import Order, order_options, take
+from guard.cli.office import tried
 from guard.cli.options import configuration
 from guard.cli.output import emit
-from guard.cli.rules.present import present
+from guard.cli.remote import Remote, chosen
 from guard.cli.visible import visible
-from guard.config import Config
 
 if TYPE_CHECKING:
-    from guard.custody.measures import State
-    from guard.custody.present import Present
-    from guard.ruleset.ready import Prepared
+    from guard.admin.shapes import Bundle
 
 WARNINGS = 10
-
-
-class Difference(NamedTuple):
-    """Which rules a push would bring, take away and change, by their ids."""
-
-    added: list[str]
-    removed: list[str]
-    changed: list[str]
 
 
 @click.command()
@@ -38,40 +28,52 @@ class Difference(NamedTuple):
 def push(directory: Path, order: Order) -> int:
     """Have the rules in DIR in force in the place of all others but those that were added by command.
 
-    They are read, compiled and tried here first; a mistake in any of them changes nothing, and every one is told.
+    They are read, compiled and tried on the machine that they are for first; a mistake in any of them changes nothing,
+    and every one is told.
     """
     if order.lasts is not None:
         raise click.UsageError("rules that are pushed do not end by themselves; `guard rules rollback` takes them back")
-    settings = configuration(order.config, keys=False)
-    prepared = _prepare(directory, settings)
-    state = state_of(order.config)
-    _warn(prepared.bundle.warnings)
-    if order.dry_run:
-        _tell(prepared, _difference(present(settings, state), prepared), order)
-        return 0
-    _publish(prepared, settings, state)
-    bundle = prepared.bundle
-    change = {"type": "push-rules", "bundle": bundle.hash}
-    return take(order, change, f"pushed {len(bundle.rules)} rules, {bundle.hash[:12]}", settings)
-
-
-def _prepare(directory: Path, settings: Config) -> Prepared:
-    """Read, compile and try them.
-
-    Raises:
-        TroubleError: they cannot be used; every problem is a line.
-    """
-    from guard.ruleset.files import Directory
     from guard.ruleset.problem import BundleError
-    from guard.ruleset.ready import prepare
 
+    remote = chosen()
     try:
-        prepared = prepare(Directory(directory), engine=settings.rules.engine, hold_back=settings.rules.hold_back)
+        bundle = _there(remote, directory, order) if remote is not None else tried(_here, directory, order)
     except BundleError as error:
         raise TroubleError("\n".join(str(one) for one in error.errors)) from None
-    if not prepared.bundle.rules:
-        raise TroubleError(f"there are no rules in {directory}; expected *.yaml files with some")
-    return prepared
+    _warn(bundle.warnings)
+    if order.dry_run:
+        _tell(bundle, order)
+        return 0
+    change = {"type": "push-rules", "bundle": bundle.bundle}
+    return take(order, change, f"pushed {bundle.rules} rules, {bundle.bundle[:12]}")
+
+
+def _there(remote: Remote, directory: Path, order: Order) -> Bundle:
+    """Bring them to another machine, which checks them; nothing of it is kept on this one."""
+    from guard.admin.shapes import Bundle
+    from guard.ruleset.files import Directory
+    from guard.ruleset.gathering import gathered
+
+    return remote.send("/v1/bundles", gathered(Directory(directory)), Bundle, dry_run=order.dry_run)
+
+
+def _here(directory: Path, order: Order) -> Bundle:
+    """Check them, and put them where this machine's workers look."""
+    from guard.admin.shapes import Bundle
+    from guard.control.desk import Desk
+    from guard.control.pushing import difference, prepared, publish
+    from guard.custody.rulings import bundle_of
+    from guard.ruleset.files import Directory
+
+    settings = configuration(order.config, keys=False)
+    found = prepared(Directory(directory), settings.rules)
+    with Desk(settings).state() as state:
+        before = bundle_of(state)
+    told = found.bundle.hash, len(found.bundle.rules), list(found.bundle.warnings)
+    if order.dry_run:
+        return Bundle(*told, *difference(settings, before, found))
+    publish(settings, before, found)
+    return Bundle(*told)
 
 
 def _warn(warnings: Sequence[str]) -> None:
@@ -81,34 +83,16 @@ def _warn(warnings: Sequence[str]) -> None:
         tell(f"warning: and {len(warnings) - WARNINGS} more; `guard check` tells all of a configured folder")
 
 
-def _publish(prepared: Prepared, settings: Config, state: State) -> None:
-    """Put them where the workers look, as they are and as they were compiled."""
-    from guard.custody.bundles import Shelf
-    from guard.custody.rules import publish
-    from guard.custody.rulings import bundle_of
-    from guard.custody.workers import running
+def _tell(bundle: Bundle, order: Order) -> None:
+    from msgspec import to_builtins
 
-    workers = running(Path(settings.state), Path(settings.state) / settings.journal.dir)
-    publish(Shelf(Path(settings.state)), prepared, {bundle_of(state), *(one.rules for one in workers)})
-
-
-def _difference(before: list[Present], prepared: Prepared) -> Difference:
-    from guard.ruleset.ready import entries
-
-    old = {one.rule.id: (one.rule, one.literals) for one in before}
-    new = {one.rule.id: (one.rule, one.literals) for one in entries(prepared.ready)}
-    changed = [id_ for id_ in new if id_ in old and new[id_] != old[id_]]
-    return Difference([id_ for id_ in new if id_ not in old], [id_ for id_ in old if id_ not in new], changed)
-
-
-def _tell(prepared: Prepared, difference: Difference, order: Order) -> None:
-    bundle = prepared.bundle
+    told = to_builtins(bundle)
     if order.as_json:
-        found: dict[str, Any] = {"bundle": bundle.hash, "rules": len(bundle.rules), "warnings": bundle.warnings}
-        emit({**found, **difference._asdict()})
+        emit(told)
         return
-    for sign, ids in zip("+-~", difference, strict=True):
-        for id_ in ids:
+    ids = {name: told[name] for name in ("added", "removed", "changed")}
+    for sign, some in zip("+-~", ids.values(), strict=True):
+        for id_ in some:
             click.echo(visible(f"{sign} {id_}"))
-    counts = ", ".join(f"{len(ids)} {what}" for what, ids in difference._asdict().items())
-    click.echo(f"{len(bundle.rules)} rules, {bundle.hash[:12]}: {counts}; nothing was changed")
+    counts = ", ".join(f"{len(some)} {what}" for what, some in ids.items())
+    click.echo(f"{bundle.rules} rules, {bundle.bundle[:12]}: {counts}; nothing was changed")

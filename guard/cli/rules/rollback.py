@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from time import time
 from typing import TYPE_CHECKING
 
 import click
 
-from guard.cli.errors import TroubleError, tell
-from guard.cli.measure import Order, order_options, state_of, take_all
+from guard.cli.errors import tell
+from guard.cli.measure import Order, order_options, take_all
+from guard.cli.office import tried
 from guard.cli.options import configuration
 from guard.cli.output import emit
+from guard.cli.remote import chosen
 from guard.cli.visible import visible
-from guard.config import Config
 
 if TYPE_CHECKING:
-    from guard.custody.rulings import Way
+    from guard.control.rollback import Back
 
 
 @click.command()
@@ -31,70 +31,33 @@ def rollback(version: int | None, order: Order) -> int:
         raise click.UsageError("a rollback does not end by itself; another one undoes it")
     from guard.control.desk import Planned
 
-    settings = configuration(order.config, keys=False)
-    seen = state_of(order.config).shared
-    way = _way(settings, version)
-    _find(way, settings)
-    way = _possible(way, order, settings)
+    back = _back(version, order.config)
+    if back.gone:
+        tell(f"{', '.join(back.gone)}: there is no such rule any more, and nothing to be disabled")
     if order.dry_run or not order.as_json:
-        _tell(way, order)
+        _tell(back, order)
     if order.dry_run:
         return 0
-    changes = [Planned(step.change, expires=step.expires) for step in way.steps]
+    changes = [Planned(step.change, expires=step.expires) for step in back.steps]
     if order.if_version is None:
-        order = order._replace(if_version=way.seen if settings.store.url is None else seen)
-    return take_all(order, changes, f"rolled back to version {way.to}", settings)
+        order = order._replace(if_version=back.version)
+    return take_all(order, changes, f"rolled back to version {back.to}")
 
 
-def _way(settings: Config, version: int | None) -> Way:
-    from guard.custody import control
-    from guard.custody.rulings import NoWayBackError, way_back
+def _back(version: int | None, config: Path | None) -> Back:
+    from guard.control.desk import Desk
+    from guard.control.rollback import Back, back
 
-    try:
-        return way_back(control.changes(Path(settings.state) / settings.journal.dir), version, time())
-    except control.ControlError as error:
-        raise TroubleError(f"{error}; `guard log verify` tells more") from None
-    except NoWayBackError as error:
-        raise TroubleError(str(error)) from None
-
-
-def _find(way: Way, settings: Config) -> None:
-    """See that rules that are to be in force again are still here."""
-    from guard.custody.bundles import Shelf
-
-    shelf = Shelf(Path(settings.state))
-    for step in way.steps:
-        name = step.change.get("bundle")
-        if name is not None and shelf.get(name) is None and shelf.ready(name) is None:
-            raise TroubleError(f"the rules {name} are not in {settings.state} any more; push them again instead")
+    remote = chosen()
+    if remote is None:
+        found: Back = tried(back, Desk(configuration(config, keys=False)), version)
+        return found
+    return remote.get("/v1/rollback", Back, **({} if version is None else {"to": version}))
 
 
-def _possible(way: Way, order: Order, settings: Config) -> Way:
-    """Without what is to be disabled again and is not there any more, which is told."""
-    from guard.custody.bundles import Shelf
-    from guard.custody.present import GoneError, present
-
-    again = {step.change["id"] for step in way.steps if step.change["type"] == "disable-rule"}
-    if not again or any(step.change["type"] == "push-rules" for step in way.steps):
-        return way
-    state = state_of(order.config)
-    try:
-        there = {one.rule.id for one in present(settings.rules, Shelf(Path(settings.state)), state)}
-    except GoneError as error:
-        raise TroubleError(str(error)) from None
-    added = {step.change["id"] for step in way.steps if step.change["type"] == "add-rule"}
-    gone = again - there - added - state.rules.keys()
-    if gone:
-        tell(f"{', '.join(sorted(gone))}: there is no such rule any more, and nothing to be disabled")
-    steps = [step for step in way.steps if step.change["type"] != "disable-rule" or step.change["id"] not in gone]
-    if not steps:
-        raise TroubleError(f"the rules are as they were at version {way.to}")
-    return way._replace(steps=steps)
-
-
-def _tell(way: Way, order: Order) -> None:
+def _tell(back: Back, order: Order) -> None:
     if order.as_json:
-        emit({"to": way.to, "changes": [step.change for step in way.steps]})
+        emit({"to": back.to, "changes": [step.change for step in back.steps]})
         return
-    for step in way.steps:
+    for step in back.steps:
         click.echo(visible(step.told))

@@ -1,7 +1,12 @@
 """The history."""
 
+from typing import get_args
+
+from guard.admin.resources import changes
+from guard.admin.shapes import Kind
+from guard.changes import AnyChange
 from guard.custody.control import append_all, change_record
-from tests.support.admin import REASON, admin
+from tests.support.admin import REASON, admin, pages
 
 
 async def test_the_history_has_everything_in_both_orders(tmp_path):
@@ -36,3 +41,23 @@ async def test_a_large_order_is_taken(tmp_path):
         assert len(answer.json()["changes"]) == 10_000
         with api.desk.state() as state:
             assert len(state.blocks) == 10_000
+
+
+async def test_changes_of_some_types_are_told(tmp_path, monkeypatch):
+    """From either end; a page ends where enough was looked at, though there may be more."""
+    monkeypatch.setattr(changes, "LOOKED_AT", 3)
+    async with admin(tmp_path) as api, api.client("operator") as client:
+        for number in range(3):
+            await client.post("/v1/blocks", json={"kind": "ip", "value": f"192.0.2.{number}", **REASON})
+            await client.post("/v1/routes", json={"action": "isolate", "model": "chat", **REASON})
+        for order, expected in (("oldest", [5, 7, 9]), ("newest", [9, 7, 5])):
+            found = await pages(client, "/v1/changes", order=order, type=["block", "unblock"], limit=2)
+            assert [one["seq"] for page in found for one in page] == expected
+            assert len(found) > 3
+        assert (await client.get("/v1/changes?type=nothing")).status_code == 400
+
+
+def test_every_kind_of_change_can_be_asked_for():
+    """Also those that are about the journal."""
+    tags = {kind.__struct_config__.tag for kind in get_args(AnyChange)}
+    assert set(get_args(Kind)) == tags | {"hold", "release", "export"}

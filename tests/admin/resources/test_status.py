@@ -14,7 +14,10 @@ async def test_workers_and_those_that_are_behind(tmp_path):
             acknowledge(tmp_path, Running("w1", 77, 1, 1))
             told = (await client.get("/v1/status")).json()
         assert (told["version"], told["behind"]) == (answer.json()["version"], ["w1"])
-        assert told["workers"] == [{"log": "w1", "pid": 77, "policy": 1, "measures": 1, "fault": ""}]
+        assert told["workers"] == [
+            {"log": "w1", "pid": 77, "policy": 1, "measures": 1, "fault": "", "rules": "", "waits": ""}
+        ]
+        assert (told["measures"], told["supervisor"], told["control"]) == (told["version"], None, False)
         for path in ("/healthz", "/readyz"):
             assert (await nobody.get(path)).json() == {"status": "ok"}
 

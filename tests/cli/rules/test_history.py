@@ -2,8 +2,10 @@
 
 import json
 
-from tests.cli.measuring import run
+from guard.custody.control import append_all, change_record
+from tests.cli.measuring import elsewhere, run
 from tests.cli.rules.pushing import folder
+from tests.support.admin import admin
 
 
 def changes(tmp_path):
@@ -27,3 +29,19 @@ def test_history_tells_who_and_why(tmp_path):
     assert "INC-1: attack" in second
     assert "until" in second
     assert "back to the configured rules" in third
+
+
+async def test_that_of_another_machine_is_told(tmp_path):
+    """To who may read the history; with versions as they are there, those of a store too."""
+    async with admin(tmp_path) as api:
+        await elsewhere(api, "operator", "rules", "add", "--literal", "x", "--reason", "why", "--incident", "INC-1")
+        await elsewhere(api, "operator", "block", "ip", "192.0.2.1", "--reason", "r")
+        change = change_record({"type": "add-rule", "id": "y", "literal": "y"}, reason="r", actor="far")
+        append_all(api.desk.journal, [{**change, "store": 70}])
+        first, second = json.loads((await elsewhere(api, "analyst", "rules", "history", "--json")).stdout)
+        refused = await elsewhere(api, "viewer", "rules", "history")
+    assert list(first) == ["version", "at", "actor", "reason", "incident", "expires", "change"]
+    assert (first["version"], first["actor"], first["incident"], first["expires"]) == (6, "a-operator", "INC-1", None)
+    assert (second["version"], second["actor"]) == (70, "far")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "this is for the role analyst" in refused.stderr

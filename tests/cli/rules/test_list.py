@@ -3,9 +3,13 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
-from tests.cli.measuring import run
+from guard.config import Rules
+from guard.control.rulebook import rows
+from tests.cli.measuring import elsewhere, run
 from tests.cli.rules.pushing import folder
+from tests.support.admin import admin
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +54,17 @@ def test_those_that_were_pushed_are_listed(tmp_path):
     result = run(tmp_path, "rules", "list")
     assert result.exit_code == 1
     assert "push them again" in result.stderr
+
+
+async def test_those_of_another_machine_are_listed_as_there(tmp_path):
+    """All that is known of each; nothing is read here."""
+    async with admin(tmp_path / "there") as api:
+        api.desk.config = replace(api.desk.config, rules=Rules(dir=str(folder(tmp_path / "other", "three", "four"))))
+        await elsewhere(api, "operator", "rules", "add", "--literal", "evil \u2603", "--reason", "r")
+        await elsewhere(api, "operator", "rules", "disable", "four", "--reason", "r")
+        told = await elsewhere(api, "viewer", "rules", "list", "--json")
+        text = await elsewhere(api, "viewer", "rules", "list")
+        here = rows(api.desk)
+    assert json.loads(told.stdout) == here
+    assert [row["id"] for row in here][:2] == ["three", "four"]
+    assert text.stdout.splitlines()[2].endswith("evil \u2603")

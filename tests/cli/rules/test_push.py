@@ -8,8 +8,9 @@ from guard.custody.bundles import Shelf
 from guard.custody.workers import Running, acknowledge
 from guard.journal.slot import claim
 from guard.ruleset.bundle import load
-from tests.cli.measuring import run, taken
+from tests.cli.measuring import elsewhere, run, taken
 from tests.cli.rules.pushing import folder
+from tests.support.admin import admin
 
 
 def test_a_folder_is_pushed(tmp_path):
@@ -104,3 +105,35 @@ def test_it_waits_until_they_are_in_force(tmp_path, monkeypatch):
         acknowledge(tmp_path / "var", Running("w1", 1, 9, 9, fault="they are not here"))
         result = run(tmp_path, "rules", "push", rules, "--reason", "r")
         assert (result.exit_code, result.stderr) == (1, "guard: w1: not in force there: they are not here\n")
+
+
+async def test_another_machine_gets_and_checks_them(tmp_path, monkeypatch):
+    """All that is told is told there, and this machine is left as it was."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    rules = folder(tmp_path / "new", "one", "two")
+    push = "rules", "push", str(rules), "--reason", "r"
+    async with admin(tmp_path / "there") as api:
+        dry = json.loads((await elsewhere(api, "operator", *push, "--dry-run", "--json")).stdout)
+        assert dry == {
+            "bundle": load(rules).hash, "rules": 2, "warnings": [], "added": ["one", "two"], "removed": [],
+            "changed": [],
+        }  # fmt: skip
+        assert not (tmp_path / "there" / "bundles").exists()
+        told = await elsewhere(api, "operator", *push, "--json")
+        assert json.loads(told.stdout)["change"] == {"type": "push-rules", "bundle": load(rules).hash}
+        assert Shelf(tmp_path / "there").known_good() == [load(rules).hash]
+        assert "this is for the role operator" in (await elsewhere(api, "viewer", *push)).stderr
+        path = rules / "10-test.yaml"
+        path.write_text(
+            path.read_text().replace("level: high", "level: hihg", 1).replace('match: ["two"]', 'match: ["x"]')
+        )
+        wrong = await elsewhere(api, "operator", *push, "--json")
+        assert (wrong.exit_code, wrong.stdout) == (1, "")
+        first, second = wrong.stderr.splitlines()
+        assert first.startswith("guard: 10-test.yaml:4: one: level: Invalid enum value")
+        assert second.startswith("guard: 10-test.yaml:18: two: tests.match: 'x' does not match")
+        path.write_text(path.read_text().replace('any: ["two"]', "any_file: none.txt"))
+        missing = await elsewhere(api, "operator", *push)
+        assert "two: match.any_file: 'data/none.txt': cannot be read" in missing.stderr
+    assert list((tmp_path / "here").iterdir()) == []

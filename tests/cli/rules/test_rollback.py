@@ -2,8 +2,9 @@
 
 import json
 
-from tests.cli.measuring import run, taken
+from tests.cli.measuring import elsewhere, run, taken
 from tests.cli.rules.pushing import folder
+from tests.support.admin import admin
 
 
 def state(tmp_path):
@@ -70,3 +71,24 @@ def test_what_is_not_there_any_more_is_not_disabled_again(tmp_path):
     assert result.exit_code == 0, result.stderr
     assert "one: there is no such rule any more" in result.stderr
     assert state(tmp_path) == {"two": "disabled"}
+
+
+async def test_it_is_the_other_machines_way_back(tmp_path, monkeypatch):
+    """What is there, and was there; nothing of this machine is asked."""
+    monkeypatch.chdir(tmp_path)
+    rules = str(folder(tmp_path / "new", "one", "two"))
+    async with admin(tmp_path / "there") as api:
+        assert "no rules were pushed" in (await elsewhere(api, "operator", "rules", "rollback", "--reason", "r")).stderr
+        for words in (("push", rules), ("disable", "one")):
+            assert (await elsewhere(api, "operator", "rules", *words, "--reason", "r")).exit_code == 0
+        back = "rules", "rollback", "--to", "0", "--reason", "r"
+        dry = await elsewhere(api, "operator", *back, "--dry-run", "--json")
+        assert [change["type"] for change in json.loads(dry.stdout)["changes"]] == ["push-rules", "enable-rule"]
+        stale = await elsewhere(api, "operator", *back, "--if-version", "1")
+        assert "it was changed meanwhile" in stale.stderr
+        told = await elsewhere(api, "operator", *back)
+        assert told.stdout.splitlines()[1:] == [
+            "one is enabled",
+            "rolled back to version 0: no guard runs here now; it is in force when one is started",
+        ]
+        assert json.loads((await elsewhere(api, "viewer", "rules", "list", "--json")).stdout) == []
