@@ -135,5 +135,5 @@ async def test_another_machine_gets_and_checks_them(tmp_path, monkeypatch):
         assert second.startswith("guard: 10-test.yaml:18: two: tests.match: 'x' does not match")
         path.write_text(path.read_text().replace('any: ["two"]', "any_file: none.txt"))
         missing = await elsewhere(api, "operator", *push)
-        assert "two: match.any_file: 'data/none.txt': cannot be read" in missing.stderr
+        assert "10-test.yaml:15: two: match.any_file: 'none.txt': cannot be read" in missing.stderr
     assert list((tmp_path / "here").iterdir()) == []
