@@ -17,7 +17,6 @@ from guard.cli.output import emit
 from guard.cli.remote import admin_option
 from guard.cli.times import DURATION, shown
 from guard.cli.visible import visible
-from guard.config import Config
 
 if TYPE_CHECKING:
     from guard.control.desk import Planned
@@ -77,10 +76,7 @@ def order_options(command: Command) -> Command:
     return wrapped  # type: ignore[return-value]
 
 
-def take(
-    order: Order, change: Mapping[str, Any], what: str, settings: Config | None = None,
-    *, secret: Mapping[str, str] | None = None,
-) -> int:  # fmt: skip
+def take(order: Order, change: Mapping[str, Any], what: str, *, secret: Mapping[str, str] | None = None) -> int:
     """Give an order of one change, wait until every worker that runs has it in force, and say so.
 
     `what` is it in words; `secret` is told besides when it was taken, and is nowhere else. Returns the exit code: 1 if
@@ -91,28 +87,22 @@ def take(
     """
     from guard.control.desk import Planned
 
-    return _give(order, [Planned(change)], what, settings, lambda records: {**records[0], **(secret or {})}, secret)
+    return _give(order, [Planned(change)], what, lambda records: {**records[0], **(secret or {})}, secret)
 
 
-def take_all(
-    order: Order, changes: Sequence[Planned], what: str, settings: Config | None = None,
-    *, told: Mapping[str, Any] | None = None,
-) -> int:  # fmt: skip
+def take_all(order: Order, changes: Sequence[Planned], what: str) -> int:
     """Likewise with several changes, all of which come into force together, or none.
-
-    `told` is it for programs; without it, the `records`.
 
     Raises:
         TroubleError: it cannot be taken; the message says why.
     """
-    return _give(order, changes, what, settings, lambda records: told if told is not None else {"records": records})
+    return _give(order, changes, what, lambda records: {"records": records})
 
 
 def _give(
     order: Order,
     changes: Sequence[Planned],
     what: str,
-    settings: Config | None,
     told: Callable[[list[dict[str, Any]]], Mapping[str, Any]],
     secret: Mapping[str, str] | None = None,
 ) -> int:
@@ -120,7 +110,7 @@ def _give(
 
     expires = time() + order.lasts if order.lasts is not None else None
     given = Given(changes, order.reason, order.actor, order.incident, expires, order.if_version)
-    found = office(order.config, settings)
+    found = office(order.config)
     if order.dry_run:
         return _preview(found, given, order.as_json)
     answer = found.place(given)
@@ -191,15 +181,6 @@ def _preview(found: Office, given: Any, as_json: bool) -> int:
         since = f" what {now['actor']} ordered {shown(now['at'])}: {now['reason']}" if now else ""
         click.echo(visible(f"{change}: {_EFFECTS[row['effect']]}{since}"))
     return 0
-
-
-PATIENCE_SECONDS = 5.0
-BATCH = 1_000
-"""How many changes of a list are one order."""
-ROOM_SECONDS = 0.02
-"""Between two of those, for whoever waits for the log, which may be an operator with a block."""
-CHANGES_A_SECOND = 1_000
-"""How many a worker takes, at the least, beside its requests."""
 
 
 _EFFECTS = {

@@ -73,7 +73,7 @@ class Office:
         return Desk(self._settings)
 
 
-def office(config: Path | None, settings: Config | None = None) -> Office:
+def office(config: Path | None) -> Office:
     """Find who takes orders.
 
     Raises:
@@ -81,8 +81,8 @@ def office(config: Path | None, settings: Config | None = None) -> Office:
     """
     remote = chosen()
     if remote is not None:
-        return Office(remote, settings)
-    settings = settings or configuration(config, keys=False)
+        return Office(remote, None)
+    settings = configuration(config, keys=False)
     return Office(here(Path(settings.state)), settings)
 
 
