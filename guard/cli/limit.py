@@ -128,6 +128,10 @@ def read_whom(text: str) -> Whom:
     Raises:
         TroubleError: it is nobody.
     """
+    from guard.custody.control import told
+
+    if told(text) != text:
+        raise TroubleError(f"{text!r} is no UTF-8")
     per, colon, subject = text.partition(":")
     if per not in PERS or (colon and not subject) or (per == "global" and colon):
         kinds = ", ".join(f"{per}[:NAME]" for per in PERS[:-1])

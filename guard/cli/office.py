@@ -162,5 +162,7 @@ def tried(do: Callable[..., Any], *arguments: Any) -> Any:
         raise TroubleError(f"{error}; `guard log verify` tells more") from None
     except VersionError as error:
         raise TroubleError(f"{error}; nothing has changed, look again and repeat it") from None
+    except UnicodeEncodeError as error:  # a command line may have any bytes
+        raise TroubleError(f"{error.object!r} is no UTF-8") from None
     except (OrderError, ValueError) as error:
         raise TroubleError(str(error)) from None

@@ -154,6 +154,8 @@ class Remote:
             answer = self._http().request(method, path, params=query, timeout=seconds, **content)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnreachableError(f"{self.url} does not answer: {str(error) or type(error).__name__}") from None
+        except UnicodeEncodeError as error:  # a command line may have any bytes
+            raise TroubleError(f"{error.object!r} is no UTF-8") from None
         try:
             told = answer.json()
         except ValueError:

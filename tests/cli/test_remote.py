@@ -14,6 +14,7 @@ from guard.cli.remote import Remote, UnreachableError, here
 from guard.config import Admin
 from guard.custody.local import LOCK, Local, publish
 from guard.custody.measures import Measure
+from tests.cli.measuring import elsewhere
 from tests.support.admin import admin
 from tests.support.processes import held
 
@@ -97,3 +98,18 @@ async def test_what_answers_otherwise_is_told():
     assert "does not answer as a guard of this version does" in order.stderr
     listener.end()
     await task
+
+
+@pytest.mark.parametrize(
+    "words", [("limit", "show"), ("block", "client", "--for", "1h", "--escalate", "--reason", "r")]
+)
+async def test_bytes_that_are_no_utf8_are_not_asked_for(tmp_path, words):
+    """Nobody is called so."""
+    async with admin(tmp_path) as api:
+        name = "client:\udcff" if words[0] == "limit" else "\udcff"
+        told = await elsewhere(api, "operator", *words, name)
+    assert told.exit_code == 1
+    assert told.stderr.endswith("\\udcff' is no UTF-8\n")
+    nowhere = CliRunner().invoke(main, ["block", "list", "--admin", "http://\udcff"], env={"GUARD_TOKEN": "guard_t"})
+    assert nowhere.exit_code == 1
+    assert "is no UTF-8" in nowhere.stderr or "does not answer" in nowhere.stderr
