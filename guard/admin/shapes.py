@@ -24,7 +24,7 @@ Flag = Literal["true", "false"]
 Kind = Literal[
     "block", "unblock", "switch", "isolate", "offline", "online", "add-rule", "remove-rule", "disable-rule",
     "enable-rule", "push-rules", "set-limit", "remove-limit", "add-operator", "remove-operator", "hold", "release",
-    "export",
+    "export", "delete",
 ]  # fmt: skip
 
 T = TypeVar("T")

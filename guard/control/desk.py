@@ -95,6 +95,7 @@ class Desk:
         self._tail = Tail(self.journal)
         self._state: State | None = None
         self._whole = True
+        self._agreed = 0
         self._lock = threading.RLock()
 
     @contextmanager
@@ -106,6 +107,8 @@ class Desk:
             OSError: it cannot be read.
         """
         with self._lock:
+            # Before the log is read: what agrees by then is in it.
+            self._agreed = self.sharing.version if self.sharing is not None else 0
             if self._state is None:
                 self._state = restore(self.folder / FILE, self._tail)
             if self._tail.grown() or not self._whole:
@@ -118,12 +121,16 @@ class Desk:
             yield self._state
 
     def version(self, state: State) -> int:
-        """The version that orders are for: of the store where there is one, else of this machine's log."""
-        return state.version if self.config.store.url is None else state.shared
+        """The version that orders are for: of the store where there is one, else of this machine's log.
+
+        What this machine has given to the store has no number in its own log; who shares changes knows it.
+        """
+        return state.version if self.config.store.url is None else self._agreed or state.shared
 
     def stamp(self, state: State) -> str:
         """The same, and where it may have changed without the store, how many records this machine's log has."""
-        return str(state.version) if self.config.store.url is None else f"{state.shared}.{state.version}"
+        version = self.version(state)
+        return str(version) if self.config.store.url is None else f"{version}.{state.version}"
 
     def check(self, order: Order) -> Checked:
         """Hold an order against the configuration, and what is to be taken back against what there is.

@@ -86,6 +86,11 @@ class Sharing:
         self._connection.close()
         os.close(self._lock)
 
+    @property
+    def version(self) -> int:
+        """Up to which of the store's changes this machine's log agrees; 0: it is not known yet."""
+        return self._follower.version
+
     def _follow(self) -> None:
         while not try_lock(self._lock):
             if self._ending.wait(WAIT_SECONDS):

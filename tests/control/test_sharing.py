@@ -9,7 +9,9 @@ from time import monotonic
 
 import pytest
 
+from guard.changes import VersionError
 from guard.config import Config, Model, Route, Store, Version
+from guard.control.desk import Desk, Order, Planned
 from guard.control.order import place
 from guard.control.sharing import Sharing
 from guard.custody.control import append_all, change_record, changes
@@ -62,6 +64,22 @@ def test_an_order_is_on_every_machine_at_once(tmp_path, server):
             valkey.until(lambda wanted=record["id"]: wanted in ids(first) and wanted in ids(second))
             took.append(monotonic() - began)
     assert sorted(took)[5] < 0.2
+
+
+def test_the_version_that_orders_are_for_is_the_stores(tmp_path, server):
+    """Also when the newest change is one of this machine's own, which has no number of the store's in its log."""
+    config = machine(tmp_path / "a", server.connection_url)
+    desk = Desk(config)
+    with Sharing(config) as sharing:
+        desk.sharing = sharing
+        append_all(desk.journal, [order()])
+        valkey.until(lambda: sharing.changes.version() == 1 and sharing.version == 1)
+        with desk.state() as state:
+            assert (state.shared, desk.version(state), desk.stamp(state)) == (0, 1, "1.2")
+        placed = desk.place(Order([Planned(ISOLATE)], "r", if_version=1))
+        assert placed.version == 2
+        with pytest.raises(VersionError):
+            desk.place(Order([Planned(ISOLATE)], "r", if_version=1))
 
 
 def test_what_is_in_force_is_told_to_all(tmp_path, server):

@@ -12,7 +12,7 @@ from guard.cli.measure import Order, order_options, take_all
 from guard.cli.office import tried
 from guard.cli.options import configuration
 from guard.cli.output import emit
-from guard.cli.remote import chosen
+from guard.cli.remote import chosen, here
 from guard.cli.visible import visible
 
 if TYPE_CHECKING:
@@ -50,8 +50,12 @@ def _back(version: int | None, config: Path | None) -> Back:
 
     remote = chosen()
     if remote is None:
-        found: Back = tried(back, Desk(configuration(config, keys=False)), version)
-        return found
+        settings = configuration(config, keys=False)
+        # Which version a store has come to only the control process knows.
+        remote = here(Path(settings.state)) if settings.store.url is not None else None
+        if remote is None:
+            found: Back = tried(back, Desk(settings), version)
+            return found
     return remote.get("/v1/rollback", Back, **({} if version is None else {"to": version}))
 
 

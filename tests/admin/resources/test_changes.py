@@ -4,7 +4,7 @@ from typing import get_args
 
 from guard.admin.resources import changes
 from guard.admin.shapes import Kind
-from guard.changes import AnyChange
+from guard.control.mirror import OWN, SHARED
 from guard.custody.control import append_all, change_record
 from tests.support.admin import REASON, admin, pages
 
@@ -59,5 +59,4 @@ async def test_changes_of_some_types_are_told(tmp_path, monkeypatch):
 
 def test_every_kind_of_change_can_be_asked_for():
     """Also those that are about the journal."""
-    tags = {kind.__struct_config__.tag for kind in get_args(AnyChange)}
-    assert set(get_args(Kind)) == tags | {"hold", "release", "export"}
+    assert set(get_args(Kind)) == SHARED | OWN
