@@ -1,24 +1,19 @@
 """The rules in force, as they are told."""
 
 import pytest
-from msgspec.structs import replace
 
-from guard.config import Rules
-from guard.control.desk import Desk, Order, Planned
+from guard.control.desk import Order, Planned
 from guard.control.errors import OrderError
 from guard.control.pushing import prepared, publish
 from guard.control.rulebook import rows
 from guard.ruleset.files import Directory
 from tests.cli.rules.pushing import folder
-from tests.support.admin import config
 
 
 @pytest.fixture
-def desk(tmp_path):
-    """One of a machine with two rules in its folder."""
-    found = Desk(replace(config(tmp_path), rules=Rules(dir=str(folder(tmp_path / "rules", "one", "two")))))
-    found.journal.mkdir(parents=True)
-    return found
+def desk(ruled_desk):
+    """The one that is asked."""
+    return ruled_desk
 
 
 def order(desk, **change):
