@@ -183,7 +183,7 @@ def _planned(entry: Entry, order: Order) -> Planned:
     change: dict[str, Any] = {"type": "block", "kind": entry.kind, "value": entry.value, "offence": False}
     if entry.simulated:
         change["simulated"] = True
-    reason = f"{order.reason}: {entry.reason}" if entry.reason and entry.reason != order.reason else order.reason
+    reason = f"{order.reason}: {entry.reason}" if entry.reason and entry.reason != order.reason else None
     return Planned(change, reason, order.incident or entry.incident, entry.expires)
 
 

@@ -22,7 +22,7 @@ from guard.control.checks import checked
 from guard.control.effect import effect, missing, standing, takes_back
 from guard.control.errors import OrderError
 from guard.control.force import Force, in_force, in_force_of_all, patience_for
-from guard.custody.control import append_all, change_record
+from guard.custody.control import Pen, change_record
 from guard.custody.measures import State
 from guard.custody.snapshot import FILE, restore
 from guard.custody.tail import Tail
@@ -92,6 +92,7 @@ class Desk:
         self.folder = Path(config.state)
         self.journal = self.folder / config.journal.dir
         self._tail = Tail(self.journal)
+        self._pen: Pen | None = None
         self._state: State | None = None
         self._whole = True
         self._lock = threading.RLock()
@@ -109,7 +110,7 @@ class Desk:
                 self._state = restore(self.folder / FILE, self._tail)
             if self._tail.grown() or not self._whole:
                 self._whole = False
-                self._state.take(self._tail.news())
+                self._state.read(self._tail.lines())
                 self._whole = True
             now = time()
             if now >= self._state.next_expiry:
@@ -183,7 +184,9 @@ class Desk:
     ) -> Placed:
         if order.if_version is not None and self.config.store.url is not None:
             raise OrderError("if_version", "only the store knows the version, and no control process asks it now")
-        written_ = append_all(self.journal, records, node=node_name(self.folder), if_version=order.if_version)
+        # The folder, and with it this machine's name, need not be there before there is something to write.
+        self._pen = self._pen or Pen(self.journal, node_name(self.folder))
+        written_ = self._pen.write(records, order.if_version)
         version = written_[-1]["seq"] + 1
         return Placed(written_, version, in_force(self.folder, self.journal, version, kinds, patience))
 

@@ -17,7 +17,7 @@ from guard.control.mirror import Mirror, Record
 from guard.control.note import Note
 from guard.control.parcels import Parcels
 from guard.custody.bundles import Shelf
-from guard.custody.control import append_all, changes
+from guard.custody.control import Pen, changes
 from guard.custody.rulings import bundle_of
 from guard.custody.snapshot import FILE as SNAPSHOT
 from guard.custody.snapshot import restore
@@ -53,6 +53,7 @@ class Follower:
         self._node = node_name(state)
         self._parcels = Parcels(Bundles(shared.connection), Shelf(state))
         self._tail = Tail(journal)
+        self._pen = Pen(journal, self._node)
         self._mirror: Mirror | None = None
         self._compared = False
         self._noted = -NOTE_EVERY
@@ -116,7 +117,7 @@ class Follower:
         """The pushed rules that the log says are in force."""
         tail = Tail(self._journal)
         measures = restore(self._state / SNAPSHOT, tail)
-        measures.take(tail.news())
+        measures.read(tail.lines())
         return bundle_of(measures)
 
     def _pull(self, mirror: Mirror) -> None:
@@ -129,7 +130,7 @@ class Follower:
             if page.changes:
                 lacking = mirror.lacking(page.changes)
                 self._parcels.fetch(lacking)
-                written = append_all(self._journal, lacking, node=self._node) if lacking else []
+                written = self._pen.write(lacking) if lacking else []
                 mirror.take(page.changes, written)
             self._progress(mirror.reached, mirror.version)
             more = page.version > mirror.version
