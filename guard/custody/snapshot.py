@@ -77,7 +77,7 @@ class Snapshots:
         """
         if not self._tail.grown():
             return
-        self.state.take(self._tail.news())
+        self.state.read(self._tail.lines())
         if self._tail.position.seq - self._written >= self._every:
             self.state.drop_expired(now)
             self._write()

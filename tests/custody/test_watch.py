@@ -37,6 +37,26 @@ def test_a_measure_that_is_over_is_news(tmp_path):
     assert measures == Measures(2)
 
 
+def test_much_at_once_comes_in_pieces(tmp_path, monkeypatch):
+    """What a long list brings, and what is over at once; whoever begins to watch has all of it at once."""
+    monkeypatch.setattr("guard.custody.watch.PIECE", 3)
+    watch, soon = Watch(tmp_path), time() + 0.5
+
+    def pieces():
+        found = [watch.look()]
+        while watch.more:
+            found.append(watch.look())
+        return [len(one.blocks) for one in found if one is not None]
+
+    for number in range(7):
+        block(tmp_path, f"192.0.2.{number}", expires=soon)
+    assert pieces() == [2, 5, 7]  # the first record is the segment's
+    assert len(Watch(tmp_path).first().blocks) == 7
+    while time() < soon:
+        pass
+    assert pieces() == [4, 1, 0]
+
+
 def test_what_was_sealed_is_in_force_after_a_restart(tmp_path):
     """Whoever begins to watch a log whose first segments are sealed has all that they say."""
     for number in range(4):
