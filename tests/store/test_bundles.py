@@ -8,6 +8,7 @@ from guard.config import Store
 from guard.store import bundles as module
 from guard.store.bundles import Bundles
 from guard.store.connection import Connection
+from guard.store.errors import StoreError
 from tests.support import valkey
 
 
@@ -50,10 +51,13 @@ def test_those_that_were_offered_last_are_kept(bundles, monkeypatch):
     assert [number for number in range(1, 5) if bundles.get(parcel(number)[0])] == [1, 3, 4]
 
 
-def test_what_is_damaged_is_as_good_as_none(bundles, server):
-    """Whoever has put it there."""
+def test_what_is_damaged_is_not_taken_and_mended(bundles, server):
+    """Whoever has put it there; who has the right one and offers it again puts that in its place."""
     name, data = parcel(1)
     bundles.put(name, data)
     with valkey.asked(server) as client:
         client.hset("guard:{guard}:bundles", name, "damaged")
-    assert bundles.get(name) is None
+    with pytest.raises(StoreError, match="are others"):
+        bundles.get(name)
+    bundles.put(name, data)
+    assert bundles.get(name) == data
