@@ -95,6 +95,7 @@ class Desk:
         self._pen: Pen | None = None
         self._state: State | None = None
         self._whole = True
+        self._followed = 0
         self._lock = threading.RLock()
 
     @contextmanager
@@ -108,6 +109,8 @@ class Desk:
         with self._lock:
             if self._state is None:
                 self._state = restore(self.folder / FILE, self._tail)
+            # Asked first: what is read then has all of that.
+            self._followed = self.sharing.version if self.sharing is not None else 0
             if self._tail.grown() or not self._whole:
                 self._whole = False
                 self._state.read(self._tail.lines())
@@ -119,11 +122,15 @@ class Desk:
 
     def version(self, state: State) -> int:
         """The version that orders are for: of the store where there is one, else of this machine's log."""
-        return state.version if self.config.store.url is None else state.shared
+        return state.version if self.config.store.url is None else self._shared(state)
 
     def stamp(self, state: State) -> str:
         """The same, and where it may have changed without the store, how many records this machine's log has."""
-        return str(state.version) if self.config.store.url is None else f"{state.shared}.{state.version}"
+        return str(state.version) if self.config.store.url is None else f"{self._shared(state)}.{state.version}"
+
+    def _shared(self, state: State) -> int:
+        """The store's newest change that was followed: what is passed over there is in no log."""
+        return self._followed or state.shared
 
     def check(self, order: Order) -> Checked:
         """Hold an order against the configuration, and what is to be taken back against what there is.
@@ -198,7 +205,8 @@ class Desk:
         assert self.sharing is not None
         placed = place(self.config, records, order.if_version, changes=self.sharing.changes)
         if placed.where == "store":
-            return Placed(records, placed.version, in_force_of_all(self.sharing.nodes, placed.version, patience))
+            everywhere = in_force_of_all(self.sharing.nodes, placed.version, kinds, patience)
+            return Placed(records, placed.version, everywhere)
         force = in_force(self.folder, self.journal, placed.version, kinds, patience)
         return Placed(records, placed.version, force, placed.trouble)
 

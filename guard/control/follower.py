@@ -8,12 +8,12 @@ newest changes when another server took over, gets back what it had from the mac
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from guard.control import note
-from guard.control.mirror import Mirror, Record
+from guard.control.mirror import Mirror, Record, trouble_of
 from guard.control.note import Note
 from guard.control.parcels import Parcels
 from guard.custody.bundles import Shelf
@@ -25,7 +25,8 @@ from guard.custody.tail import Tail
 from guard.journal.chain import Position
 from guard.proof.node import node_name
 from guard.store.bundles import Bundles
-from guard.store.changes import BATCH, Changes
+from guard.store.changes import BATCH, Changes, Stored
+from guard.store.errors import StoreError
 
 NOTE_EVERY = 1_000
 """Records of the control log between two notes."""
@@ -56,6 +57,7 @@ class Follower:
         self._pen = Pen(journal, self._node)
         self._mirror: Mirror | None = None
         self._compared = False
+        self._again = False
         self._noted = -NOTE_EVERY
 
     @property
@@ -78,11 +80,16 @@ class Follower:
             if self._push(mirror):
                 self._pull(mirror)
         except _OtherHistoryError:
-            logger.warning("the store has another history than before; all changes are compared with it")
             self._mirror = None
             note.forget(self._state)
+            if self._again:
+                raise StoreError(
+                    f"the store {self._shared.connection.address}: it has another history each time"
+                ) from None
+            self._again = True
+            logger.warning("the store has another history than before; all changes are compared with it")
             return
-        self._compared = True
+        self._compared, self._again = True, False
         self._parcels.again()
         if mirror.agrees and self._tail.position.seq - self._noted >= NOTE_EVERY:
             self._note(mirror)
@@ -132,6 +139,7 @@ class Follower:
                 self._parcels.fetch(lacking)
                 written = self._pen.write(lacking) if lacking else []
                 mirror.take(page.changes, written)
+                _tell(page.changes)
             self._progress(mirror.reached, mirror.version)
             more = page.version > mirror.version
         mirror.local(self._tail.news())
@@ -163,6 +171,15 @@ class Follower:
         if mirror.epoch and mirror.before is not None and seq:
             note.write(self._state, Note(mirror.epoch, mirror.version, mirror.before, seq, chain))
             self._noted = seq
+
+
+def _tell(found: Sequence[Stored]) -> None:
+    """Tell of what is passed over, once, for it has gone by then; of much only the first."""
+    troubles = [(one.version, trouble) for one in found if (trouble := trouble_of(one))]
+    if troubles:
+        (version, trouble), count = troubles[0], len(troubles)
+        more = f", and so are {count - 1} of the {len(found)} after it" if count > 1 else ""
+        logger.error("the store's change %d is none for this machine and is passed over: %s%s", version, trouble, more)
 
 
 def _batches(*many: Iterable[Record]) -> Iterator[list[Record]]:

@@ -70,6 +70,11 @@ class Sharing:
         ]
         self._alone = threading.Event()
 
+    @property
+    def version(self) -> int:
+        """Up to which of the store's changes this machine's log has them; 0: it is not known yet."""
+        return self._follower.version
+
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()

@@ -253,20 +253,25 @@ def _put(found: Found, key: object, measure: Measure | None) -> tuple[Found | No
 
 def _change(record: Mapping[str, Any]) -> ch.AnyChange | None:
     try:
-        change = ch.read_change(record.get("change"))
+        return fit_change(record)
     except ch.ChangeError:
         return None
-    return change if _makes_sense(change) else None
 
 
-def _makes_sense(change: ch.AnyChange) -> bool:
-    """Whether it can be put in force. Orders were held against that; what others write into a store was not."""
+def fit_change(record: Mapping[str, Any]) -> ch.AnyChange:
+    """The change of a record, if it can be put in force. Orders were held against that; what others write into a store
+    was not.
+
+    Raises:
+        ChangeError: it cannot be; it may be of a later program.
+    """
+    change = ch.read_change(record.get("change"))
     match change:
-        case ch.Block(kind="ip", value=value):
-            return _is_network(value)
-        case ch.SetLimit(what=what, amount=amount):
-            return ch.AMOUNTS[what].fullmatch(amount) is not None
-    return True
+        case ch.Block(kind="ip", value=value) if not _is_network(value):
+            raise ch.ChangeError(f"{value[:64]!r} is no network")
+        case ch.SetLimit(what=what, amount=amount) if ch.AMOUNTS[what].fullmatch(amount) is None:
+            raise ch.ChangeError(f"{amount[:64]!r} is no amount of {what}")
+    return change
 
 
 def _is_network(value: str) -> bool:
