@@ -24,7 +24,7 @@ from guard.control.errors import OrderError
 from guard.control.force import Force, in_force, in_force_of_all, patience_for
 from guard.custody.control import Pen, change_record
 from guard.custody.measures import State
-from guard.custody.snapshot import FILE, restore
+from guard.custody.snapshot import FILE, anew, restore
 from guard.custody.tail import Tail
 from guard.proof.node import node_name
 
@@ -107,6 +107,9 @@ class Desk:
             OSError: it cannot be read.
         """
         with self._lock:
+            now = time()
+            if self._state is not None and self._state.forgot_too_much(now):
+                self._tail, self._state = anew(self.journal)
             if self._state is None:
                 self._state = restore(self.folder / FILE, self._tail)
             # Asked first: what is read then has all of that.
@@ -115,7 +118,6 @@ class Desk:
                 self._whole = False
                 self._state.read(self._tail.lines())
                 self._whole = True
-            now = time()
             if now >= self._state.next_expiry:
                 self._state.drop_expired(now)
             yield self._state

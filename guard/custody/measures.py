@@ -22,6 +22,8 @@ from guard.policy.callers import Callers
 from guard.wire.networks import stretch
 
 FEW_ENDS = 1_000
+STEP_SECONDS = 1.0
+"""By how much a clock may be set back without anybody minding."""
 
 
 class Measure(Struct, frozen=True, gc=False):
@@ -59,6 +61,7 @@ class State:
         operators: by name.
         offences: how often whom was blocked lately, whether or not that is over.
         next_expiry: when (seconds since the epoch) the next of them is over, at the earliest.
+        forgotten: until when what was forgotten as over counted, at the latest; 0: nothing was.
     """
 
     def __init__(self) -> None:
@@ -75,6 +78,7 @@ class State:
         self.operators: dict[str, Measure] = {}
         self.offences = Offences()
         self.next_expiry = inf
+        self.forgotten = 0.0
         self._ends = Ends()
         self._callers = Callers()
         self._altered: dict[tuple[str, str], None] | None = None
@@ -120,11 +124,16 @@ class State:
             if _counts(time, place):
                 found, key = place
                 del found[key]
+                self.forgotten = max(self.forgotten, time)
                 if found is self.blocks:
                     self._alter(key)
         if len(self._ends) > FEW_ENDS + 2 * sum(map(len, self._all())):
             self._ends.keep(_counts)
         self.next_expiry = self._ends.next
+
+    def forgot_too_much(self, now: float) -> bool:
+        """Whether the clock has gone back, so that what was forgotten is not over yet: the log has it still."""
+        return now < self.forgotten - STEP_SECONDS
 
     def in_force(self) -> Iterator[Measure]:
         """Every measure in force."""

@@ -10,7 +10,7 @@ from time import sleep, time
 
 from guard.custody.control import ControlError
 from guard.custody.measures import State
-from guard.custody.snapshot import restore
+from guard.custody.snapshot import anew, restore
 from guard.custody.tail import Tail
 from guard.measures import Measures
 
@@ -31,6 +31,7 @@ class Watch:
     """
 
     def __init__(self, journal: Path, snapshot: Path | None = None) -> None:
+        self._journal = journal
         self._tail = Tail(journal)
         self.state = restore(snapshot, self._tail) if snapshot is not None else State()
         self.more = False
@@ -49,7 +50,8 @@ class Watch:
 
     def due(self) -> bool:
         """Whether there may be news; quick, and to be followed by a look if there may be."""
-        return self.more or self._tail.grown() or time() >= self.state.next_expiry
+        now = time()
+        return self.more or self._tail.grown() or now >= self.state.next_expiry or self.state.forgot_too_much(now)
 
     def look(self) -> Measures | None:
         """The measures now in force, if they are others than at the last look.
@@ -57,14 +59,23 @@ class Watch:
         Where there is very much, it is a part of that: what is ordered meanwhile has not to wait until a hundred
         thousand blocks are over, and whoever is beside this thread gets a turn.
         """
-        self.more = False
-        changed = self._read(PIECE)
         now = time()
+        if self.state.forgot_too_much(now):
+            self._begin_anew()
+            return self.first()
+        changed = self._read(PIECE)
         if now >= self.state.next_expiry:
             self.state.drop_expired(now, PIECE)
             self.more = self.more or now >= self.state.next_expiry
             changed = True
         return self.state.measures() if changed else None
+
+    def _begin_anew(self) -> None:
+        try:
+            self._tail, self.state = anew(self._journal)
+        except (ControlError, OSError) as error:
+            logger.error("it cannot be read: %s", error)
+            self.state.forgotten = 0.0
 
     def _read(self, most: int | None) -> bool:
         before, trouble = self.state.version, ""

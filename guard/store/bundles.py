@@ -23,7 +23,10 @@ KEPT = 10
 _TOUCH = """
 local function touch()
   local now = redis.call('TIME')
-  redis.call('ZADD', KEYS[2], string.format('%d.%06d', now[1], now[2]), ARGV[1])
+  local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2] or 0
+  -- The clock may have gone back since.
+  local at = math.max(now[1] + now[2] / 1000000, newest + 0.001)
+  redis.call('ZADD', KEYS[2], string.format('%.6f', at), ARGV[1])
 end
 """
 # The hashes that the store can make itself are no more than SHA-1, which tells what is damaged; who reads looks closer.

@@ -51,6 +51,19 @@ def test_those_that_were_offered_last_are_kept(bundles, monkeypatch):
     assert [number for number in range(1, 5) if bundles.get(parcel(number)[0])] == [1, 3, 4]
 
 
+def test_those_are_kept_also_when_the_clock_goes_back(bundles, server, monkeypatch):
+    """What was offered before had a later time by then."""
+    monkeypatch.setattr(module, "KEPT", 3)
+    for number in (1, 2, 3):
+        bundles.put(*parcel(number))
+    with valkey.asked(server) as client:
+        for number in (1, 2, 3):
+            client.zincrby("guard:{guard}:bundles:order", 3_600, parcel(number)[0])
+    for number in (4, 2, 5):
+        bundles.put(*parcel(number))
+    assert [number for number in range(1, 6) if bundles.get(parcel(number)[0])] == [2, 4, 5]
+
+
 def test_what_is_damaged_is_not_taken_and_mended(bundles, server):
     """Whoever has put it there; who has the right one and offers it again puts that in its place."""
     name, data = parcel(1)
