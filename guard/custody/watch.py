@@ -14,7 +14,7 @@ from guard.custody.snapshot import anew, restore
 from guard.custody.tail import Tail
 from guard.measures import Measures
 
-PIECE = 2_000
+PIECE = 1_000
 """Records that are taken, and measures that end, at one look."""
 
 TURN = 64

@@ -15,7 +15,7 @@ from guard.policy.agents import Agents
 from guard.policy.clients import Identity
 from guard.wire.networks import Networks
 
-SHARDS = 256
+SHARDS = 4_096
 NAMED = ("key", "client", "account", "session")
 
 Key = tuple[str, str]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-CHUNK = 512
+CHUNK = 256
 """How many stretches a chunk begins with; it is split when it has twice as many."""
 
 
