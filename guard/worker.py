@@ -41,6 +41,7 @@ logger = logging.getLogger("guard")
 
 LOOK_SECONDS = 0.05
 AGAIN_SECONDS = 1.0
+REST = 0.25
 GC_THRESHOLDS = (20_000, 20, 50)
 # The word of who watches over the worker, when its loop hangs, to say on stderr where it stands.
 LAST_WORDS = signal.SIGUSR1
@@ -247,8 +248,8 @@ class Worker:
                         logger.exception("measures met a fault in the guard; it is tried again")
                     missed = measures
             wanted.set()
-            # However much is ordered, requests have half of the time.
-            await asyncio.sleep(min(monotonic() - began, LOOK_SECONDS))
+            # However much is ordered, there is a time for requests alone; more, and orders would pile up.
+            await asyncio.sleep((monotonic() - began) * REST)
 
     async def _make_rules(
         self, turns: asyncio.Lock, wanted: asyncio.Event, made: asyncio.Event, written: asyncio.Event

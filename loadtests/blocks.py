@@ -11,6 +11,7 @@ second, the median of all.
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import statistics
@@ -105,6 +106,9 @@ def path(listed: list[str], rounds: int) -> dict[str, Any]:
         name: exchanges(with_measures(bare, settings, Measures(1, blocks), 2, bare.rules), Random(7))
         for name, blocks in (("none", []), ("one", whole[:1]), ("all", whole))
     }
+    # As in a worker: what is there stays, and the collector need not go through it.
+    gc.collect()
+    gc.freeze()
     report: dict[str, Any] = {}
     for kind, fresh in (("seen", False), ("new", True)):
         for one in asked.values():
