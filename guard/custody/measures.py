@@ -10,7 +10,7 @@ from math import inf
 from sys import intern
 from typing import Any, Literal
 
-from msgspec import MsgspecError, Struct
+from msgspec import Struct
 from msgspec.json import Decoder
 
 from guard import changes as ch
@@ -92,7 +92,7 @@ class State:
         for line in lines:
             try:
                 one = _usual(line)
-            except MsgspecError:
+            except (ValueError, RecursionError):
                 self.take(record for record in (parsed(line),) if record.get("kind") == "change")
                 continue
             self.version = one.seq + 1

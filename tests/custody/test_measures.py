@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard.custody.control import append, append_all, change_record
+from guard.custody.control import ControlError, append, append_all, change_record
 from guard.custody.measures import State
 from guard.custody.tail import Tail
 from guard.measures import AddedLimit, AddedRule, Block, Measures
@@ -189,6 +189,13 @@ def test_lines_come_to_the_same_as_records(tmp_path):
     assert len(taken.blocks) == 5
     assert list(read.in_force()) == list(taken.in_force())
     assert (read.version, read.shared) == (taken.version, taken.shared)
+
+
+@pytest.mark.parametrize("words", [b'"actor":"\xff"', b'"change":{"type":"block","more":%s}' % (b"[" * 9_000)])
+def test_a_line_that_is_no_json_is_told(words):
+    """Whoever has signed for it."""
+    with pytest.raises(ControlError, match="a record is no JSON"):
+        State().read([b'{"seq":1,"kind":"change",%b}\n' % words])
 
 
 def test_offences_are_counted():
