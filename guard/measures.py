@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
+from msgspec import Struct
 
-class Block(NamedTuple):
+
+class Block(Struct, frozen=True, gc=False):
     """A caller who is not served: of which kind its name is (ip, account, client, key, session, agent), the name, and
     why.
 

@@ -13,11 +13,14 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
 from guard.assembly import Decisions, balancers, custody, decide, journal_folder, open_journal
 from guard.config import Config
 from guard.custody.bundles import Shelf
+from guard.custody.control import lock_of
+from guard.custody.notice import Notice
 from guard.custody.rules import Rulebook
 from guard.custody.snapshot import FILE as SNAPSHOT
 from guard.custody.watch import Watch
@@ -38,6 +41,7 @@ logger = logging.getLogger("guard")
 
 LOOK_SECONDS = 0.05
 AGAIN_SECONDS = 1.0
+REST = 0.25
 GC_THRESHOLDS = (20_000, 20, 50)
 # The word of who watches over the worker, when its loop hangs, to say on stderr where it stands.
 LAST_WORDS = signal.SIGUSR1
@@ -104,16 +108,20 @@ class Worker:
         # One after the other: each builds on the policy that the other has put in force. What takes long, as compiling
         # rules does, is done outside of them, so that no block waits for it.
         turns = asyncio.Lock()
-        wanted, made = asyncio.Event(), asyncio.Event()
+        wanted, made, written = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        notice = self._notice(written)
         tasks = [
             asyncio.create_task(self._reload(hung_up, turns, wanted, proxy, entrance)),
-            asyncio.create_task(self._take_measures(turns, wanted, made, proxy)),
-            asyncio.create_task(self._make_rules(turns, wanted, made)),
+            asyncio.create_task(self._take_measures(turns, wanted, made, written, proxy)),
+            asyncio.create_task(self._make_rules(turns, wanted, made, written)),
         ]
         await send({"type": "lifespan.startup.complete"})
         await receive()
         for task in tasks:
             task.cancel()
+        if notice is not None:
+            asyncio.get_running_loop().remove_reader(notice.fd)
+            notice.close()
         if self.pulse is not None:
             self.pulse.rest()
         leave(Path(self.config.state), proxy.journal.log.slot.log)
@@ -200,13 +208,31 @@ class Worker:
                     "`guard rules rollback` change them", measures.bundle[:12], self.config.rules.dir,
                 )  # fmt: skip
 
+    def _notice(self, written: asyncio.Event) -> Notice | None:
+        """Have the event set when the control log was written to; None: there is no such word to be had."""
+        try:
+            notice = Notice(lock_of(journal_folder(self.config)))
+        except OSError as error:
+            logger.info("measures are looked for every %g seconds, for nothing tells of them: %s", LOOK_SECONDS, error)
+            return None
+
+        def told() -> None:
+            notice.take()
+            written.set()
+
+        asyncio.get_running_loop().add_reader(notice.fd, told)
+        return notice
+
     async def _take_measures(
-        self, turns: asyncio.Lock, wanted: asyncio.Event, made: asyncio.Event, proxy: Proxy
+        self, turns: asyncio.Lock, wanted: asyncio.Event, made: asyncio.Event, written: asyncio.Event, proxy: Proxy
     ) -> None:
         """Put each measure in force that operators take, and say so; none of it waits for a request, or the reverse."""
         missed: Measures | None = None
         while True:
-            await _set(made, LOOK_SECONDS)
+            if not self.watch.more:
+                await _set(written, LOOK_SECONDS)
+            written.clear()
+            began = monotonic()
             if self.untold:
                 self._acknowledge(proxy)
             async with turns:
@@ -224,8 +250,12 @@ class Worker:
                         logger.exception("measures met a fault in the guard; it is tried again")
                     missed = measures
             wanted.set()
+            # However much is ordered, there is a time for requests alone; more, and orders would pile up.
+            await asyncio.sleep((monotonic() - began) * REST)
 
-    async def _make_rules(self, turns: asyncio.Lock, wanted: asyncio.Event, made: asyncio.Event) -> None:
+    async def _make_rules(
+        self, turns: asyncio.Lock, wanted: asyncio.Event, made: asyncio.Event, written: asyncio.Event
+    ) -> None:
         """Make ready what was pushed, of several pushes the newest; what was not to be had is looked for again."""
         while True:
             await _set(wanted, AGAIN_SECONDS)
@@ -235,6 +265,7 @@ class Worker:
                 async with turns:
                     self.rules.take(work, found)
                 made.set()
+                written.set()
 
     def _measured(self, policy: Policy, measures: Measures) -> Policy:
         """The policy with these measures. A rule that cannot be compiled here leaves those as they were."""

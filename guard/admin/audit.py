@@ -20,7 +20,7 @@ from time import time
 from typing import Any
 
 from guard import config
-from guard.custody.control import ControlError, append_all
+from guard.custody.control import ControlError, Pen
 from guard.journal.folder import AUDIT
 from guard.journal.refusals import Caller, Refusals
 
@@ -43,8 +43,7 @@ class Audit:
     """Writes the log, from entering the context to leaving it."""
 
     def __init__(self, journal: Path, node: str) -> None:
-        self._journal = journal
-        self._node = node
+        self._pen = Pen(journal, node, AUDIT)
         self._waiting: deque[tuple[dict[str, Any], Future[None] | None]] = deque()
         self._counts = Refusals(BUDGETS)
         self._lock = threading.Lock()
@@ -125,7 +124,7 @@ class Audit:
 
     def _write(self, records: list[dict[str, Any]]) -> str:
         try:
-            append_all(self._journal, records, node=self._node, log=AUDIT)
+            self._pen.write(records)
         except (ControlError, OSError) as error:
             if str(error) != self._trouble:
                 logger.error("calls cannot be written down, and what would change something is refused: %s", error)

@@ -25,7 +25,7 @@ def place(call: Call, changes: list[dict[str, Any]], *, status: int = 200, token
     order = _order(call, changes, call.if_version)
     if call.query.dry_run == "true":
         return preview(call, order)
-    return told(call.desk.place(order, call.query.patience), status, token)
+    return told(call.desk.place(order, call.query.patience), status, token, brief=call.query.brief == "true")
 
 
 def take_back(call: Call, listing: Listing, key: Key, change: dict[str, Any]) -> Answer:
@@ -56,12 +56,12 @@ def preview(call: Call, order: Order) -> Answer:
     return json(Placed(version=version, preview=rows))
 
 
-def told(done: Done, status: int, token: str | None = None) -> Answer:
-    """What became of an order."""
+def told(done: Done, status: int, token: str | None = None, *, brief: bool = False) -> Answer:
+    """What became of an order; `brief`: without its records."""
     late = [Late(one.log, one.fault) for one in done.force.late]
     placed = Placed(
         version=done.version,
-        changes=[shown(record) for record in done.records],
+        changes=[] if brief else [shown(record) for record in done.records],
         workers=done.force.workers,
         late=late,
         seconds=round(done.force.seconds, 4),

@@ -141,10 +141,11 @@ class Nothing(Given, frozen=True, kw_only=True):
 
 class OrderQuery(Given, frozen=True, kw_only=True):
     """How an order is taken. `dry_run`: it is only told what would change. `patience`: for how many seconds at most the
-    answer waits until it is in force.
+    answer waits until it is in force; `brief`: it leaves out the records.
     """
 
     dry_run: Flag = "false"
+    brief: Flag = "false"
     patience: Annotated[float, Meta(ge=0, le=600)] | None = None
 
 

@@ -196,7 +196,7 @@ def _planned(entry: Entry, order: Order) -> Planned:
         change["simulated"] = True
     if entry.kind == "ip" and too_wide(entry.value):
         change["wide"] = True  # it would not have come so far without --force
-    reason = f"{order.reason}: {entry.reason}" if entry.reason and entry.reason != order.reason else order.reason
+    reason = f"{order.reason}: {entry.reason}" if entry.reason and entry.reason != order.reason else None
     return Planned(change, reason, order.incident or entry.incident, entry.expires)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from time import sleep, time
+from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 5.0
 BATCH = 1_000
 """How many changes of a list are one order."""
-ROOM_SECONDS = 0.02
-"""Between two of those, for whoever waits for the log, which may be an operator with a block."""
 CHANGES_A_SECOND = 1_000
 """How many a worker takes, at the least, beside its requests."""
 
@@ -132,15 +130,13 @@ def take_list(order: Order, changes: Sequence[Planned], what: str, told: Mapping
     found = office(order.config)
     answer: dict[str, Any] = {}
     for start in range(0, len(changes), BATCH):
-        if start:
-            sleep(ROOM_SECONDS)
         batch = changes[start : start + BATCH]
         version = order.if_version if not start else None
         given = Given(batch, order.reason, order.actor, order.incident, None, version)
         last = start + BATCH >= len(changes)
         patience = PATIENCE_SECONDS + len(changes) / CHANGES_A_SECOND if last else 0.0
         try:
-            answer = found.place(given, patience)
+            answer = found.place(given, patience, brief=True)
         except TroubleError as error:
             raise TroubleError(f"{start} of {len(changes)} were taken, and then: {error.message}") from None
     return _tell(order, what, told, answer, found.via)

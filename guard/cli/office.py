@@ -30,8 +30,9 @@ class Office:
         """How an order is taken."""
         return "log" if self._remote is None else "api"
 
-    def place(self, order: Order, patience: float | None = None) -> dict[str, Any]:
-        """Place an order and wait until it is in force, for so many seconds at most; as the API tells it.
+    def place(self, order: Order, patience: float | None = None, *, brief: bool = False) -> dict[str, Any]:
+        """Place an order and wait until it is in force, for so many seconds at most; as the API tells it. A `brief`
+        answer need not have the records.
 
         Raises:
             TroubleError: it cannot be taken.
@@ -39,7 +40,7 @@ class Office:
         order = _readable(order)
         if self._remote is not None:
             try:
-                return self._remote.place(_told(order, self._remote), patience=patience)
+                return self._remote.place(_told(order, self._remote), brief=brief, patience=patience)
             except NotTakenError:
                 # Of this machine's own orders the control log itself tells.
                 if not self._remote.local or self._settings is None:

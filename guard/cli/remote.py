@@ -75,8 +75,10 @@ class Remote:
         except (httpx.HTTPError, httpx.InvalidURL):
             return False
 
-    def place(self, order: dict[str, Any], *, dry_run: bool = False, patience: float | None = None) -> dict[str, Any]:
-        """Give an order; what became of it.
+    def place(
+        self, order: dict[str, Any], *, dry_run: bool = False, brief: bool = False, patience: float | None = None
+    ) -> dict[str, Any]:
+        """Give an order; what became of it, and unless it is to be `brief` its records.
 
         Raises:
             TroubleError: it is refused, or nobody answers.
@@ -87,7 +89,7 @@ class Remote:
         headers = {"idempotency-key": token_hex(16)}
         if version is not None:
             headers["if-match"] = f'"{version}"'
-        query: dict[str, Any] = {"dry_run": "true"} if dry_run else {}
+        query: dict[str, Any] = {name: "true" for name, is_so in (("dry_run", dry_run), ("brief", brief)) if is_so}
         if patience is not None:
             query["patience"] = patience
         seconds = ANSWER_SECONDS + (patience or 0.0)

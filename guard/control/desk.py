@@ -22,10 +22,10 @@ from guard.control.checks import checked
 from guard.control.effect import effect, missing, standing, takes_back
 from guard.control.errors import OrderError
 from guard.control.force import Force, in_force, in_force_of_all, patience_for
-from guard.custody.control import append_all, change_record
+from guard.custody.control import Pen, change_record
 from guard.custody.measures import Measure, State
 from guard.custody.rulings import bundle_of
-from guard.custody.snapshot import FILE, restore
+from guard.custody.snapshot import FILE, anew, restore
 from guard.custody.tail import Tail
 from guard.proof.node import node_name
 
@@ -93,9 +93,10 @@ class Desk:
         self.folder = Path(config.state)
         self.journal = self.folder / config.journal.dir
         self._tail = Tail(self.journal)
+        self._pen: Pen | None = None
         self._state: State | None = None
         self._whole = True
-        self._agreed = 0
+        self._followed = 0
         self._lock = threading.RLock()
 
     @contextmanager
@@ -107,15 +108,17 @@ class Desk:
             OSError: it cannot be read.
         """
         with self._lock:
-            # Before the log is read: what agrees by then is in it.
-            self._agreed = self.sharing.version if self.sharing is not None else 0
+            now = time()
+            if self._state is not None and self._state.forgot_too_much(now):
+                self._tail, self._state = anew(self.journal)
             if self._state is None:
                 self._state = restore(self.folder / FILE, self._tail)
+            # Asked first: what is read then has all of that.
+            self._followed = self.sharing.version if self.sharing is not None else 0
             if self._tail.grown() or not self._whole:
                 self._whole = False
-                self._state.take(self._tail.news())
+                self._state.read(self._tail.lines())
                 self._whole = True
-            now = time()
             if now >= self._state.next_expiry:
                 self._state.drop_expired(now)
             yield self._state
@@ -123,9 +126,10 @@ class Desk:
     def version(self, state: State) -> int:
         """The version that orders are for: of the store where there is one, else of this machine's log.
 
-        What this machine has given to the store has no number in its own log; who shares changes knows it.
+        In the store it is the newest change that was followed: what is passed over there is in no log, and what this
+        machine has given to it has no number in its own.
         """
-        return state.version if self.config.store.url is None else self._agreed or state.shared
+        return state.version if self.config.store.url is None else self._followed or state.shared
 
     def stamp(self, state: State) -> str:
         """The same, and where it may have changed without the store, how many records this machine's log has."""
@@ -191,7 +195,9 @@ class Desk:
     ) -> Placed:
         if order.if_version is not None and self.config.store.url is not None:
             raise OrderError("if_version", "only the store knows the version, and no control process asks it now")
-        written_ = append_all(self.journal, records, node=node_name(self.folder), if_version=order.if_version)
+        # The folder, and with it this machine's name, need not be there before there is something to write.
+        self._pen = self._pen or Pen(self.journal, node_name(self.folder))
+        written_ = self._pen.write(records, order.if_version)
         version = written_[-1]["seq"] + 1
         return Placed(written_, version, in_force(self.folder, self.journal, version, kinds, patience))
 
@@ -203,7 +209,8 @@ class Desk:
         assert self.sharing is not None
         placed = place(self.config, records, order.if_version, changes=self.sharing.changes)
         if placed.where == "store":
-            return Placed(records, placed.version, in_force_of_all(self.sharing.nodes, placed.version, patience))
+            everywhere = in_force_of_all(self.sharing.nodes, placed.version, kinds, patience)
+            return Placed(records, placed.version, everywhere)
         force = in_force(self.folder, self.journal, placed.version, kinds, patience)
         return Placed(records, placed.version, force, placed.trouble)
 

@@ -8,16 +8,16 @@ newest changes when another server took over, gets back what it had from the mac
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from guard.control import note
-from guard.control.mirror import Mirror, Record
+from guard.control.mirror import Mirror, Record, trouble_of
 from guard.control.note import Note
 from guard.control.parcels import Parcels
 from guard.custody.bundles import Shelf
-from guard.custody.control import append_all, changes
+from guard.custody.control import Pen, changes
 from guard.custody.rulings import bundle_of
 from guard.custody.snapshot import FILE as SNAPSHOT
 from guard.custody.snapshot import restore
@@ -25,7 +25,8 @@ from guard.custody.tail import Tail
 from guard.journal.chain import Position
 from guard.proof.node import node_name
 from guard.store.bundles import Bundles
-from guard.store.changes import BATCH, Changes
+from guard.store.changes import BATCH, Changes, Stored
+from guard.store.errors import StoreError
 
 NOTE_EVERY = 1_000
 """Records of the control log between two notes."""
@@ -53,8 +54,10 @@ class Follower:
         self._node = node_name(state)
         self._parcels = Parcels(Bundles(shared.connection), Shelf(state))
         self._tail = Tail(journal)
+        self._pen = Pen(journal, self._node)
         self._mirror: Mirror | None = None
         self._compared = False
+        self._again = False
         self._noted = -NOTE_EVERY
 
     @property
@@ -77,11 +80,16 @@ class Follower:
             if self._push(mirror):
                 self._pull(mirror)
         except _OtherHistoryError:
-            logger.warning("the store has another history than before; all changes are compared with it")
             self._mirror = None
             note.forget(self._state)
+            if self._again:
+                raise StoreError(
+                    f"the store {self._shared.connection.address}: it has another history each time"
+                ) from None
+            self._again = True
+            logger.warning("the store has another history than before; all changes are compared with it")
             return
-        self._compared = True
+        self._compared, self._again = True, False
         self._parcels.again()
         if mirror.agrees and self._tail.position.seq - self._noted >= NOTE_EVERY:
             self._note(mirror)
@@ -116,7 +124,7 @@ class Follower:
         """The pushed rules that the log says are in force."""
         tail = Tail(self._journal)
         measures = restore(self._state / SNAPSHOT, tail)
-        measures.take(tail.news())
+        measures.read(tail.lines())
         return bundle_of(measures)
 
     def _pull(self, mirror: Mirror) -> None:
@@ -129,8 +137,9 @@ class Follower:
             if page.changes:
                 lacking = mirror.lacking(page.changes)
                 self._parcels.fetch(lacking)
-                written = append_all(self._journal, lacking, node=self._node) if lacking else []
+                written = self._pen.write(lacking) if lacking else []
                 mirror.take(page.changes, written)
+                _tell(page.changes)
             self._progress(mirror.reached, mirror.version)
             more = page.version > mirror.version
         mirror.local(self._tail.news())
@@ -162,6 +171,15 @@ class Follower:
         if mirror.epoch and mirror.before is not None and seq:
             note.write(self._state, Note(mirror.epoch, mirror.version, mirror.before, seq, chain))
             self._noted = seq
+
+
+def _tell(found: Sequence[Stored]) -> None:
+    """Tell of what is passed over, once, for it has gone by then; of much only the first."""
+    troubles = [(one.version, trouble) for one in found if (trouble := trouble_of(one))]
+    if troubles:
+        (version, trouble), count = troubles[0], len(troubles)
+        more = f", and so are {count - 1} of the {len(found)} after it" if count > 1 else ""
+        logger.error("the store's change %d is none for this machine and is passed over: %s%s", version, trouble, more)
 
 
 def _batches(*many: Iterable[Record]) -> Iterator[list[Record]]:

@@ -57,7 +57,7 @@ def in_force(state: Path, journal: Path, version: int, kinds: AbstractSet[str], 
         sleep(STEP_SECONDS)
 
 
-def in_force_of_all(nodes: Nodes, version: int, patience: float) -> Force:
+def in_force_of_all(nodes: Nodes, version: int, kinds: AbstractSet[str], patience: float) -> Force:
     """The same with that version of the store's changes, and the workers of all machines that are there.
 
     Raises:
@@ -65,6 +65,6 @@ def in_force_of_all(nodes: Nodes, version: int, patience: float) -> Force:
     """
     from guard.control.fleet import in_force_everywhere
 
-    found = in_force_everywhere(nodes, version, patience)
+    found = in_force_everywhere(nodes, version, patience, kinds=kinds)
     told = [Late(f"{one.node}/{one.log}" if one.log else one.node, one.fault) for one in found.late]
     return Force(sum(len(node.workers) for node in found.nodes), told, found.seconds)

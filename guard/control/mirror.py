@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from guard import changes
+from guard.custody.measures import fit_change
 from guard.store.changes import Page, Published, Stored
 
 Record = Mapping[str, Any]
@@ -138,6 +139,19 @@ def is_shared(record: Record) -> bool:
     return "store" in record or (isinstance(change, dict) and change.get("type") in SHARED)
 
 
+def trouble_of(one: Stored) -> str:
+    """Why an entry of the store is passed over; empty: it is not."""
+    if one.record is None:
+        return one.trouble
+    if not _is_fit(one):
+        return f"{one.record['change']['type']} is for one machine only"
+    try:
+        fit_change(one.record)
+    except changes.ChangeError as error:
+        return str(error)
+    return ""
+
+
 def _is_fit(one: Stored) -> bool:
     """Whether an entry of the store goes into logs; nobody can release another machine's evidence through it."""
-    return one.record is not None and one.record["change"].get("type") not in OWN
+    return one.record is not None and one.record["change"]["type"] not in OWN

@@ -57,11 +57,11 @@ class Parcels:
     def again(self) -> None:
         """Try again what did not go well; what does not go well now is told, and kept for the next time."""
         try:
-            if self.lacking is not None and self._get(self.lacking):
-                self.lacking = None
             for name in sorted(self.owing):
                 give(self._bundles, self._shelf, name)
                 self.owing.discard(name)
+            if self.lacking is not None and self._get(self.lacking):
+                self.lacking = None
         except (StoreError, OSError) as error:
             self._faults.tell(EXCHANGE, str(error))
         else:

@@ -70,6 +70,11 @@ class Sharing:
         ]
         self._alone = threading.Event()
 
+    @property
+    def version(self) -> int:
+        """Up to which of the store's changes this machine's log has them; 0: it is not known yet."""
+        return self._follower.version
+
     def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
@@ -85,11 +90,6 @@ class Sharing:
             thread.join()
         self._connection.close()
         os.close(self._lock)
-
-    @property
-    def version(self) -> int:
-        """Up to which of the store's changes this machine's log agrees; 0: it is not known yet."""
-        return self._follower.version
 
     def _follow(self) -> None:
         while not try_lock(self._lock):

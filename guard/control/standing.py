@@ -118,7 +118,7 @@ def newest_measures(state: Path, journal: Path) -> tuple[int | None, str]:
     tail = Tail(journal)
     measures = restore(state / SNAPSHOT, tail)
     try:
-        measures.take(tail.news())
+        measures.read(tail.lines())
     except (ControlError, OSError) as error:
         return None, f"the control log cannot be relied on: {error}"
     return measures.version, ""

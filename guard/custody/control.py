@@ -12,7 +12,7 @@ import logging
 import os
 import pwd
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from time import monotonic, sleep, time
@@ -24,7 +24,7 @@ import guard
 from guard.archive.damage import Damage
 from guard.archive.opening import segment_lines
 from guard.changes import VersionError
-from guard.journal.chain import BEGINNING, Position, bind, leaf, split
+from guard.journal.chain import BEGINNING, TAIL_BYTES, Position, bind, leaf, tail
 from guard.journal.folder import CONTROL, PLAIN, segments
 from guard.journal.folder import Segment as Place
 from guard.journal.recovery import UnfitError, recover
@@ -34,7 +34,7 @@ from guard.proof.note import NoteError
 
 SEGMENT_BYTES = 1_048_576
 LOCK_SECONDS = 10.0
-STEP_SECONDS = 0.01
+STEP_SECONDS = 0.002
 
 logger = logging.getLogger("guard.journal")
 
@@ -50,6 +50,15 @@ class _End(NamedTuple):
     path: Path | None
     size: int
     torn: int
+
+
+class _Look(NamedTuple):
+    """A file as it was left; once anybody else has written to it, it looks otherwise."""
+
+    path: Path
+    inode: int
+    size: int
+    written_ns: int
 
 
 def append(
@@ -112,18 +121,56 @@ def append_all(
         ControlError: somebody else holds the log for too long, or it is damaged.
         OSError: it cannot be written.
     """
-    folder = journal / log
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with locked(journal, log=log):
-        end = _end(journal, log)
-        if if_version is not None and if_version != end.position.seq:
-            raise VersionError(end.position.seq, if_version)
-        if end.path is None or end.torn or end.size >= segment_bytes:
-            after = "crash" if end.torn else "rotation" if end.path else "start"
-            position = _begin(folder, records, end, node, after)
-        else:
-            position = _add(folder, records, end, node)
-    return [{"seq": seq, **record} for seq, record in enumerate(records, position.seq - len(records))]
+    return Pen(journal, node, log, segment_bytes).write(records, if_version)
+
+
+class Pen:
+    """Writes to one log again and again: where nobody has been since it wrote last, it goes on without reading.
+
+    Safe to be used from several threads.
+    """
+
+    def __init__(self, journal: Path, node: str = "", log: str = CONTROL, segment_bytes: int = SEGMENT_BYTES) -> None:
+        self._journal = journal
+        self._node = node
+        self._log = log
+        self._segment_bytes = segment_bytes
+        self._left: tuple[_End, _Look] | None = None
+
+    def write(self, records: Sequence[Mapping[str, Any]], if_version: int | None = None) -> list[dict[str, Any]]:
+        """Write some records down; see `append_all`."""
+        folder = self._journal / self._log
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with locked(self._journal, log=self._log):
+            end, self._left = self._end(), None
+            if if_version is not None and if_version != end.position.seq:
+                raise VersionError(end.position.seq, if_version)
+            if end.path is None or end.torn or end.size >= self._segment_bytes:
+                after = "crash" if end.torn else "rotation" if end.path else "start"
+                position = _begin(folder, records, end, self._node, after)
+            else:
+                position = _add(folder, records, end, self._node)
+            self._leave(position)
+        return [{"seq": seq, **record} for seq, record in enumerate(records, position.seq - len(records))]
+
+    def _end(self) -> _End:
+        if self._left is not None and self._look() == self._left[1]:
+            return self._left[0]
+        return _end(self._journal, self._log)
+
+    def _leave(self, position: Position) -> None:
+        with suppress(OSError):  # what was written stands
+            look = self._look()
+            self._left = (_End(position, look.path, look.size, 0), look) if look is not None else None
+
+    def _look(self) -> _Look | None:
+        """How the file looks that the log ends in; None: there is none."""
+        found = segments(self._journal, self._log)
+        if not found or not found[-1].plain:
+            return None
+        path = found[-1].path(PLAIN)
+        status = path.stat()
+        return _Look(path, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def told(text: str) -> str:
@@ -167,6 +214,11 @@ def changes(journal: Path) -> Iterator[dict[str, Any]]:
                 yield record
 
 
+def lock_of(journal: Path, log: str = CONTROL) -> Path:
+    """The file that who writes to a log holds."""
+    return journal / f"{log}.lock"
+
+
 @contextmanager
 def locked(journal: Path, patience: float | None = None, log: str = CONTROL) -> Iterator[None]:
     """Be the only one that writes to the control log, or another one of its kind.
@@ -175,7 +227,7 @@ def locked(journal: Path, patience: float | None = None, log: str = CONTROL) -> 
         ControlError: somebody else is, for so many seconds (`LOCK_SECONDS`).
         OSError: the lock file cannot be opened.
     """
-    path = journal / f"{log}.lock"
+    path = lock_of(journal, log)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         patience = LOCK_SECONDS if patience is None else patience
@@ -249,10 +301,11 @@ def lines_of(segment: Place, seq: int = 0) -> Iterator[bytes]:
 
 def follows(line: bytes, position: Position) -> bytes | None:
     """The chain of a line that is the record to come there, else None."""
-    entry = split(line) if line.endswith(b"\n") else None
-    if entry is None or entry.seq != position.seq or leaf(position.chain, entry.data) != entry.chain:
-        return None
-    return entry.chain
+    data = line[: -TAIL_BYTES - 1]
+    chain = leaf(position.chain, data)
+    # As `bind` would write it, which is sooner told than what is written there.
+    is_next = data.startswith(b'{"seq":%d,' % position.seq) and line[len(data) :] == tail(chain) + b"\n"
+    return chain if is_next else None
 
 
 def parsed(line: bytes) -> dict[str, Any]:

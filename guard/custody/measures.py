@@ -6,22 +6,24 @@ The last change on a thing counts, and one with `expires` (seconds since the epo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from heapq import heapify, heappop, heappush
-from itertools import count
 from math import inf
 from sys import intern
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.json import Decoder
 
 from guard import changes as ch
+from guard.custody.control import parsed
+from guard.custody.ends import Ends, Place
 from guard.custody.offences import Offences
 from guard.measures import AddedLimit, AddedRule, Block, Measures
 from guard.policy.callers import Callers
 from guard.wire.networks import stretch
 
 FEW_ENDS = 1_000
-PIECE = 5_000
+STEP_SECONDS = 1.0
+"""By how much a clock may be set back without anybody minding."""
 
 
 class Measure(Struct, frozen=True, gc=False):
@@ -40,10 +42,6 @@ class Measure(Struct, frozen=True, gc=False):
 
 
 Found = dict[Any, Measure]
-_End = tuple[float, int, Found, Any]
-"""When a measure is over, a number that tells two such times apart, where it is kept, and as what."""
-
-_numbers = count()
 
 
 class State:
@@ -63,6 +61,7 @@ class State:
         operators: by name.
         offences: how often whom was blocked lately, whether or not that is over.
         next_expiry: when (seconds since the epoch) the next of them is over, at the earliest.
+        forgotten: until when what was forgotten as over counted, at the latest; 0: nothing was.
     """
 
     def __init__(self) -> None:
@@ -79,9 +78,27 @@ class State:
         self.operators: dict[str, Measure] = {}
         self.offences = Offences()
         self.next_expiry = inf
-        self._ends: list[_End] = []
+        self.forgotten = 0.0
+        self._ends = Ends()
         self._callers = Callers()
-        self._altered: set[tuple[str, str]] = set()
+        self._altered: dict[tuple[str, str], None] | None = None
+
+    def read(self, lines: Iterable[bytes]) -> None:
+        """Take the changes among some lines of the control log, in their order.
+
+        Raises:
+            ControlError: a line is no JSON.
+        """
+        for line in lines:
+            try:
+                one = _usual(line)
+            except (ValueError, RecursionError):
+                self.take(record for record in (parsed(line),) if record.get("kind") == "change")
+                continue
+            self.version = one.seq + 1
+            self.shared = one.store if one.store is not None else self.shared
+            if one.change.kind != "ip" or _is_network(one.change.value):
+                self.put(_measured(one, self.version))
 
     def take(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Take changes in their order; those that are none, or of a later program, are passed over."""
@@ -98,23 +115,25 @@ class State:
         """Take one change, at its place in the order."""
         found, key = self._take(measure.change, measure)
         if measure.expires is not None and found is not None:
-            heappush(self._ends, (measure.expires, next(_numbers), found, key))
-            self.next_expiry = self._ends[0][0]
+            self._ends.add(measure.expires, (found, key))
+            self.next_expiry = self._ends.next
 
-    def drop_expired(self, now: float) -> None:
-        """Forget what is over by now."""
-        ends = self._ends
-        while ends and (ends[0][0] <= now or not _counts(ends[0])):
-            end = heappop(ends)
-            if _counts(end):
-                _, _, found, key = end
+    def drop_expired(self, now: float, most: float = inf) -> None:
+        """Forget what is over by now, so much of it at most."""
+        for time, place in self._ends.due(now, most):
+            if _counts(time, place):
+                found, key = place
                 del found[key]
+                self.forgotten = max(self.forgotten, time)
                 if found is self.blocks:
-                    self._altered.add(key)
-        if len(ends) > FEW_ENDS + 2 * sum(map(len, self._all())):
-            ends[:] = filter(_counts, ends)
-            heapify(ends)
-        self.next_expiry = ends[0][0] if ends else inf
+                    self._alter(key)
+        if len(self._ends) > FEW_ENDS + 2 * sum(map(len, self._all())):
+            self._ends.keep(_counts)
+        self.next_expiry = self._ends.next
+
+    def forgot_too_much(self, now: float) -> bool:
+        """Whether the clock has gone back, so that what was forgotten is not over yet: the log has it still."""
+        return now < self.forgotten - STEP_SECONDS
 
     def in_force(self) -> Iterator[Measure]:
         """Every measure in force."""
@@ -124,14 +143,9 @@ class State:
     def measures(self) -> Measures:
         """The same as a value; it takes the time that blocks need which were altered since the last one was made."""
         bundle = self.bundle.get(None)
-        altered = list(self._altered)
-        # At a start all at once, which is quicker; then by pieces, for a long list is sorted in one go, and nobody
-        # else in the process gets a turn meanwhile.
-        size = PIECE if self._callers else len(altered)
-        for start in range(0, len(altered), size or 1):
-            keys = altered[start : start + size]
-            self._callers = self._callers.changed({key: _block(self.blocks.get(key)) for key in keys})
-        self._altered = set()
+        altered = self.blocks if self._altered is None else self._altered
+        self._callers = self._callers.changed({key: _block(self.blocks.get(key)) for key in altered})
+        self._altered = {}
         return Measures(
             self.version,
             self._callers,
@@ -154,14 +168,15 @@ class State:
         """Take a change; gives where its measure is kept now, and as what, if it is."""
         match change:
             case ch.Block(kind=kind, value=value):
-                self.blocks[kind, value] = measure
-                self._altered.add((kind, value))
                 if change.offence and not change.simulated:
                     self.offences.add(kind, value, measure.at)
-                return self.blocks, (kind, value)
+                caller = kind, value
+                self.blocks[caller] = measure
+                self._alter(caller)
+                return self.blocks, caller
             case ch.Unblock(kind=kind, value=value):
                 if self.blocks.pop((kind, value), None) is not None:
-                    self._altered.add((kind, value))
+                    self._alter((kind, value))
             case ch.Switch(model=model, version=version):
                 return _put(self.active, model, measure if version is not None else None)
             case ch.Isolate(model=model):
@@ -187,6 +202,11 @@ class State:
                 return self._take_rules(change, measure)
         return None, None
 
+    def _alter(self, key: tuple[str, str]) -> None:
+        """A block is to be made anew, where somebody has asked for the measures as a value."""
+        if self._altered is not None:
+            self._altered[key] = None
+
     def _take_rules(self, change: ch.AnyChange, measure: Measure) -> tuple[Found | None, Any]:
         match change:
             case ch.AddRule(id=id_):
@@ -202,11 +222,34 @@ class State:
         return None, None
 
 
-def _counts(end: _End) -> bool:
+class _Usual(Struct, frozen=True, gc=False):
+    """Almost every record of a long log, as the guard writes it; what is otherwise in any way is read with patience."""
+
+    kind: Literal["change"]
+    seq: int
+    at: float
+    actor: str
+    reason: str
+    change: ch.Block | ch.Unblock
+    incident: str | None = None
+    expires: float | None = None
+    store: int | None = None
+
+
+_usual = Decoder(_Usual).decode
+
+
+def _measured(one: _Usual, version: int) -> Measure:
+    incident = intern(one.incident) if one.incident is not None else None
+    words = intern(one.actor), intern(one.reason), incident
+    return Measure(one.change, one.store if one.store is not None else version, one.at, *words, one.expires)
+
+
+def _counts(time: float, place: Place) -> bool:
     """Whether what is over then is still what is kept there; another measure may be in its place."""
-    expires, _, found, key = end
+    found, key = place
     one = found.get(key)
-    return one is not None and one.expires == expires
+    return one is not None and one.expires == time
 
 
 def _put(found: Found, key: object, measure: Measure | None) -> tuple[Found | None, Any]:
@@ -219,20 +262,25 @@ def _put(found: Found, key: object, measure: Measure | None) -> tuple[Found | No
 
 def _change(record: Mapping[str, Any]) -> ch.AnyChange | None:
     try:
-        change = ch.read_change(record.get("change"))
+        return fit_change(record)
     except ch.ChangeError:
         return None
-    return change if _makes_sense(change) else None
 
 
-def _makes_sense(change: ch.AnyChange) -> bool:
-    """Whether it can be put in force. Orders were held against that; what others write into a store was not."""
+def fit_change(record: Mapping[str, Any]) -> ch.AnyChange:
+    """The change of a record, if it can be put in force. Orders were held against that; what others write into a store
+    was not.
+
+    Raises:
+        ChangeError: it cannot be; it may be of a later program.
+    """
+    change = ch.read_change(record.get("change"))
     match change:
-        case ch.Block(kind="ip", value=value):
-            return _is_network(value)
-        case ch.SetLimit(what=what, amount=amount):
-            return ch.AMOUNTS[what].fullmatch(amount) is not None
-    return True
+        case ch.Block(kind="ip", value=value) if not _is_network(value):
+            raise ch.ChangeError(f"{value[:64]!r} is no network")
+        case ch.SetLimit(what=what, amount=amount) if ch.AMOUNTS[what].fullmatch(amount) is None:
+            raise ch.ChangeError(f"{amount[:64]!r} is no amount of {what}")
+    return change
 
 
 def _is_network(value: str) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from time import time
 
 import msgspec
 
 from guard.custody.control import ControlError
-from guard.custody.measures import Measure, State
+from guard.custody.measures import STEP_SECONDS, Measure, State
 from guard.custody.offences import Offence, Offences
 from guard.custody.tail import Tail
 from guard.journal.chain import Position
@@ -33,6 +34,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     shared: int
     measures: list[Measure]
     offences: list[Offence] = []
+    forgotten: float = 0.0
 
 
 def restore(path: Path, tail: Tail) -> State:
@@ -42,26 +44,40 @@ def restore(path: Path, tail: Tail) -> State:
     state = State()
     try:
         found = msgspec.json.decode(path.read_bytes(), type=Snapshot)
-        fits = tail.resume(Position(found.seq, found.chain))
+        fits = found.forgotten <= time() + STEP_SECONDS and tail.resume(Position(found.seq, found.chain))
     except FileNotFoundError:
         return State()
     except (OSError, msgspec.MsgspecError, ControlError) as error:
         logger.warning("%s cannot be used, and the control log is read from its beginning: %s", path, error)
         return State()
     if not fits:
-        logger.warning("%s is not of this control log, which is read from its beginning", path)
+        logger.warning("%s is not of this control log, or of a later time; that is read from its beginning", path)
         return State()
     for measure in found.measures:
         state.put(measure)
-    state.version, state.shared = found.seq, found.shared
+    state.version, state.shared, state.forgotten = found.seq, found.shared, found.forgotten
     state.offences = Offences(found.offences)
     return state
+
+
+def anew(journal: Path) -> tuple[Tail, State]:
+    """The state again, for who has forgotten what is not over yet, as the clock has gone back; and the tail behind it.
+
+    Raises:
+        ControlError: the log cannot be relied on.
+        OSError: it cannot be read.
+    """
+    logger.warning("the clock has gone back, and the control log is read from its beginning, for what is not over yet")
+    tail, state = Tail(journal), State()
+    state.read(tail.lines())
+    return tail, state
 
 
 class Snapshots:
     """Follows the control log, and writes a snapshot when enough has come to it."""
 
     def __init__(self, journal: Path, path: Path, every: int = EVERY) -> None:
+        self._journal = journal
         self._path = path
         self._every = every
         self._tail = Tail(journal)
@@ -75,15 +91,20 @@ class Snapshots:
             ControlError: the log cannot be relied on.
             OSError: it cannot be read, or the snapshot not be written.
         """
-        if not self._tail.grown():
+        if self.state.forgot_too_much(now):
+            self._tail, self.state = anew(self._journal)
+            self._written = -self._every
+        elif not self._tail.grown():
             return
-        self.state.take(self._tail.news())
+        self.state.read(self._tail.lines())
         if self._tail.position.seq - self._written >= self._every:
             self.state.drop_expired(now)
             self._write()
 
     def _write(self) -> None:
         seq, chain = self._tail.position
-        snapshot = Snapshot(seq, chain, self.state.shared, list(self.state.in_force()), self.state.offences.told())
+        state = self.state
+        found = list(state.in_force())
+        snapshot = Snapshot(seq, chain, state.shared, found, state.offences.told(), state.forgotten)
         replace(self._path, msgspec.json.encode(snapshot))
         self._written = seq

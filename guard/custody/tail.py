@@ -60,7 +60,15 @@ class Tail:
         return True
 
     def news(self) -> Iterator[dict[str, Any]]:
-        """The changes that came since. Each is to be taken as it is given out, for it does not come again.
+        """The changes among the `lines` that came since.
+
+        Raises:
+            ControlError, OSError: as there.
+        """
+        return (record for record in map(parsed, self.lines()) if record.get("kind") == "change")
+
+    def lines(self) -> Iterator[bytes]:
+        """The records that came since. Each is to be taken as it is given out, for it does not come again.
 
         Raises:
             ControlError: a record is damaged, or one is missing; what comes behind it cannot be relied on.
@@ -72,7 +80,7 @@ class Tail:
             if end is None or end > self._position.seq:
                 yield from self._read(segment, end)
 
-    def _read(self, segment: Segment, end: int | None) -> Iterator[dict[str, Any]]:
+    def _read(self, segment: Segment, end: int | None) -> Iterator[bytes]:
         if segment.base > self._position.seq:
             raise ControlError(f"{segment.name}: records {self._position.seq} to {segment.base - 1} are missing")
         if segment.base != self._base:
@@ -87,9 +95,7 @@ class Tail:
                 raise ControlError(f"{segment.name}: record {self._position.seq} is damaged, or is not there")
             self._position = Position(self._position.seq + 1, chain)
             self._offset += len(line)
-            record = parsed(line)
-            if record.get("kind") == "change":
-                yield record
+            yield line
 
     def _lines(self, segment: Segment) -> Iterator[bytes]:
         if not segment.plain:

@@ -4,35 +4,45 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from time import sleep, time
-from typing import Any
 
 from guard.custody.control import ControlError
 from guard.custody.measures import State
-from guard.custody.snapshot import restore
+from guard.custody.snapshot import anew, restore
 from guard.custody.tail import Tail
 from guard.measures import Measures
 
+PIECE = 1_000
+"""Records that are taken, and measures that end, at one look."""
+
 TURN = 64
-"""Changes that are taken before others get a turn."""
+"""Records that are taken before others get a turn."""
 
 logger = logging.getLogger("guard.control")
 
-Records = Iterator[dict[str, Any]]
-
 
 class Watch:
-    """Looks when it is asked to. What cannot be read changes nothing: the measures known so far stay in force."""
+    """Looks when it is asked to. What cannot be read changes nothing: the measures known so far stay in force.
+
+    Attributes:
+        more: the last look has left something for another one.
+    """
 
     def __init__(self, journal: Path, snapshot: Path | None = None) -> None:
+        self._journal = journal
         self._tail = Tail(journal)
         self.state = restore(snapshot, self._tail) if snapshot is not None else State()
+        self.more = False
         self._trouble = ""
 
     def first(self) -> Measures:
         """The measures in force now, whatever was told before."""
-        return self.news() or self.state.measures()
+        if self._tail.grown():
+            self._read(None)
+        self.state.drop_expired(time())
+        return self.state.measures()
 
     def news(self) -> Measures | None:
         """The measures now in force, if they are others than at the last look; quick where nothing has changed."""
@@ -40,32 +50,50 @@ class Watch:
 
     def due(self) -> bool:
         """Whether there may be news; quick, and to be followed by a look if there may be."""
-        return self._tail.grown() or time() >= self.state.next_expiry
+        now = time()
+        return self.more or self._tail.grown() or now >= self.state.next_expiry or self.state.forgot_too_much(now)
 
     def look(self) -> Measures | None:
-        """The measures now in force, if they are others than at the last look. Many at once take their time."""
-        changed = self._read()
+        """The measures now in force, if they are others than at the last look.
+
+        Where there is very much, it is a part of that: what is ordered meanwhile has not to wait until a hundred
+        thousand blocks are over, and whoever is beside this thread gets a turn.
+        """
         now = time()
+        if self.state.forgot_too_much(now):
+            self._begin_anew()
+            return self.first()
+        changed = self._read(PIECE)
         if now >= self.state.next_expiry:
-            self.state.drop_expired(now)
+            self.state.drop_expired(now, PIECE)
+            self.more = self.more or now >= self.state.next_expiry
             changed = True
         return self.state.measures() if changed else None
 
-    def _read(self) -> bool:
-        before, trouble = self.state.version, ""
+    def _begin_anew(self) -> None:
         try:
-            self.state.take(_in_turns(self._tail.news()))
+            self._tail, self.state = anew(self._journal)
+        except (ControlError, OSError) as error:
+            logger.error("it cannot be read: %s", error)
+            self.state.forgotten = 0.0
+
+    def _read(self, most: int | None) -> bool:
+        before, trouble = self.state.version, ""
+        position = self._tail.position.seq
+        try:
+            self.state.read(_in_turns(islice(self._tail.lines(), most)))
         except (ControlError, OSError) as error:
             trouble = str(error)
             if trouble != self._trouble:
                 logger.error("measures cannot be read, those known so far stay in force: %s", error)
         self._trouble = trouble
+        self.more = most is not None and self._tail.position.seq - position >= most
         return self.state.version != before
 
 
-def _in_turns(records: Records) -> Records:
+def _in_turns(lines: Iterator[bytes]) -> Iterator[bytes]:
     """The same, and now and then a moment for the loop that answers requests beside this thread."""
-    for number, record in enumerate(records):
+    for number, line in enumerate(lines):
         if number % TURN == 0:
             sleep(0)
-        yield record
+        yield line

@@ -65,6 +65,11 @@ def bind(records: Iterable[bytes], after: Position) -> tuple[bytes, Position]:
     return b"".join(pieces), Position(seq, chain)
 
 
+def tail(chain: bytes) -> bytes:
+    """The end of a record's line that states its chain."""
+    return _TAIL + b2a_base64(chain, newline=False) + b'"}'
+
+
 def unbind(data: bytes) -> list[bytes]:
     """The records that `bind` was given."""
     return [b"{%b}" % line[line.index(b",") + 1 : -TAIL_BYTES] for line in data.split(b"\n")[:-1]]

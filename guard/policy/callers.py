@@ -15,7 +15,7 @@ from guard.policy.agents import Agents
 from guard.policy.clients import Identity
 from guard.wire.networks import Networks
 
-SHARDS = 256
+SHARDS = 4_096
 NAMED = ("key", "client", "account", "session")
 
 Key = tuple[str, str]
@@ -113,8 +113,8 @@ class Callers(Collection[Block]):  # noqa: PLW1641  nobody needs a hash of thous
         added: dict[bool, list[Key]] = {False: [], True: []}
         removed: dict[bool, list[Key]] = {False: [], True: []}
         for key, block in changes.items():
-            before = self.get(key)
             number = hash(key) % SHARDS
+            before = shards[number].get(key)
             if shards[number] is self._shards[number]:
                 shards[number] = dict(shards[number])
             if before is not None:

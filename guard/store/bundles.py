@@ -11,9 +11,10 @@ hash.
 
 from __future__ import annotations
 
-from hashlib import sha256
+from hashlib import sha1, sha256
 
 from guard.store.connection import Connection
+from guard.store.errors import StoreError
 from guard.store.script import Script, key
 
 KEPT = 10
@@ -22,13 +23,18 @@ KEPT = 10
 _TOUCH = """
 local function touch()
   local now = redis.call('TIME')
-  redis.call('ZADD', KEYS[2], string.format('%d.%06d', now[1], now[2]), ARGV[1])
+  local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')[2] or 0
+  -- The clock may have gone back since.
+  local at = math.max(now[1] + now[2] / 1000000, newest + 0.001)
+  redis.call('ZADD', KEYS[2], string.format('%.6f', at), ARGV[1])
 end
 """
+# The hashes that the store can make itself are no more than SHA-1, which tells what is damaged; who reads looks closer.
 _KNOWN = Script(
     _TOUCH
     + """
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+local there = redis.call('HGET', KEYS[1], ARGV[1])
+if not there or redis.sha1hex(there) ~= ARGV[2] then return 0 end
 touch()
 return 1
 """
@@ -54,11 +60,17 @@ class Bundles:
         self._keys = [key(connection.fleet, what) for what in ("bundles", "bundles:order")]
 
     def get(self, name: str) -> bytes | None:
-        """The parcel with that hash; None: it is not there, or not what it was."""
+        """The parcel with that hash; None: it is not there.
+
+        Raises:
+            StoreError: what is there has another hash.
+        """
         data: bytes | None = self._connection.call("HGET", self._keys[0], name)
-        return data if data is not None and sha256(data).hexdigest() == name else None
+        if data is not None and sha256(data).hexdigest() != name:
+            raise StoreError(f"the store {self._connection.address}: what it has as the rules {name[:12]} are others")
+        return data
 
     def put(self, name: str, data: bytes) -> None:
-        """Offer a parcel to all; it is sent only if it is not there yet."""
-        if not self._connection.run(_KNOWN, self._keys, [name]):
+        """Offer a parcel to all; it is sent only if it is not there yet, or not as it was."""
+        if not self._connection.run(_KNOWN, self._keys, [name, sha1(data, usedforsecurity=False).hexdigest()]):
             self._connection.run(_PUT, self._keys, [name, data, KEPT])

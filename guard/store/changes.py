@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import orjson
+from msgspec import Meta, Struct
+from msgspec.json import Decoder
 
 from guard.changes import VersionError
 from guard.store.connection import Connection
@@ -31,7 +33,13 @@ local function last_version()
   local told = redis.call('XINFO', 'STREAM', KEYS[1])
   for place = 1, #told, 2 do
     if told[place] == 'last-generated-id' then
-      return tonumber(string.match(told[place + 1], '^%d+'))
+      local last = string.match(told[place + 1], '^%d+')
+      -- Beyond that Lua does not count one by one, and behind the last one the store takes no other.
+      if tonumber(last) >= 2^53 then
+        local told = 'somebody put change %s there, and none can follow: delete %s, which the machines fill again'
+        error(string.format(told, last, KEYS[1]))
+      end
+      return tonumber(last)
     end
   end
 end
@@ -83,16 +91,22 @@ local found = {redis.call('GET', KEYS[2]) or '', last_version(), '', {}}
 if after > 0 then
   local id = string.format('%.0f', after)
   local before = redis.call('XREVRANGE', KEYS[1], id, id, 'COUNT', 1)[1]
-  found[3] = before and before[2][6] or ''
+  found[3] = before and string.sub(before[2][6] or '', 1, 1024) or ''
 end
 if count > 0 and after < found[2] then
   local from = string.format('%.0f', after + 1)
+  local room = tonumber(ARGV[3])
   for _, entry in ipairs(redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', count)) do
     local version, rest = string.match(entry[1], '^(%d+)-(%d+)$')
     local fields = entry[2]
     local fit = fields[1] == 'id' and fields[3] == 'record' and rest == '0'
-    local id, record = fit and fields[2] or '', fit and fields[4] or ''
-    found[4][#found[4] + 1] = {tonumber(version), id, record, fields[6] or ''}
+    local id, record, link = fit and fields[2] or '', fit and fields[4] or '', fields[6] or ''
+    -- Nobody else has put there what is so long, and who has to read it might never be done with it.
+    if #id + #link > 1024 then id, record, link = '', '', string.sub(link, 1, 1024) end
+    if #record > tonumber(ARGV[3]) then record = '' end
+    room = room - #record
+    if room < 0 and #found[4] > 0 then break end
+    found[4][#found[4] + 1] = {tonumber(version), id, record, link}
   end
 end
 return found
@@ -110,12 +124,29 @@ return {redis.call('GET', KEYS[3]) or '', found}
 
 
 class Stored(NamedTuple):
-    """A change in the store; `record` is None if what is there is none."""
+    """A change in the store; `record` is None if what is there is none, and `trouble` says why."""
 
     version: int
     id: str
     record: dict[str, Any] | None
     link: str
+    trouble: str = ""
+
+
+class _Kind(Struct):
+    type: str
+
+
+class _Shape(Struct):
+    """What a record has at the least, whatever program has made it."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=256)]
+    at: float
+    actor: str
+    reason: str
+    change: _Kind
+    incident: str | None = None
+    expires: float | None = None
 
 
 class Page(NamedTuple):
@@ -208,7 +239,8 @@ class Changes:
 
     def read(self, after: int, count: int = BATCH) -> Page:
         """The changes after that version, at most so many."""
-        epoch, version, before, found = self.connection.run(_READ, [self._keys[0], self._keys[2]], [after, count])
+        keys = [self._keys[0], self._keys[2]]
+        epoch, version, before, found = self.connection.run(_READ, keys, [after, count, BATCH_BYTES])
         return Page(_text(epoch), version, _text(before), [_stored(*entry) for entry in found])
 
     def wait(self, after: int, seconds: float) -> bool:
@@ -247,14 +279,37 @@ def _encoded(record: Mapping[str, Any]) -> bytes:
 
 
 def _stored(version: int, id_: bytes, line: bytes, link: bytes) -> Stored:
+    name = _text(id_)
     try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        record = None
-    if isinstance(record, dict) and isinstance(record.get("change"), dict) and record.get("id") == _text(id_):
-        own = {name: value for name, value in record.items() if name not in _LOCAL}
-        return Stored(version, _text(id_), {"kind": "change", **own}, _text(link))
-    return Stored(version, _text(id_), None, _text(link))
+        record = _record(name, line)
+    except ValueError as error:
+        return Stored(version, name, None, _text(link), str(error))
+    return Stored(version, name, record, _text(link))
+
+
+def _record(name: str, line: bytes) -> dict[str, Any]:
+    """What a log may have; whoever can write into the store may have put anything there.
+
+    Raises:
+        ValueError: it is no change.
+    """
+    if not line:
+        raise ValueError("it has not the members of a change, or is too long")
+    try:
+        shape, record = _shape(line), orjson.loads(line)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+    if shape.id != name:
+        raise ValueError("its record is of another id")
+    own = {"kind": "change", **{member: value for member, value in record.items() if member not in _LOCAL}}
+    try:
+        orjson.dumps(own)
+    except orjson.JSONEncodeError as error:
+        raise ValueError(f"it cannot be written down: {error}") from None
+    return own
+
+
+_shape = Decoder(_Shape).decode
 
 
 def _text(word: bytes | str) -> str:

@@ -10,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-CHUNK = 512
+from msgspec import Struct
+
+CHUNK = 256
 """How many stretches a chunk begins with; it is split when it has twice as many."""
 
 
@@ -18,7 +20,7 @@ FEW = 128
 """Up to so many new ones in a chunk are put in one by one; more are sorted with the others."""
 
 
-class Stretch(NamedTuple):
+class Stretch(Struct, frozen=True, order=True, gc=False):
     """All addresses from `first` to `last`, both packed in their 4 or 16 bytes, and what it is called."""
 
     first: bytes
@@ -53,21 +55,18 @@ class Intervals:
         place = bisect_right(firsts, address) - 1
         return names[place] if address <= lasts[place] else None
 
-    def around(self, address: bytes) -> Stretch | None:
-        """The stretch that an address falls into, or None."""
-        number = bisect_right(self._firsts, address)
-        if number == 0:
-            return None
-        firsts, lasts, names = self._chunks[number - 1]
-        place = bisect_right(firsts, address) - 1
-        return Stretch(firsts[place], lasts[place], names[place]) if address <= lasts[place] else None
-
-    def within(self, first: bytes, last: bytes) -> Iterator[Stretch]:
-        """Those that begin between two addresses."""
-        number = max(bisect_right(self._firsts, first) - 1, 0)
-        for chunk in self._chunks[number : bisect_right(self._firsts, last)]:
-            places = range(bisect_left(chunk.firsts, first), bisect_right(chunk.firsts, last))
-            yield from (Stretch(chunk.firsts[place], chunk.lasts[place], chunk.names[place]) for place in places)
+    def meeting(self, first: bytes, last: bytes) -> list[Stretch]:
+        """Those that have an address in common with all from `first` to `last`."""
+        found: list[Stretch] = []
+        for number in range(max(bisect_right(self._firsts, first) - 1, 0), len(self._chunks)):
+            firsts, lasts, names = self._chunks[number]
+            # They do not meet one another, so that they are sorted by their ends too.
+            start, end = bisect_left(lasts, first), bisect_right(firsts, last)
+            if start < end:
+                found += map(Stretch, firsts[start:end], lasts[start:end], names[start:end])
+            if end < len(firsts):
+                break
+        return found
 
     def changed(self, added: Iterable[Stretch], removed: Collection[bytes]) -> Intervals:
         """The set without those that begin at these addresses, and then with these; they must not meet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import ip_network
+from operator import attrgetter
 from socket import AF_INET, AF_INET6, inet_pton
 
 from guard.wire.address import Address
@@ -14,6 +15,9 @@ MAPPED = bytes(10) + b"\xff\xff"
 
 WIDEST = {4: 8, 16: 16}
 """By the bytes of an address, the shortest length of a network that somebody may have; what is wider is the world's."""
+_LENGTHS = {str(length): length for length in range(129)}
+_HOSTS = [(1 << rest) - 1 for rest in range(129)]
+_FIRST, _LAST = attrgetter("first"), attrgetter("last")
 
 Held = Mapping[str, tuple[str, ...]]
 """By the name of a network, those within it."""
@@ -42,7 +46,7 @@ def stretch(text: str) -> Stretch:
         ValueError: it is neither, or the network's address is not its first.
     """
     address, slash, length = text.partition("/")
-    if slash and not (length.isascii() and length.isdigit()):
+    if slash and length not in _LENGTHS:
         network = ip_network(text)
         return Stretch(network.network_address.packed, network.broadcast_address.packed, text)
     try:
@@ -52,11 +56,11 @@ def stretch(text: str) -> Stretch:
     if not slash:
         return Stretch(first, first, text)
     size = len(first)
-    rest = size * 8 - int(length)
+    rest = size * 8 - _LENGTHS[length]
     number = int.from_bytes(first)
-    if rest < 0 or number & (hosts := (1 << rest) - 1):
+    if rest < 0 or number & _HOSTS[rest]:
         raise ValueError(f"{text!r} is no network, for its address is not the first one in it")
-    return Stretch(first, (number | hosts).to_bytes(size), text)
+    return Stretch(first, (number | _HOSTS[rest]).to_bytes(size), text)
 
 
 def too_wide(text: str) -> str:
@@ -149,15 +153,14 @@ class _Draft:
 
     def _outermost(self, one: Stretch) -> Stretch:
         """What holds a network: one that is there and stays, or else itself, which takes the place of those in it."""
-        before = self._before[len(one.first)]
-        there = before.around(one.first)
-        if there is not None and there not in self._gone and one.last <= there.last:
-            return there
         names: list[str] = []
-        for inside in before.within(one.first, one.last):
-            if inside not in self._gone:
-                self._gone.add(inside)
-                names += [inside.name, *self._held.pop(inside.name, ())]
+        for there in self._before[len(one.first)].meeting(one.first, one.last):
+            if there in self._gone:
+                continue
+            if there.first <= one.first and one.last <= there.last:
+                return there
+            self._gone.add(there)
+            names += [there.name, *self._held.pop(there.name, ())]
         self._hold(one.name, names)
         self._come.append(one)
         return one
@@ -174,6 +177,11 @@ class _Draft:
 
 def _sorted(networks: list[Stretch]) -> list[Stretch]:
     """By their first address, and of several the largest first."""
-    networks.sort(key=lambda one: one.last, reverse=True)
-    networks.sort(key=lambda one: (len(one.first), one.first))
+    networks.sort(key=_LAST, reverse=True)
+    networks.sort(key=_FIRST)
+    networks.sort(key=_length)
     return networks
+
+
+def _length(one: Stretch) -> int:
+    return len(one.first)

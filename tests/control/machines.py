@@ -37,7 +37,7 @@ class Machine:
     def __init__(self, state: Path, store: Store) -> None:
         self.state = state
         self.journal = state / "journal"
-        self.journal.mkdir(parents=True)
+        self.journal.mkdir(parents=True, exist_ok=True)
         self.line = Line(store)
         self.changes = Changes(self.line)
         self.begin()

@@ -115,6 +115,17 @@ def test_what_is_over_is_not_in_force(desk):
         assert time.monotonic() < until
 
 
+def test_a_clock_that_goes_back_brings_back_what_is_not_over(desk, monkeypatch):
+    """Orders are held against what is in force by the clock as it is now."""
+    now = time.time()
+    desk.place(Order([BLOCK], "r", expires=now + 60))
+    for later, count in ((0, 1), (3_600, 0), (0, 1)):
+        monkeypatch.setattr("guard.control.desk.time", lambda later=later: now + later)
+        with desk.state() as state:
+            assert len(state.blocks) == count
+    assert desk.place(Order([UNBLOCK], "r")).version == 3
+
+
 def test_a_damaged_log_is_told_each_time(desk):
     """Who asks what is in force is never told a half of it; but somebody can still be blocked."""
     desk.place(Order([BLOCK], "r"))

@@ -1,5 +1,6 @@
 """A machine's log and the store in step, with a real Valkey."""
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -7,12 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from guard import changes
 from guard.config import Store
 from guard.control import follower as module
 from guard.control import note
 from guard.custody import control
 from guard.store.changes import Changes
 from guard.store.connection import Connection
+from guard.store.errors import StoreError
 from tests.control.machines import Machine
 from tests.support import valkey
 
@@ -171,6 +174,111 @@ def test_a_note_that_is_no_longer_so_is_forgotten(tmp_path, store):
     machine.begin()
     machine.follower.step()
     assert machine.ids()[-2:] == [record["id"] for record in records]
+
+
+def entry(id_="x", change=BLOCK, **more):
+    """What somebody may put into the store by hand: a change as programs write it, but for what is given."""
+    record = {"id": id_, "at": 1.0, "actor": "eve", "reason": "r", "change": change, **more}
+    return {"id": id_, "record": json.dumps(record), "link": "l"}
+
+
+NETWORK = {"type": "block", "kind": "ip", "value": "203.0.113.9/24"}
+DEEP = '{"id": "x", "at": 1, "actor": "a", "reason": "r", "change": {"type": "block", "more": %s}}'
+FOREIGN = {
+    "other members": {"a": "b"},
+    "no JSON": {"id": "x", "record": "{{", "link": "l"},
+    "no object": {"id": "x", "record": "[1]", "link": "l"},
+    "no words": {"id": "x", "record": '{"id": "x", "change": {"type": "block"}}', "link": "l"},
+    "no UTF-8": {"id": b"\xff", "record": b'{"id": "\xff"}', "link": b"\xff"},
+    "no number": {"id": "x", "record": entry(at=7.0)["record"].replace("7.0", "NaN"), "link": "l"},
+    "another id": {**entry("y"), "id": "x"},
+    "an empty id": entry(""),
+    "a time that is none": entry(at="noon"),
+    "an end that is none": entry(expires={}),
+    "a name that is none": entry(actor={"a": 1}),
+    "a type that is none": entry(change={"type": ["block"]}),
+    "no change": entry(change=None),
+    "too deep to be written": {"id": "x", "record": DEEP % ("[" * 400 + "]" * 400), "link": "l"},
+    "too deep to be read": {"id": "x", "record": DEEP % ("[" * 9_000 + "]" * 9_000), "link": "l"},
+    "10 MB": entry(change={**BLOCK, "more": "y" * 10_000_000}),
+    "an id of 10 MB": entry("x" * 10_000_000),
+    "a link of 10 MB": {**entry(change={"type": "later"}), "link": "l" * 10_000_000},
+    "of a later program": entry(change={"type": "block-country", "country": "XX"}),
+    "of another type": entry(change={**BLOCK, "value": 7}),
+    "no network": entry(change=NETWORK),
+    "one machine's own": entry(change={"type": "release", "incident": "I"}),
+}
+
+
+@pytest.mark.parametrize("fields", FOREIGN.values(), ids=FOREIGN)
+def test_what_is_no_change_is_told_and_passed_over(tmp_path, server, store, caplog, fields):
+    """What anybody has put into the store: orders before and after it are on every machine, also after a restart."""
+    first, second = machines(tmp_path, store)
+    first.order(BLOCK)
+    first.step()
+    second.step()
+    with valkey.asked(server) as client:
+        client.xadd("guard:{guard}:changes", fields, id="7-0")
+    last = first.changes.append(control.change_record(ISOLATE, reason="r", actor="a"))
+    for machine in (first, second):
+        assert machine.step()
+        machine.restart(noted=True)
+        assert machine.step()
+        assert {type(change) for change, *_ in machine.in_force()} == {changes.Block, changes.Isolate}
+        assert machine.follower.version == last == 8
+    assert caplog.text.count("the store's change 7 is none for this machine and is passed over: ") == 2
+    assert len(caplog.text) < 5_000
+
+
+def test_of_many_that_are_none_one_line_is_told(tmp_path, server, store, caplog):
+    """Nobody fills the log of all machines through the store."""
+    (machine,) = machines(tmp_path, store, 1)
+    with valkey.asked(server) as client:
+        for number in range(1, 500):
+            client.xadd("guard:{guard}:changes", {"a": "b"}, id=f"{number}-0")
+    machine.step()
+    assert machine.follower.version == 499
+    assert "change 1 is none" in caplog.text
+    assert "and so are 498 of the 499" in caplog.text
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("number", [2**53, 2**63 + 1, 2**64 - 1])
+def test_a_number_behind_which_there_is_no_other_is_told(tmp_path, server, store, number):
+    """Again and again, but without haste, with what to do about it; and then the machines have all that they had."""
+    first, second = machines(tmp_path, store)
+    first.order(BLOCK)
+    for machine in (first, second):
+        machine.step()
+    with valkey.asked(server) as client:
+        client.xadd("guard:{guard}:changes", {"a": "b"}, id=f"{number}-0")
+    second.order(ISOLATE)
+    for _ in range(3):
+        with pytest.raises(StoreError, match=r"delete guard:\{guard\}:changes, which the machines fill again"):
+            second.follower.step()
+    with valkey.asked(server) as client:
+        client.delete("guard:{guard}:changes")
+    for machine in (first, second, first, second, first, second):
+        machine.step()
+    assert first.in_force() == second.in_force()
+    assert len(first.in_force()) == 2
+
+
+def test_a_fleet_with_another_name_has_what_its_machines_have(tmp_path, store):
+    """All that was ordered goes along; what is ordered by the old name then, does not."""
+    before = machines(tmp_path, store)
+    ids = [before[number % 2].order(change)["id"] for number, change in enumerate((BLOCK, UNBLOCK, ISOLATE))]
+    for machine in (*before, *before):
+        machine.step()
+        machine.follower.finish()
+    renamed = Store(url=store.url, name="another")
+    after = [Machine(tmp_path / f"n{number}", renamed) for number in range(2)]
+    before[0].changes.append(control.change_record(UNBLOCK, reason="r", actor="a"))
+    for machine in (*after, *after):
+        machine.step()
+    assert [set(machine.ids()) for machine in after] == [set(ids)] * 2
+    assert after[0].in_force() == after[1].in_force()
+    assert [machine.follower.version for machine in after] == [3, 3]
 
 
 def test_many_changes_come_in_batches(tmp_path, server, store, monkeypatch):

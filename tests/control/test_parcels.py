@@ -85,6 +85,25 @@ def test_no_change_waits_for_rules(pair, monkeypatch):
     assert shelf(second) == PARCEL
 
 
+def test_false_rules_are_told_of_and_not_taken(pair, server, caplog):
+    """What comes behind them is in the log all the same, and the right ones are taken as soon as they are there."""
+    first, second = pair
+    first.order(PUSH)
+    first.step()
+    with valkey.asked(server) as client:
+        client.hset("guard:{guard}:bundles", NAME, b"others")
+    first.order(BLOCK)
+    assert first.step()
+    assert second.step()
+    assert [record["change"] for record in second.records()] == [PUSH, BLOCK]
+    assert shelf(second) is None
+    assert f"what it has as the rules {NAME[:12]} are others" in caplog.text
+    first.restart(noted=True)
+    first.step()
+    second.step()
+    assert shelf(second) == PARCEL
+
+
 def test_who_starts_again_sees_to_them(pair, monkeypatch):
     """Also to those of which the change was exchanged before."""
     first, second = pair

@@ -102,6 +102,33 @@ def test_what_is_in_force_is_told_to_all(tmp_path, server):
         valkey.until(lambda: [one.node for one in other.nodes.alive()] == [node_name(Path(second.state))])
 
 
+def test_an_order_for_a_version_counts_what_is_passed_over(tmp_path, server):
+    """What somebody has put into the store last is in no log, and the version all the same."""
+    config = machine(tmp_path / "a", server.connection_url)
+    with Sharing(config) as sharing:
+        desk = Desk(config, sharing)
+        last = desk.place(Order([Planned(ISOLATE)], "r"), patience=0.0).version
+        with valkey.asked(server) as client:
+            client.xadd("guard:{guard}:changes", {"a": "b"}, id=f"{last + 1}-0")
+        valkey.until(lambda: sharing.version == last + 1)
+        with desk.state() as state:
+            version = desk.version(state)
+        assert version == last + 1
+        taken = Order([Planned({"type": "online", "model": "m"})], "r", if_version=version)
+        assert desk.place(taken, patience=0.0).version == last + 2
+
+
+def test_an_order_is_not_late_for_rules_that_it_is_not_about(tmp_path, server):
+    """Who has no rules that were pushed has a block in force all the same."""
+    config = machine(tmp_path / "a", server.connection_url)
+    state = Path(config.state)
+    with claim(state / "journal") as slot, Sharing(config) as sharing:
+        acknowledge(state, Running(slot.log, 1, 1_000, 1, "the rules are not here"))
+        valkey.until(lambda: [len(node.workers) for node in sharing.nodes.alive()] == [1])
+        desk = Desk(config, sharing)
+        assert desk.place(Order([Planned(ISOLATE)], "r")).force.late == []
+
+
 @pytest.mark.parametrize("how", ["ended", "stopped", "cut", "full"])
 def test_a_store_that_is_away_is_told_once_and_taken_up_again(tmp_path, server, caplog, how):
     """What is ordered meanwhile is shared when it is back, within two seconds."""

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from guard.changes import VersionError
-from guard.custody.control import ControlError, append, append_all, change_record, changes, locked, whoever
+from guard.custody.control import ControlError, Pen, append, append_all, change_record, changes, locked, whoever
 from guard.journal.chain import BEGINNING, Position, link, split
 from guard.journal.folder import segments
 
@@ -50,6 +50,34 @@ def test_each_change_has_an_id_of_its_own(tmp_path):
     ids = [hold(tmp_path, "I")["id"] for _ in range(3)]
     assert len(set(ids)) == 3
     assert [change["id"] for change in changes(tmp_path)] == ids
+
+
+def test_a_pen_goes_on_where_it_was(tmp_path):
+    """Whoever else has written meanwhile, also into another segment, or was killed in the middle of it."""
+    pen = Pen(tmp_path, "n1")
+    made = change_record({"type": "hold"}, reason="r", actor="a")
+    seqs = [pen.write([made])[0]["seq"] for _ in range(3)]
+    seqs.append(hold(tmp_path, "I")["seq"])
+    seqs += [pen.write([made])[0]["seq"] for _ in range(2)]
+    seqs.append(hold(tmp_path, "I", segment_bytes=1)["seq"])
+    seqs.append(pen.write([made])[0]["seq"])
+    with files(tmp_path)[-1].open("ab") as file:
+        file.write(b'{"seq":')
+    seqs.append(pen.write([made])[0]["seq"])
+    assert seqs == [1, 2, 3, 4, 5, 6, 8, 9, 11]
+    assert [change["seq"] for change in changes(tmp_path)] == seqs
+    with pytest.raises(VersionError):
+        pen.write([made], if_version=11)
+    assert pen.write([made], if_version=12)[0]["seq"] == 12
+
+
+def test_a_pen_does_not_read_what_it_wrote(tmp_path, monkeypatch):
+    """The end of a long log is known to who wrote it."""
+    pen = Pen(tmp_path)
+    made = change_record({"type": "hold"}, reason="r", actor="a")
+    pen.write([made])
+    monkeypatch.setattr("guard.custody.control.recover", None)
+    assert pen.write([made])[0]["seq"] == 2
 
 
 def test_several_records_are_written_at_once(tmp_path):

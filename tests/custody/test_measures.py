@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guard.custody.control import ControlError, append, append_all, change_record
 from guard.custody.measures import State
+from guard.custody.tail import Tail
 from guard.measures import AddedLimit, AddedRule, Block, Measures
 
 
@@ -153,7 +155,47 @@ def test_times_that_count_no_more_are_forgotten():
         state.drop_expired(10.0)
     assert len(state._ends) <= 1_600
     state.drop_expired(1e9)
-    assert state.next_expiry == 1e9 + 19
+    assert 1e9 < state.next_expiry <= 1e9 + 19
+
+
+def test_so_many_end_at_a_time():
+    """Where a long list is over at once, and somebody would rather go on in between."""
+    state = State()
+    state.take(records(*(block("client", f"c{number}") for number in range(5)), expires=100.0))
+    state.take(records(block("client", "later"), expires=200.0))
+    left = []
+    while state.next_expiry <= 100.0:
+        state.drop_expired(100.0, 2)
+        left.append(len(state.measures().blocks))
+    assert left == [4, 2, 1]
+    assert state.next_expiry == 200.0
+
+
+def test_lines_come_to_the_same_as_records(tmp_path):
+    """Whether they are as the guard writes them, or only as somebody could have: more or less than that is in them."""
+    append(tmp_path, block("ip", "203.0.113.0/24"), reason="r", incident="I", expires=1e9)
+    append(tmp_path, {"type": "unblock", "kind": "ip", "value": "203.0.113.0/24"}, reason="r")
+    append(tmp_path, block("ip", "203.0.113.1/24"), reason="no network")
+    append(tmp_path, block("account", "acme") | {"later": 1}, reason="r")
+    append(tmp_path, {"type": "hold"}, reason="r", incident="I")
+    append(tmp_path, {"type": "isolate", "model": "m"}, reason="r")
+    odd: list[dict[str, Any]] = [{"at": "noon"}, {"expires": True}, {"reason": None}, {"incident": 7}, {"kind": "x"}]
+    for store, words in enumerate(odd):
+        record = change_record(block("client", f"c{store}"), reason="r")
+        append_all(tmp_path, [{**record, "store": store, **words}])
+    read, taken = State(), State()
+    read.read(Tail(tmp_path).lines())
+    taken.take(Tail(tmp_path).news())
+    assert len(taken.blocks) == 5
+    assert list(read.in_force()) == list(taken.in_force())
+    assert (read.version, read.shared) == (taken.version, taken.shared)
+
+
+@pytest.mark.parametrize("words", [b'"actor":"\xff"', b'"change":{"type":"block","more":%s}' % (b"[" * 9_000)])
+def test_a_line_that_is_no_json_is_told(words):
+    """Whoever has signed for it."""
+    with pytest.raises(ControlError, match="a record is no JSON"):
+        State().read([b'{"seq":1,"kind":"change",%b}\n' % words])
 
 
 def test_offences_are_counted():

@@ -89,6 +89,19 @@ def test_a_snapshot_that_does_not_fit_is_passed_over(tmp_path, spoil, caplog):
     assert "is read from its beginning" in caplog.text
 
 
+def test_one_of_a_later_time_is_passed_over(tmp_path, caplog):
+    """What was over by a clock that has gone back since is not in it, and is not over; whoever writes them sees it."""
+    path = tmp_path / "snapshot"
+    append_all(tmp_path, [block(one, expires=time() + 60) for one in range(20)])
+    snapshots = Snapshots(tmp_path, path, every=10)
+    snapshots.step(time() + 3_600)
+    assert orjson.loads(path.read_bytes())["measures"] == []
+    assert len(Watch(tmp_path, path).first().blocks) == 20
+    snapshots.step(time())
+    assert len(orjson.loads(path.read_bytes())["measures"]) == 20
+    assert "the clock has gone back" in caplog.text
+
+
 def test_it_fits_no_other_log(tmp_path):
     """A log that was begun anew is read from its beginning, even where it has more records."""
     path = tmp_path / "snapshot"

@@ -14,6 +14,12 @@ def block(journal, value, **more):
     append(journal, {"type": "block", "kind": "ip", "value": value}, reason="r", actor="a", **more)
 
 
+def blocked(measures):
+    """How many callers are."""
+    assert measures is not None
+    return len(measures.blocks)
+
+
 def test_news_are_told_once(tmp_path):
     """A look gives the measures if they are others than before, else nothing."""
     watch = Watch(tmp_path)
@@ -35,6 +41,63 @@ def test_a_measure_that_is_over_is_news(tmp_path):
     while (measures := watch.news()) is None:
         pass
     assert measures == Measures(2)
+
+
+def test_much_at_once_comes_in_pieces(tmp_path, monkeypatch):
+    """What a long list brings, and what is over at once; whoever begins to watch has all of it at once."""
+    monkeypatch.setattr("guard.custody.watch.PIECE", 3)
+    watch, soon = Watch(tmp_path), time() + 0.5
+
+    def pieces():
+        found = [watch.look()]
+        while watch.more:
+            found.append(watch.look())
+        return [len(one.blocks) for one in found if one is not None]
+
+    for number in range(7):
+        block(tmp_path, f"192.0.2.{number}", expires=soon)
+    assert pieces() == [2, 5, 7]  # the first record is the segment's
+    assert len(Watch(tmp_path).first().blocks) == 7
+    while time() < soon:
+        pass
+    assert pieces() == [4, 1, 0]
+
+
+def test_a_clock_that_goes_back_brings_back_what_is_not_over(tmp_path, monkeypatch, caplog):
+    """A clock that was an hour ahead for a moment has let nobody in for longer than that."""
+    now = time()
+    monkeypatch.setattr("guard.custody.watch.time", lambda: now)
+    watch = Watch(tmp_path)
+    block(tmp_path, "192.0.2.1", expires=now + 60)
+    block(tmp_path, "192.0.2.2")
+    assert blocked(watch.news()) == 2
+    now += 3_600
+    assert blocked(watch.news()) == 1
+    assert watch.news() is None
+    now -= 3_600
+    assert blocked(watch.news()) == 2
+    assert watch.news() is None
+    now += 61
+    assert blocked(watch.news()) == 1
+    assert caplog.text.count("the clock has gone back") == 1
+
+
+def test_a_clock_that_goes_back_beside_a_damaged_log_changes_nothing(tmp_path, monkeypatch, caplog):
+    """What is known stays, for what could be read again would be less."""
+    now = time()
+    monkeypatch.setattr("guard.custody.watch.time", lambda: now)
+    watch = Watch(tmp_path)
+    block(tmp_path, "192.0.2.1", expires=now + 60)
+    block(tmp_path, "192.0.2.2")
+    assert watch.news() is not None
+    now += 3_600
+    assert blocked(watch.news()) == 1
+    path = segments(tmp_path, "control")[0].path(PLAIN)
+    path.write_bytes(path.read_bytes().replace(b"192.0.2.1", b"192.0.2.3"))
+    now -= 3_600
+    assert blocked(watch.look()) == 1
+    assert watch.news() is None
+    assert "it cannot be read: " in caplog.text
 
 
 def test_what_was_sealed_is_in_force_after_a_restart(tmp_path):

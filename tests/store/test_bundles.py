@@ -8,6 +8,7 @@ from guard.config import Store
 from guard.store import bundles as module
 from guard.store.bundles import Bundles
 from guard.store.connection import Connection
+from guard.store.errors import StoreError
 from tests.support import valkey
 
 
@@ -50,10 +51,26 @@ def test_those_that_were_offered_last_are_kept(bundles, monkeypatch):
     assert [number for number in range(1, 5) if bundles.get(parcel(number)[0])] == [1, 3, 4]
 
 
-def test_what_is_damaged_is_as_good_as_none(bundles, server):
-    """Whoever has put it there."""
+def test_those_are_kept_also_when_the_clock_goes_back(bundles, server, monkeypatch):
+    """What was offered before had a later time by then."""
+    monkeypatch.setattr(module, "KEPT", 3)
+    for number in (1, 2, 3):
+        bundles.put(*parcel(number))
+    with valkey.asked(server) as client:
+        for number in (1, 2, 3):
+            client.zincrby("guard:{guard}:bundles:order", 3_600, parcel(number)[0])
+    for number in (4, 2, 5):
+        bundles.put(*parcel(number))
+    assert [number for number in range(1, 6) if bundles.get(parcel(number)[0])] == [2, 4, 5]
+
+
+def test_what_is_damaged_is_not_taken_and_mended(bundles, server):
+    """Whoever has put it there; who has the right one and offers it again puts that in its place."""
     name, data = parcel(1)
     bundles.put(name, data)
     with valkey.asked(server) as client:
         client.hset("guard:{guard}:bundles", name, "damaged")
-    assert bundles.get(name) is None
+    with pytest.raises(StoreError, match="are others"):
+        bundles.get(name)
+    bundles.put(name, data)
+    assert bundles.get(name) == data

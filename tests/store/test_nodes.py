@@ -48,6 +48,18 @@ def test_those_that_say_nothing_are_not_there(server, nodes, monkeypatch):
         assert client.hkeys("guard:{guard}:nodes") == ["new"]
 
 
+def test_one_of_a_time_to_come_is_not_there(server, nodes):
+    """The store's clock has gone back since; whoever still lives says so again."""
+    nodes.tell(Node("dead", 1))
+    nodes.tell(Node("alive", 1))
+    with valkey.asked(server) as client:
+        for name in ("dead", "alive"):
+            at, told = client.hget("guard:{guard}:nodes", name).split(" ", 1)
+            client.hset("guard:{guard}:nodes", name, f"{float(at) + 3_600:.6f} {told}")
+    nodes.tell(Node("alive", 1))
+    assert [one.node for one in nodes.alive()] == ["alive"]
+
+
 def test_one_that_ends_says_so(nodes):
     """It is not waited for any more."""
     nodes.tell(Node("a", 1))

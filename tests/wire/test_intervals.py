@@ -22,9 +22,9 @@ def test_chunks_are_split_when_they_grow():
     for intervals, count in ((many, 5_000), (few, 2_000)):
         assert all(0 < len(chunk.firsts) <= 2 * CHUNK for chunk in intervals._chunks)
         assert [intervals.find(at(number)) for number in (0, 1, 1_998, 1_999)] == ["0", None, "999", None]
-        assert intervals.around(at(2 * count)) is None
-        assert intervals.around(at(6)) == Stretch(at(6), at(6), "3")
-        assert [one.name for one in intervals.within(at(3), at(8))] == ["2", "3", "4"]
+        assert intervals.meeting(at(2 * count), at(2 * count)) == []
+        assert intervals.meeting(at(6), at(6)) == [Stretch(at(6), at(6), "3")]
+        assert [one.name for one in intervals.meeting(at(3), at(8))] == ["2", "3", "4"]
 
 
 def test_what_is_taken_out_is_gone():
@@ -34,4 +34,4 @@ def test_what_is_taken_out_is_gone():
     assert [part.find(at(number)) for number in (0, 2, 3_998)] == ["0", None, None]
     assert not part.changed([], [at(0)])
     assert Intervals().find(at(0)) is None
-    assert Intervals().around(at(0)) is None
+    assert Intervals().meeting(at(0), at(0)) == []
