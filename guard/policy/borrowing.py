@@ -237,12 +237,12 @@ class Borrowing(Meters):
         """What was held and not used is there for others; how much of what was used is accounted for."""
         cells, index = one.cells, one.index
         assert cells is not None
-        if now < cells.until[index]:
+        if now < cells.until[index] and not _is_called_back(one.place, now):
             cells.leased[index] += one.units
             covered = min(used, cells.leased[index])
             cells.leased[index] -= covered
             return covered
-        # Its lease is over: all of it counts as spent.
+        # Its lease is over, and all of it counts as spent; or it is a place that somebody else needs more.
         return min(used, one.units)
 
     def _leave(self, one: Reserved) -> None:
@@ -274,3 +274,13 @@ class Borrowing(Meters):
             if one.place.cells is self.table and self.table is not None:
                 self.table.spent[one.place.index] += max(one.units, 0.0)
                 self.loans.loan(one.place, now)
+
+
+def _is_called_back(place: Place, now: float) -> bool:
+    """Whether a place that is free now goes back to the store, and not to the next one here: others need it more."""
+    cells, index = place.cells, place.index
+    if place.limit.kind != CONCURRENCY or cells.tat[index] <= now:
+        return False
+    cells.tat[index] -= 1.0
+    cells.spent[index] += 1.0
+    return True

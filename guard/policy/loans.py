@@ -87,6 +87,8 @@ class Loans:
         loan = self._loans.get(place.name)
         if loan is None:
             loan = self._loans[place.name] = Loan(place, now - CLAIM_SECONDS)
+        # How many may be in progress may have been changed since.
+        loan.place = place
         return loan
 
     def use(self, place: Place, now: float) -> bool:
@@ -175,10 +177,15 @@ class Loans:
         lent = table.leased[index] if now < table.until[index] else 0.0
         held = table.held(index) if kind != REQUESTS else 0.0
         is_ending = table.until[index] - now < ENDING_SECONDS
+        if kind == CONCURRENCY and now < table.tat[index]:
+            loan.wish = 0.0  # others need them more
         if kind == CONCURRENCY and lent >= loan.wish + 1.0:
             return self._give_back(loan, float(floor(lent - loan.wish)), now)
-        if table.spent[index] > 0.0 or (is_ending and held > 0.0) or (is_ending and lent and loan.is_used(now)):
-            return self.want(place, 0.0)
+        is_used = loan.is_used(now)
+        if table.spent[index] > 0.0 or (is_ending and held > 0.0) or (is_ending and lent and is_used):
+            wanted = self.want(place, 0.0)
+            # Who has not used it of late may not know the newest limit.
+            return wanted if is_used else wanted._replace(ask=wanted.ask._replace(ahead=0.0))
         if is_ending and lent:
             loan.wish /= 4
             return self._give_back(loan, lent, now)
@@ -245,7 +252,8 @@ class Loans:
         table.share[place.index] = max(share, 0.0)
         if grant.ahead < ask.ahead:
             # What is not there is not asked for again with every request: there is no rate that brings it.
-            self.loan(place, now).wish -= ask.ahead - grant.ahead
+            loan = self.loan(place, now)
+            loan.wish = max(loan.wish - (ask.ahead - grant.ahead), 0.0)
 
 
 def _nothing(place: Place) -> Ask:

@@ -319,6 +319,44 @@ async def test_never_too_many_at_once_whatever_happens(tmp_path, seed):
         assert not any(meters.presence.times for meters in many)
 
 
+async def test_no_node_is_left_without_a_place_for_ever(tmp_path):
+    """One that always needs all of them gives some to another, up to half of that one's part."""
+    store, bound = Store(), limits(TEN)
+    with worker(tmp_path / "a", Nearby(store, "a", 2)) as one, worker(tmp_path / "b", Nearby(store, "b", 2)) as other:
+        inside, inside_other = await entered(one, bound, 10), list[Held]()
+        assert len(inside) == 10
+
+        async def share() -> None:
+            while len(inside_other) < 2:
+                one.look()
+                inside_other.extend(await entered(other, bound, 1))
+                one.release(inside.pop(0))
+                inside.extend(await entered(one, bound, 2))
+                await asyncio.sleep(0.02)
+
+        await asyncio.wait_for(share(), 10)
+        assert len(inside) + len(inside_other) <= 10
+
+
+async def test_too_many_at_once_are_fewer_soon(tmp_path):
+    """Of two nodes that have all places each, as when one was not heard of for a while, both give some back."""
+    store, bound = Store(), limits(TEN)
+    with worker(tmp_path / "a", Nearby(store, "a", 2)) as one, worker(tmp_path / "b", Nearby(store, "b", 2)) as other:
+        inside = {one: await entered(one, bound, 10)}
+        store.budgets.clear()
+        inside[other] = await entered(other, bound, 10)
+
+        async def settle() -> None:
+            while sum(map(len, inside.values())) > 10:
+                for meters, many in inside.items():
+                    meters.look()
+                    meters.release(many.pop(0))
+                    many.extend(await entered(meters, bound, 2))
+                await asyncio.sleep(0.02)
+
+        await asyncio.wait_for(settle(), 10)
+
+
 async def test_a_node_that_is_left_alone_has_its_share_of_the_places(tmp_path):
     """It leaves the others what they had for a while, and goes on with its part of all of them."""
     store, bound = Store(), limits(TEN)

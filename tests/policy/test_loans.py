@@ -201,6 +201,38 @@ def test_places_that_are_not_to_be_had_are_not_wished_for_again(cell):
     assert not one.loans.use(one.place, one.now)
 
 
+def test_what_is_told_goes_by_the_newest_limit(cell):
+    """How many may be in progress may be changed while some are."""
+    one = cell(PLACES)
+    one.loans.loan(one.place, one.now).wish = 5.0
+    fewer = Place(PLACES._replace(quota=4.0, burst=4.0), one.place.name, one.table)
+    fewer.index = one.index
+    one.table.hold(one.index, 1.0)
+    one.loans.loan(fewer, one.now)
+    [wanted] = one.loans.tend(one.now)
+    assert (wanted.ask.burst, wanted.ask.ahead) == (4.0, 0.0)
+
+
+def test_free_places_that_others_need_more_go_back_though_they_are_wished_for(cell):
+    """And no more of them are asked for ahead."""
+    one = cell(PLACES)
+    one.loans.loan(one.place, one.now)
+    one.borrow(0.0, Grant(4.0, 2.0, 1.0, 0.0, 4.0, -1.0))
+    loan = one.loans.loan(one.place, one.now)
+    loan.wish, loan.used_at = 5.0, one.now
+    [wanted] = one.loans.tend(one.now)
+    assert (wanted.ask.returned, wanted.ask.ahead) == (4.0, 0.0)
+
+
+def test_who_has_not_used_it_of_late_asks_for_no_more(cell):
+    """It tells what all workers of the node hold, and goes by a limit that may have been changed."""
+    one = cell(PLACES)
+    one.loans.loan(one.place, one.now).wish = 5.0
+    one.table.hold(one.index, 1.0)
+    [wanted] = one.loans.tend(one.now)
+    assert (wanted.ask.held, wanted.ask.ahead) == (1.0, 0.0)
+
+
 def test_what_nobody_uses_is_forgotten(cell):
     """And so is a cell that is another's."""
     one = cell(REQUESTS)
