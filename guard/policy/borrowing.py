@@ -90,6 +90,11 @@ class Borrowing(Meters):
         finally:
             self.table.unlock()
 
+    def sweep(self, now: float) -> None:
+        """Forget also whom nothing is to be told of."""
+        super().sweep(now)
+        self.loans.forget(now)
+
     # Decisions.
 
     def _decide(

@@ -242,7 +242,7 @@ class Table:
 
     def _is_whole(self, index: int, now: float) -> bool:
         # Said so that what is no number counts as nothing.
-        used = self.tat[index] > now or self.until[index] > now or self.spent[index] > 0.0
+        used = self.tat[index] > now or self.until[index] > now
         return not used and not self.held(index) > 0.0
 
     def _wipe(self, index: int) -> None:
