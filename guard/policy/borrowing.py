@@ -107,8 +107,11 @@ class Borrowing(Meters):
         locked: bool,
         reserves: bool,
     ) -> Denied | Held | Waiting:
-        if not locked or self.table is None:
+        if self.table is None:
             return super()._decide(places, amounts, now, held, locked=locked, reserves=reserves)
+        if not locked:
+            request = Request(places, amounts, held, reserves)
+            return self._decide_alone(request, now, Pending(request, self.loans, self._decide_again))
         verdict = self._weigh(places, amounts, now)
         if verdict is None:
             return self._spend(places, amounts, now, held, reserves=reserves)
@@ -121,9 +124,7 @@ class Borrowing(Meters):
         """Decide by what there is now."""
         request, now = pending.request, self.now()
         if self.table is None or not self.table.lock():
-            return super()._decide(
-                request.places, request.amounts, now, request.held, locked=self.table is None, reserves=request.reserves
-            )
+            return self._decide_alone(request, now, pending)
         try:
             verdict = self._weigh(request.places, request.amounts, now)
             if verdict is None:
@@ -131,6 +132,15 @@ class Borrowing(Meters):
             return self._deny(verdict) if isinstance(verdict, Denied) else pending.ask(verdict)
         finally:
             self.table.unlock()
+
+    def _decide_alone(self, request: Request, now: float, pending: Pending) -> Denied | Held | Waiting:
+        """Decide without the lock; where this could let in too many at once, not before it was waited for."""
+        table, places = self.table, request.places
+        if table is not None and pending.may_try and any(place.limit.kind == CONCURRENCY for place in places):
+            return pending.try_later()
+        return super()._decide(
+            places, request.amounts, now, request.held, locked=table is None, reserves=request.reserves
+        )
 
     def _deny(self, denied: Denied) -> Denied:
         self.found["denied"] += 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 from contextlib import ExitStack, contextmanager
 from random import Random
 from time import monotonic
@@ -355,6 +357,22 @@ async def test_too_many_at_once_are_fewer_soon(tmp_path):
                 await asyncio.sleep(0.02)
 
         await asyncio.wait_for(settle(), 10)
+
+
+async def test_a_place_is_worth_waiting_for_the_lock(tmp_path):
+    """Without it a node might let in more than it has borrowed; when it is not to be had at all it goes on."""
+    store, bound = Store(), limits({"per": "client", "concurrency": 4})
+    with worker(tmp_path / "a", Nearby(store, "a", 2)) as one, worker(tmp_path / "b", Nearby(store, "b", 2)) as other:
+        inside = await entered(one, bound, 2)
+        assert len(await entered(other, bound, 3)) == 2
+        fd, lock = os.open(tmp_path / "a" / "table", os.O_RDWR), fcntl.LOCK_EX
+        fcntl.flock(fd, lock)
+        asyncio.get_running_loop().call_later(0.004, fcntl.flock, fd, fcntl.LOCK_UN)
+        assert not await entered(one, bound, 1)
+        one.release(inside.pop())
+        fcntl.flock(fd, lock)
+        assert len(await entered(one, bound, 1)) == 1
+        os.close(fd)
 
 
 async def test_a_node_that_is_left_alone_has_its_share_of_the_places(tmp_path):
