@@ -47,7 +47,8 @@ class Grant(NamedTuple):
     Attributes:
         units: what was granted: nothing, or all that was needed and perhaps more.
         lasts: seconds from now in which the node may spend what it holds; what is left then counts as spent.
-        full: seconds until the budget would be whole if nobody asked for more.
+        full: seconds until the budget would be whole if nobody asked for more; of places among those in progress: one
+            for each that others need more than this node.
         wait: seconds until what was needed would be there; 0 if it is.
         ahead: how many of the units are beyond the need.
         left: how many are left after that; less than nothing where more was used than there was.

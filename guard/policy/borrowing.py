@@ -90,6 +90,11 @@ class Borrowing(Meters):
         finally:
             self.table.unlock()
 
+    def sweep(self, now: float) -> None:
+        """Forget also whom nothing is to be told of."""
+        super().sweep(now)
+        self.loans.forget(now)
+
     # Decisions.
 
     def _decide(
@@ -102,32 +107,44 @@ class Borrowing(Meters):
         locked: bool,
         reserves: bool,
     ) -> Denied | Held | Waiting:
-        if not locked or self.table is None:
+        if self.table is None:
             return super()._decide(places, amounts, now, held, locked=locked, reserves=reserves)
-        return self._find_enough(Request(places, amounts, held, reserves), now)
+        if not locked:
+            request = Request(places, amounts, held, reserves)
+            return self._decide_alone(request, now, Pending(request, self.loans, self._decide_again))
+        verdict = self._weigh(places, amounts, now)
+        if verdict is None:
+            return self._spend(places, amounts, now, held, reserves=reserves)
+        if isinstance(verdict, Denied):
+            return self._deny(verdict)
+        request = Request(places, amounts, held, reserves)
+        return Pending(request, self.loans, self._decide_again).ask(verdict)
 
     def _decide_again(self, pending: Pending) -> Denied | Held | Waiting:
         """Decide by what there is now."""
         request, now = pending.request, self.now()
         if self.table is None or not self.table.lock():
-            return super()._decide(
-                request.places, request.amounts, now, request.held, locked=self.table is None, reserves=request.reserves
-            )
+            return self._decide_alone(request, now, pending)
         try:
-            return self._find_enough(request, now, pending)
+            verdict = self._weigh(request.places, request.amounts, now)
+            if verdict is None:
+                return self._spend(request.places, request.amounts, now, request.held, reserves=request.reserves)
+            return self._deny(verdict) if isinstance(verdict, Denied) else pending.ask(verdict)
         finally:
             self.table.unlock()
 
-    def _find_enough(self, request: Request, now: float, pending: Pending | None = None) -> Denied | Held | Waiting:
-        """Spend what is there, or ask for what is not."""
-        verdict = self._weigh(request.places, request.amounts, now)
-        if verdict is None:
-            return self._spend(request, now)
-        if isinstance(verdict, Denied):
-            self.found["denied"] += 1
-            return verdict
-        pending = pending or Pending(request, self.loans, self._decide_again)
-        return pending.ask(verdict)
+    def _decide_alone(self, request: Request, now: float, pending: Pending) -> Denied | Held | Waiting:
+        """Decide without the lock; where this could let in too many at once, not before it was waited for."""
+        table, places = self.table, request.places
+        if table is not None and pending.may_try and any(place.limit.kind == CONCURRENCY for place in places):
+            return pending.try_later()
+        return super()._decide(
+            places, request.amounts, now, request.held, locked=table is None, reserves=request.reserves
+        )
+
+    def _deny(self, denied: Denied) -> Denied:
+        self.found["denied"] += 1
+        return denied
 
     def _weigh(self, places: tuple[Place, ...], amounts: Amounts, now: float) -> Denied | list[Place] | None:
         """Why not, or of what there is too little here; None: all is there."""
@@ -186,20 +203,25 @@ class Borrowing(Meters):
         """Among how many a budget is divided as things are now."""
         return self.lender.nodes if self.presence.away and place.cells is self.table else 1
 
-    def _spend(self, request: Request, now: float) -> Held:
+    def _spend(
+        self, places: tuple[Place, ...], amounts: Amounts, now: float, held: Held | None, *, reserves: bool
+    ) -> Held:
         """Take what was found to be there."""
-        held = request.held or Held()
-        alone = [self._spend_one(place, request, held, now) for place in request.places]
-        self.found["local" if any(alone) else "ready"] += 1
-        wanted = [self.loans.want(place, 0.0) for place in request.places if self.loans.use(place, now)]
+        held = held or Held()
+        is_local, wanted = False, []
+        for place in places:
+            if self._spend_one(place, needed(place.limit, amounts), held, now, reserves=reserves):
+                is_local = True
+            if self.loans.use(place, now):
+                wanted.append(self.loans.want(place, 0.0))
+        self.found["local" if is_local else "ready"] += 1
         if wanted:
             self.loans.send(wanted)
         return held
 
-    def _spend_one(self, place: Place, request: Request, held: Held, now: float) -> bool:
+    def _spend_one(self, place: Place, units: float, held: Held, now: float, *, reserves: bool) -> bool:
         """Take it of one place; True: without having borrowed it."""
-        cells, limit = place.cells, place.limit
-        units = needed(limit, request.amounts)
+        cells, limit, index = place.cells, place.limit, place.index
         lent = self._is_enough(place, units, now)
         if limit.kind == CONCURRENCY:
             # Whatever becomes of the worker that borrowed it, this one keeps it.
@@ -207,14 +229,14 @@ class Borrowing(Meters):
             held.running.append(self._take_out(place, units, lent=lent))
             return not lent
         if limit.kind != REQUESTS:
-            if request.reserves:
+            if reserves:
                 held.reserved.append(self._take_out(place, units, lent=lent))
         elif lent:
-            cells.leased[place.index] = max(cells.leased[place.index] - units, 0.0)
+            cells.leased[index] = max(cells.leased[index] - units, 0.0)
         else:
             self._charge(place, units, now, locked=True)
-        held.see(limit, max(cells.tat[place.index] - now, 0.0) - cells.leased[place.index] * limit.interval)
-        return not lent and (limit.kind == REQUESTS or request.reserves)
+        held.see(limit, max(cells.tat[index] - now, 0.0) - cells.leased[index] * limit.interval)
+        return not lent and (limit.kind == REQUESTS or reserves)
 
     @staticmethod
     def _take_out(place: Place, units: float, *, lent: bool) -> Reserved:
@@ -237,12 +259,12 @@ class Borrowing(Meters):
         """What was held and not used is there for others; how much of what was used is accounted for."""
         cells, index = one.cells, one.index
         assert cells is not None
-        if now < cells.until[index]:
+        if now < cells.until[index] and not _is_called_back(one.place, now):
             cells.leased[index] += one.units
             covered = min(used, cells.leased[index])
             cells.leased[index] -= covered
             return covered
-        # Its lease is over: all of it counts as spent.
+        # Its lease is over, and all of it counts as spent; or it is a place that somebody else needs more.
         return min(used, one.units)
 
     def _leave(self, one: Reserved) -> None:
@@ -274,3 +296,13 @@ class Borrowing(Meters):
             if one.place.cells is self.table and self.table is not None:
                 self.table.spent[one.place.index] += max(one.units, 0.0)
                 self.loans.loan(one.place, now)
+
+
+def _is_called_back(place: Place, now: float) -> bool:
+    """Whether a place that is free now goes back to the store, and not to the next one here: others need it more."""
+    cells, index = place.cells, place.index
+    if place.limit.kind != CONCURRENCY or cells.tat[index] <= now:
+        return False
+    cells.tat[index] -= 1.0
+    cells.spent[index] += 1.0
+    return True

@@ -87,12 +87,14 @@ class Loans:
         loan = self._loans.get(place.name)
         if loan is None:
             loan = self._loans[place.name] = Loan(place, now - CLAIM_SECONDS)
+        # How many may be in progress may have been changed since.
+        loan.place = place
         return loan
 
     def use(self, place: Place, now: float) -> bool:
         """It is used; whether it is time to ask ahead of need: nobody asks yet, and there is some use in it."""
         loan = self._loans.get(place.name)
-        if loan is None:
+        if loan is None or place.cells is not self.table:
             return False
         loan.used_at = now
         table, index = place.cells, place.index
@@ -119,6 +121,10 @@ class Loans:
         """What is to be told: what nobody uses goes back in time, what is used is kept, what is owed is paid."""
         found = (self._tend(loan, now) for loan in list(self._loans.values()))
         return [wanted for wanted in found if wanted is not None]
+
+    def forget(self, now: float) -> None:
+        """Forget the cells of which there is nothing to tell, also while nobody hears of any."""
+        self._loans = {name: loan for name, loan in self._loans.items() if not self._is_over(loan, now)}
 
     def send(self, wanted: Sequence[Wanted], asker: Asker | None = None) -> None:
         """Ask the store, and put what it grants into the cells."""
@@ -167,7 +173,7 @@ class Loans:
         """What there is to say of a cell; one of which there is nothing more to say is forgotten."""
         place = loan.place
         table, index, kind = place.cells, place.index, place.limit.kind
-        if table is not self.table or table.names[index] != place.name:
+        if self._is_over(loan, now):
             del self._loans[place.name]
             return None
         if now - table.asked[index] <= CLAIM_SECONDS:
@@ -175,16 +181,31 @@ class Loans:
         lent = table.leased[index] if now < table.until[index] else 0.0
         held = table.held(index) if kind != REQUESTS else 0.0
         is_ending = table.until[index] - now < ENDING_SECONDS
+        if kind == CONCURRENCY and now < table.tat[index]:
+            loan.wish = 0.0  # others need them more
         if kind == CONCURRENCY and lent >= loan.wish + 1.0:
             return self._give_back(loan, float(floor(lent - loan.wish)), now)
-        if table.spent[index] > 0.0 or (is_ending and held > 0.0) or (is_ending and lent and loan.is_used(now)):
-            return self.want(place, 0.0)
+        is_used = loan.is_used(now)
+        if table.spent[index] > 0.0 or (is_ending and held > 0.0) or (is_ending and lent and is_used):
+            wanted = self.want(place, 0.0)
+            # Who has not used it of late may not know the newest limit.
+            return wanted if is_used else wanted._replace(ask=wanted.ask._replace(ahead=0.0))
         if is_ending and lent:
             loan.wish /= 4
             return self._give_back(loan, lent, now)
-        if not lent and not held and now - loan.asked_at > CLAIM_SECONDS:
-            del self._loans[place.name]
         return None
+
+    def _is_over(self, loan: Loan, now: float) -> bool:
+        """Whether the cell is another's, or there will be nothing to say of it."""
+        place = loan.place
+        table, index = place.cells, place.index
+        if table is not self.table or table.names[index] != place.name:
+            return True
+        is_asked = now - max(table.asked[index], loan.asked_at) <= CLAIM_SECONDS
+        is_lent = table.leased[index] > 0.0 and now < table.until[index]
+        # What was spent, and has come back, is no debt.
+        is_owed = table.spent[index] > 0.0 and now < max(table.tat[index], table.until[index])
+        return not (is_asked or is_lent or is_owed or table.held(index) > 0.0)
 
     def _give_back(self, loan: Loan, units: float, now: float) -> Wanted:
         place = loan.place
@@ -215,8 +236,7 @@ class Loans:
         if is_claim:
             table.asked[index] = 0.0
         if grant is None:
-            if is_claim:
-                table.leased[index] += ask.returned
+            # What was returned may have come to the store: it is nobody's here.
             return
         if ask.held is not None:
             table.spent[index] = max(table.spent[index] - spent, 0.0)
@@ -245,7 +265,8 @@ class Loans:
         table.share[place.index] = max(share, 0.0)
         if grant.ahead < ask.ahead:
             # What is not there is not asked for again with every request: there is no rate that brings it.
-            self.loan(place, now).wish -= ask.ahead - grant.ahead
+            loan = self.loan(place, now)
+            loan.wish = max(loan.wish - (ask.ahead - grant.ahead), 0.0)
 
 
 def _nothing(place: Place) -> Ask:

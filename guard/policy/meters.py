@@ -170,13 +170,15 @@ class Meters:
         *,
         reserves: bool = False,
     ) -> Denied | Held | Waiting:
-        locked = self._lock()
+        table = self.table
+        locked = table is None or table.lock()
         try:
             if self.owed and locked:
                 self._pay(now)
             return self._decide(places, amounts, now, held, locked=locked, reserves=reserves)
         finally:
-            self._unlock(locked)
+            if locked and table is not None:
+                table.unlock()
 
     def _decide(
         self,

@@ -9,13 +9,15 @@ from typing import NamedTuple
 from guard.lending import Grants
 from guard.policy.held import Denied, Held, Reserved
 from guard.policy.limits import CONCURRENCY, Amounts, needed
-from guard.policy.loans import Loans
+from guard.policy.loans import RETRY_LOCK_SECONDS, Loans
 from guard.policy.meters import RETRY_SECONDS, TOLERANCE
 from guard.policy.places import Place
 from guard.policy.waiting import Waiting
 
 LATE_SECONDS = 0.005
 """A timer that is later than this was kept by the worker itself, not by the store."""
+LOCK_TRIES = 10
+"""How often the lock is waited for, a millisecond each time, where without it there might be too many at once."""
 
 
 class Request(NamedTuple):
@@ -39,7 +41,7 @@ class Pending(Waiting):
         request: what it is about.
     """
 
-    __slots__ = ("_decide", "_due", "_kept", "_lacking", "_loans", "_timer", "_was_late", "request")
+    __slots__ = ("_decide", "_due", "_kept", "_lacking", "_loans", "_timer", "_tries", "_was_late", "request")
 
     def __init__(
         self, request: Request, loans: Loans, decide: Callable[[Pending], Denied | Held | Waiting]
@@ -52,6 +54,7 @@ class Pending(Waiting):
         self._kept: list[Reserved] = []
         self._lacking: Sequence[Place] = ()
         self._due = 0.0
+        self._tries = 0
         self._was_late = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -70,6 +73,21 @@ class Pending(Waiting):
             self._kept = [Reserved(place, needed(place.limit, request.amounts)) for place in lacking]
         self._loans.send(wanted, self)
         return self
+
+    @property
+    def may_try(self) -> bool:
+        """Whether it may wait for the lock, once more."""
+        return self._tries < LOCK_TRIES
+
+    def try_later(self) -> Pending:
+        """Decide soon: somebody else is writing."""
+        self._tries += 1
+        asyncio.get_running_loop().call_later(RETRY_LOCK_SECONDS, self._try)
+        return self
+
+    def _try(self) -> None:
+        if self.verdict is None:
+            self._end(self._decide(self))
 
     def answered(self, grants: Grants | None) -> None:
         """The store has answered, or cannot."""

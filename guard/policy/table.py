@@ -67,10 +67,11 @@ class Table:
 
     Attributes:
         names: which cells are whose; one may get another name when nothing is counted in it. 0: nobody's.
-        tat: the theoretical arrival time: when the whole burst is back.
+        tat: the theoretical arrival time: when the whole burst is back; of places among those in progress that were
+            borrowed: a second later than now for each that other nodes need more.
         leased: units that were borrowed and not used.
         until: when those are over.
-        spent: units that were used without being borrowed, and not told yet.
+        spent: units that were used without being borrowed, or places that are given back, and not told yet.
         asked: when somebody asked for more.
         shut: until when there is no use in asking.
         doubt: until when something may be held that was used already.
@@ -241,7 +242,7 @@ class Table:
 
     def _is_whole(self, index: int, now: float) -> bool:
         # Said so that what is no number counts as nothing.
-        used = self.tat[index] > now or self.until[index] > now or self.spent[index] > 0.0
+        used = self.tat[index] > now or self.until[index] > now
         return not used and not self.held(index) > 0.0
 
     def _wipe(self, index: int) -> None:

@@ -18,11 +18,12 @@
 --        at        when the node asks, by its own clock
 --        keeps     1: what is granted of `need` is borrowed too, and told of in `held` from then on; 0: it is spent
 --
--- Returns for each budget: granted of `need`, granted of `ahead`, time until it is whole, time until `need` fits, and what
--- is left.
+-- Returns for each budget: granted of `need`, granted of `ahead`, time until it is whole (of slots: how many of the node's
+-- others need more), time until `need` fits, and what is left.
 --
 -- The value of a budget is "left at", and " node lent until asked kept kept-at" for each node: when it last told what it
--- holds, and what it was lent since that it may not have told of. What is left may be less than nothing.
+-- holds, and what it was lent since that it may not have told of. What is left may be less than nothing. Of slots, `at` is
+-- when a node was refused one that has less than half of its part: for as long as a lease one is kept for such a node.
 
 local UNIT = 1000000
 local SHORTEST_WAIT = 10000
@@ -32,10 +33,10 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local node, life, nodes = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
-local function read(key, burst)
+local function read(key, ask)
   local value = redis.call('GET', key)
   if not value then
-    return {left = burst, at = now, lent = 0, loans = {}}
+    return {left = ask.burst, at = ask.interval == 0 and 0 or now, lent = 0, loans = {}}
   end
   local left, at, rest = string.match(value, '^(%S+) (%S+)(.*)$')
   local bucket = {left = tonumber(left), at = math.min(tonumber(at), now), lent = 0, loans = {}}
@@ -52,7 +53,7 @@ end
 local function fill(bucket, ask, at)
   if ask.interval == 0 then
     -- How many slots there are may have been changed since.
-    bucket.left, bucket.at = ask.burst - bucket.lent, at
+    bucket.left = ask.burst - bucket.lent
     return
   end
   if at > bucket.at then
@@ -106,6 +107,25 @@ local function lend(bucket, loan, units)
   loan.ends = now + life
 end
 
+-- How many slots each node has a right to.
+local function part(ask)
+  return math.floor(ask.burst / nodes / UNIT) * UNIT
+end
+
+-- Whether a node has less of them than half of that, or none.
+local function is_poor(ask, loan)
+  return ask.interval == 0 and loan.lent < math.max(part(ask) / 2, UNIT)
+end
+
+local function is_short(bucket, ask)
+  return ask.interval == 0 and now - bucket.at < life
+end
+
+-- What there is for this node: of slots one less while somebody poor is short of them.
+local function there_is(bucket, ask, loan)
+  return bucket.left - (is_short(bucket, ask) and not is_poor(ask, loan) and UNIT or 0)
+end
+
 local function until_fits(bucket, ask)
   if ask.interval == 0 then
     return SHORTEST_WAIT
@@ -116,13 +136,18 @@ local function until_fits(bucket, ask)
   return math.ceil(math.max(missing / UNIT * ask.interval, gathered))
 end
 
-local function until_whole(bucket, ask)
+local function until_whole(bucket, ask, loan)
+  if ask.interval == 0 then
+    -- It is above its part, and there are too many altogether, or somebody is short of them.
+    local wanted = math.max(-bucket.left, is_short(bucket, ask) and UNIT or 0)
+    return math.max(math.min(loan.lent - part(ask), wanted), 0)
+  end
   return math.ceil(math.max(ask.burst - bucket.left, 0) / UNIT * ask.interval)
 end
 
 local function write(key, bucket, ask)
   local words = {string.format('%.0f %.0f', bucket.left, bucket.at)}
-  local lasts = until_whole(bucket, ask)
+  local lasts = ask.interval == 0 and 0 or until_whole(bucket, ask)
   for name, loan in pairs(bucket.loans) do
     local numbers = {loan.lent, loan.ends, loan.asked, loan.kept, loan.kept_at}
     words[#words + 1] = string.format('%s %.0f %.0f %.0f %.0f %.0f', name, unpack(numbers))
@@ -132,12 +157,12 @@ local function write(key, bucket, ask)
 end
 
 local function answer(key, ask)
-  local bucket = read(key, ask.burst)
+  local bucket = read(key, ask)
   catch_up(bucket, ask)
   local loan = bucket.loans[node] or {lent = 0, ends = now, asked = 0, kept = 0, kept_at = 0}
   if ask.held >= 0 and ask.at <= loan.asked then
     -- It was on its way for so long that a later one has told more.
-    return {0, 0, until_whole(bucket, ask), 0, bucket.left}
+    return {0, 0, until_whole(bucket, ask, loan), 0, bucket.left}
   end
   if ask.spent > 0 then
     bucket.left = math.max(bucket.left - ask.spent, math.min(bucket.left, -ask.burst))
@@ -152,12 +177,16 @@ local function answer(key, ask)
   elseif ask.returned > 0 then
     settle(bucket, ask, loan, math.max(loan.lent - ask.returned, 0))
   end
-  local need, ahead, wait = 0, 0, 0
+  local need, ahead, wait, is_noted = 0, 0, 0, false
   if ask.need > 0 then
-    if bucket.left >= math.min(ask.need, ask.burst) then
+    local fits = there_is(bucket, ask, loan) >= math.min(ask.need, ask.burst)
+    if fits then
       need = ask.need
     else
       wait = until_fits(bucket, ask)
+    end
+    if is_poor(ask, loan) then
+      bucket.at, is_noted = fits and 0 or now, true
     end
   end
   if need > 0 and (ask.keeps or ask.interval == 0) then
@@ -171,7 +200,7 @@ local function answer(key, ask)
   end
   if ask.held >= 0 then
     if wait == 0 then
-      ahead = math.max(math.min(ask.ahead, math.floor(bucket.left / (2 * nodes) / UNIT) * UNIT), 0)
+      ahead = math.max(math.min(ask.ahead, math.floor(there_is(bucket, ask, loan) / (2 * nodes) / UNIT) * UNIT), 0)
     end
     -- What it holds it may keep for as long again, whatever else it was refused.
     lend(bucket, loan, ahead)
@@ -179,10 +208,10 @@ local function answer(key, ask)
   if borrows then
     bucket.loans[node] = loan
   end
-  if borrows or need > 0 or ask.spent > 0 or ask.returned > 0 then
+  if borrows or need > 0 or ask.spent > 0 or ask.returned > 0 or is_noted then
     write(key, bucket, ask)
   end
-  return {need, ahead, until_whole(bucket, ask), wait, bucket.left}
+  return {need, ahead, until_whole(bucket, ask, loan), wait, bucket.left}
 end
 
 local answers = {}

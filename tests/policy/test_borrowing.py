@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 from contextlib import ExitStack, contextmanager
 from random import Random
 from time import monotonic
@@ -317,6 +319,60 @@ async def test_never_too_many_at_once_whatever_happens(tmp_path, seed):
         assert most <= 10
         assert busy[0] / busy[1] > 7
         assert not any(meters.presence.times for meters in many)
+
+
+async def test_no_node_is_left_without_a_place_for_ever(tmp_path):
+    """One that always needs all of them gives some to another, up to half of that one's part."""
+    store, bound = Store(), limits(TEN)
+    with worker(tmp_path / "a", Nearby(store, "a", 2)) as one, worker(tmp_path / "b", Nearby(store, "b", 2)) as other:
+        inside, inside_other = await entered(one, bound, 10), list[Held]()
+        assert len(inside) == 10
+
+        async def share() -> None:
+            while len(inside_other) < 2:
+                one.look()
+                inside_other.extend(await entered(other, bound, 1))
+                one.release(inside.pop(0))
+                inside.extend(await entered(one, bound, 2))
+                await asyncio.sleep(0.02)
+
+        await asyncio.wait_for(share(), 10)
+        assert len(inside) + len(inside_other) <= 10
+
+
+async def test_too_many_at_once_are_fewer_soon(tmp_path):
+    """Of two nodes that have all places each, as when one was not heard of for a while, both give some back."""
+    store, bound = Store(), limits(TEN)
+    with worker(tmp_path / "a", Nearby(store, "a", 2)) as one, worker(tmp_path / "b", Nearby(store, "b", 2)) as other:
+        inside = {one: await entered(one, bound, 10)}
+        store.budgets.clear()
+        inside[other] = await entered(other, bound, 10)
+
+        async def settle() -> None:
+            while sum(map(len, inside.values())) > 10:
+                for meters, many in inside.items():
+                    meters.look()
+                    meters.release(many.pop(0))
+                    many.extend(await entered(meters, bound, 2))
+                await asyncio.sleep(0.02)
+
+        await asyncio.wait_for(settle(), 10)
+
+
+async def test_a_place_is_worth_waiting_for_the_lock(tmp_path):
+    """Without it a node might let in more than it has borrowed; when it is not to be had at all it goes on."""
+    store, bound = Store(), limits({"per": "client", "concurrency": 4})
+    with worker(tmp_path / "a", Nearby(store, "a", 2)) as one, worker(tmp_path / "b", Nearby(store, "b", 2)) as other:
+        inside = await entered(one, bound, 2)
+        assert len(await entered(other, bound, 3)) == 2
+        fd, lock = os.open(tmp_path / "a" / "table", os.O_RDWR), fcntl.LOCK_EX
+        fcntl.flock(fd, lock)
+        asyncio.get_running_loop().call_later(0.004, fcntl.flock, fd, fcntl.LOCK_UN)
+        assert not await entered(one, bound, 1)
+        one.release(inside.pop())
+        fcntl.flock(fd, lock)
+        assert len(await entered(one, bound, 1)) == 1
+        os.close(fd)
 
 
 async def test_a_node_that_is_left_alone_has_its_share_of_the_places(tmp_path):

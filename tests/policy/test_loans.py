@@ -148,8 +148,8 @@ async def test_what_comes_too_late_is_taken_for_what_was_spent_meanwhile(cell, l
     assert one.table.spent[one.index] == 2.0
 
 
-async def test_what_is_given_back_is_there_again_if_nobody_hears_of_it(cell):
-    """Then the store has not taken it; while it is on its way it is not here."""
+async def test_what_is_given_back_is_gone_also_if_nobody_answers(cell):
+    """The store may have taken it, and lent it to others: else it would be there twice."""
     one = cell(REQUESTS)
     one.borrow(1.0, Grant(4.0, 2.0, 0.5, 0.0, 3.0))
     one.time += 1.5
@@ -157,8 +157,9 @@ async def test_what_is_given_back_is_there_again_if_nobody_hears_of_it(cell):
     assert (wanted.ask.returned, wanted.ask.held, one.table.leased[one.index]) == (3.0, 0.0, 0.0)
     one.loans.send([wanted])
     one.lender.answer()
-    assert one.table.leased[one.index] == 3.0
+    assert one.table.leased[one.index] == 0.0
     assert one.loans.presence.away
+    assert one.loans.want(one.place, 0.0).ask.held == 0.0
 
 
 def test_what_was_spent_alone_is_told_as_far_as_the_budget_is_short_of_it(cell):
@@ -201,6 +202,38 @@ def test_places_that_are_not_to_be_had_are_not_wished_for_again(cell):
     assert not one.loans.use(one.place, one.now)
 
 
+def test_what_is_told_goes_by_the_newest_limit(cell):
+    """How many may be in progress may be changed while some are."""
+    one = cell(PLACES)
+    one.loans.loan(one.place, one.now).wish = 5.0
+    fewer = Place(PLACES._replace(quota=4.0, burst=4.0), one.place.name, one.table)
+    fewer.index = one.index
+    one.table.hold(one.index, 1.0)
+    one.loans.loan(fewer, one.now)
+    [wanted] = one.loans.tend(one.now)
+    assert (wanted.ask.burst, wanted.ask.ahead) == (4.0, 0.0)
+
+
+def test_free_places_that_others_need_more_go_back_though_they_are_wished_for(cell):
+    """And no more of them are asked for ahead."""
+    one = cell(PLACES)
+    one.loans.loan(one.place, one.now)
+    one.borrow(0.0, Grant(4.0, 2.0, 1.0, 0.0, 4.0, -1.0))
+    loan = one.loans.loan(one.place, one.now)
+    loan.wish, loan.used_at = 5.0, one.now
+    [wanted] = one.loans.tend(one.now)
+    assert (wanted.ask.returned, wanted.ask.ahead) == (4.0, 0.0)
+
+
+def test_who_has_not_used_it_of_late_asks_for_no_more(cell):
+    """It tells what all workers of the node hold, and goes by a limit that may have been changed."""
+    one = cell(PLACES)
+    one.loans.loan(one.place, one.now).wish = 5.0
+    one.table.hold(one.index, 1.0)
+    [wanted] = one.loans.tend(one.now)
+    assert (wanted.ask.held, wanted.ask.ahead) == (1.0, 0.0)
+
+
 def test_what_nobody_uses_is_forgotten(cell):
     """And so is a cell that is another's."""
     one = cell(REQUESTS)
@@ -212,3 +245,26 @@ def test_what_nobody_uses_is_forgotten(cell):
     one.table.names[one.index] = 1
     assert one.loans.tend(one.now) == []
     assert one.loans.loan(one.place, one.now).wish == 0.0
+
+
+def test_what_came_back_while_nobody_heard_of_it_is_forgotten(cell):
+    """What is owed is remembered for as long as it is a debt, though the store is away for hours."""
+    one = cell(REQUESTS)
+    one.loans.loan(one.place, one.now).wish = 9.0
+    one.table.spent[one.index] = 20.0
+    one.table.tat[one.index] = one.now + 5.0
+    one.loans.forget(one.now)
+    assert one.loans.loan(one.place, one.now).wish == 9.0
+    one.time += 6.0
+    one.loans.forget(one.now)
+    assert one.loans.loan(one.place, one.now).wish == 0.0
+
+
+def test_a_place_in_no_table_is_not_looked_at(cell):
+    """A look would leave something of it in the process's own cells for ever."""
+    one = cell(PLACES)
+    spare = Spare()
+    place = Place(PLACES, 7, spare)
+    one.loans.loan(place, one.now)
+    assert not one.loans.use(place, one.now)
+    assert not spare.asked

@@ -275,6 +275,18 @@ def test_what_is_whole_makes_room(tmp_path):
     assert all(admitted(meters, bound, who) for who in many[:20])
 
 
+def test_what_was_not_told_and_has_come_back_makes_room(tmp_path):
+    """Whoever was to tell it may be dead, and nothing is owed any more."""
+    cells = table(tmp_path, cells=1)
+    for name in range(1, WINDOW + 1):
+        index = cells.find(name, 0.0)
+        assert index is not None
+        cells.spent[index] = 1.0
+    cells.tat[0] = 5.0
+    assert cells.find(WINDOW + 1, 4.0) == 1
+    assert cells.find(WINDOW + 2, 5.0) == 0
+
+
 def test_a_cell_in_which_something_is_held_stays(tmp_path):
     """However many others come: what is in progress is not forgotten."""
     bound, clock = limits({"per": "address", "concurrency": 1}), Clock()

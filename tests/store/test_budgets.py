@@ -315,6 +315,37 @@ def test_who_is_refused_keeps_what_it_holds(client):
     assert ask(client, key, slots._replace(need=UNIT), now=NOW + 2 * LIFE - 1, node="n2")[0] == UNIT
 
 
+def test_whoever_has_next_to_none_gets_the_next_slot(client):
+    """A node that has less than half of its part and is refused has one kept for it, and the others are told of it."""
+    key, slots = next(KEYS), Told(0.0, 8 * UNIT, need=UNIT)
+    assert ask(client, key, slots._replace(need=7 * UNIT, held=0, at=1), now=NOW, nodes=2)[0] == 7 * UNIT
+    assert [ask(client, key, slots, now=NOW, node="n2", nodes=2)[0] for _ in range(2)] == [UNIT, 0]
+    # Three of the seven are more than its part, and one is needed.
+    freed = slots._replace(held=6 * UNIT, at=2)
+    assert ask(client, key, freed, now=NOW + 1, nodes=2) == [0, 0, UNIT, 10_000, UNIT]
+    assert ask(client, key, slots, now=NOW + 2, node="n2", nodes=2) == [UNIT, 0, 0, 0, 0]
+    assert ask(client, key, freed._replace(held=5 * UNIT, at=3), now=NOW + 3, nodes=2) == [UNIT, 0, 0, 0, 0]
+
+
+def test_a_slot_is_not_kept_for_long(client):
+    """Who needed it may need it no more."""
+    key, slots = next(KEYS), Told(0.0, 2 * UNIT, need=UNIT)
+    ask(client, key, slots._replace(need=2 * UNIT, held=0, at=1), now=NOW, nodes=2)
+    ask(client, key, slots, now=NOW, node="n2", nodes=2)
+    freed = slots._replace(held=UNIT)
+    assert ask(client, key, freed._replace(at=2), now=NOW + LIFE - 1, nodes=2)[0] == 0
+    assert ask(client, key, freed._replace(at=3), now=NOW + LIFE, nodes=2)[0] == UNIT
+
+
+def test_of_too_many_slots_those_beyond_its_part_are_asked_back(client):
+    """After a node came back that had lost its lease, or when there are fewer than there were."""
+    key, slots = next(KEYS), Told(0.0, 4 * UNIT)
+    ask(client, key, slots._replace(need=4 * UNIT, held=0, at=1), now=NOW, nodes=2)
+    told = slots._replace(held=3 * UNIT, at=1)
+    assert ask(client, key, told, now=NOW, node="n2", nodes=2)[2:] == [UNIT, 0, -3 * UNIT]
+    assert ask(client, key, slots._replace(held=4 * UNIT, at=2), now=NOW, nodes=2)[2:] == [2 * UNIT, 0, -3 * UNIT]
+
+
 @pytest.mark.parametrize("quota", [1, 5])
 def test_how_many_slots_there_are_may_change(client, quota):
     """Those that are lent are not affected; of more there are more at once, of fewer none until enough are back."""

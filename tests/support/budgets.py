@@ -63,7 +63,7 @@ class Budget:
 
     def fill(self, told: Told, at: int) -> None:
         if told.interval == 0:
-            self.left, self.at = told.burst - self.lent, at
+            self.left = told.burst - self.lent
             return
         if at > self.at:
             back = floor(min((at - self.at) / told.interval * UNIT, 2 * told.burst))
@@ -79,7 +79,12 @@ class Budget:
             del self.loans[name]
         self.fill(told, now)
 
-    def whole(self, told: Told) -> int:
+    def there_is(self, told: Told, now: int, *, poor: bool) -> int:
+        return self.left - (UNIT if told.interval == 0 and now - self.at < LIFE and not poor else 0)
+
+    def whole(self, told: Told, now: int, lent: int, part: int) -> int:
+        if told.interval == 0:
+            return max(min(lent - part, max(-self.left, UNIT if now - self.at < LIFE else 0)), 0)
         return ceil(max(told.burst - self.left, 0) / UNIT * told.interval)
 
     def fits(self, told: Told) -> int:
@@ -97,14 +102,20 @@ class Store:
         self.budgets: dict[str, Budget] = {}
 
     def ask(self, key: str, told: Told, *, now: int, node: str, nodes: int = 1, life: int = LIFE) -> Answer:
-        budget = self.budgets[key].copy() if key in self.budgets else Budget(told.burst, now)
+        at = now if told.interval else 0
+        budget = self.budgets[key].copy() if key in self.budgets else Budget(told.burst, at)
         budget.at = min(budget.at, now)
         for loan in budget.loans.values():
             loan.ends = min(loan.ends, now + life)
         budget.catch_up(told, now)
         loan = budget.loans.get(node, Loan(0, now, 0))
+        part = floor(told.burst / nodes / UNIT) * UNIT
+
+        def is_poor(loan: Loan) -> bool:
+            return told.interval == 0 and loan.lent < max(part / 2, UNIT)
+
         if told.held >= 0 and told.at <= loan.asked:
-            return Answer(0, 0, budget.whole(told), 0, budget.left)
+            return Answer(0, 0, budget.whole(told, now, loan.lent, part), 0, budget.left)
         if told.spent:
             budget.left = max(budget.left - told.spent, min(budget.left, -told.burst))
         borrows = told.held >= 0
@@ -117,12 +128,15 @@ class Store:
             loan.lent = held
             loan.asked = told.at if borrows else loan.asked
         need = ahead = wait = 0
+        poor = is_poor(loan)
         if told.need:
-            if budget.left >= min(told.need, told.burst):
+            if budget.there_is(told, now, poor=poor) >= min(told.need, told.burst):
                 need = told.need
-                budget.left -= need
             else:
                 wait = budget.fits(told)
+            if poor:
+                budget.at = now if wait else 0
+            budget.left -= need
         if need and (told.keeps or told.interval == 0):
             borrows = True
             loan.lent, loan.ends = loan.lent + need, now + life
@@ -130,14 +144,16 @@ class Store:
                 loan.kept, loan.kept_at = loan.kept + need, max(loan.kept_at, told.at)
         if told.held >= 0:
             wish = 0 if wait else told.ahead
-            ahead = max(min(wish, floor(budget.left / (2 * nodes) / UNIT) * UNIT), 0)
+            poor = is_poor(loan)
+            left = budget.there_is(told, now, poor=poor)
+            ahead = max(min(wish, floor(left / (2 * nodes) / UNIT) * UNIT), 0)
             budget.left -= ahead
             loan.lent, loan.ends = loan.lent + ahead, now + life
         if borrows:
             budget.loans[node] = loan
-        if borrows or need or told.spent or told.returned:
+        if borrows or need or told.spent or told.returned or (poor and wait):
             self.budgets[key] = budget
-        return Answer(need, ahead, budget.whole(told), wait, budget.left)
+        return Answer(need, ahead, budget.whole(told, now, loan.lent, part), wait, budget.left)
 
     def written(self, key: str) -> str:
         """The value of a key, with its nodes in order."""
