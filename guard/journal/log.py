@@ -142,8 +142,8 @@ class Log:
         except OSError as error:
             self._fail(error)
             return
-        self._disk.put(batch)
         self._is_written(batch)
+        self._disk.put(batch)
 
     def late(self, now: float) -> Iterator[Batch]:
         """What has waited for the disk for so long that nobody should wait on; it is written all the same."""

@@ -1,8 +1,9 @@
 """A worker's journal: it takes records, and tells when they are written and when they are on disk.
 
 A record's life: `add` puts it into the batch of the current turn of the loop. At the turn's end the batch is written,
-all of it in one call, and then the actions that wait for that run (sending the request to its model). The disk's thread
-makes it durable, and then the actions that wait for that run (the first byte to the client).
+all of it in one call (several wait for those of one turn more), and then the actions that wait for that run (sending
+the request to its model). The disk's thread makes it durable, and then the actions that wait for that run (the first
+byte to the client).
 
 While nothing can be written, everybody who waits is told so, or, if the configuration says that evidence may be
 missing, told that all is well. What could not be written is kept as far as there is room for it, and written when it
@@ -80,7 +81,7 @@ class Journal:
         if not self._scheduled:
             self._scheduled = True
             self.turn_began = monotonic()
-            self.loop.call_soon(self._flush)
+            self.loop.call_soon(self._end_turn)
         return batch
 
     def add_lazily(self, record: bytes) -> None:
@@ -145,6 +146,14 @@ class Journal:
             logger.error("%d records could not be written, and are lost", lost)
 
     # At the end of a turn.
+
+    def _end_turn(self) -> None:
+        """Write; but where several came at once there are more by now, and a write costs as much as some of them."""
+        if len(self._batch.after_write) > 1:
+            self.turn_began = monotonic()
+            self.loop.call_soon(self._flush)
+        else:
+            self._flush()
 
     def _flush(self) -> None:
         self._scheduled = False

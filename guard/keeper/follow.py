@@ -22,7 +22,12 @@ from guard.keeper.leaves import find
 from guard.keeper.listing import Listing
 from guard.proof.tree import Range, merge
 
-BLOCK_BYTES = 1_048_576
+# Between two blocks whoever waits for the core gets it: else who is woken may wait for all of this process's turn, some
+# milliseconds, whatever its niceness.
+BLOCK_BYTES = 65_536
+BEHIND_BYTES = 16_777_216
+"""With more than that to read it takes its turns whole: on a core that is always busy it would get ever less."""
+
 PATIENCE = 1.0
 """Seconds: other logs wait meanwhile."""
 
@@ -151,6 +156,8 @@ class Follower:
             if not ends and (len(block) < length or length >= LINE_BYTES):
                 return
             length = BLOCK_BYTES if ends else length * 2
+            if size - self._here.offset < BEHIND_BYTES:
+                os.sched_yield()
 
     def _take(self, block: bytes, ends: list[int]) -> bool:
         """Take up the records in these lines of a block; False: there are other lines among them."""

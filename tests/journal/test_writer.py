@@ -71,6 +71,20 @@ async def test_one_write_for_each_turn_of_the_loop(tmp_path):
         assert lines(tmp_path) == list(range(6))
 
 
+@pytest.mark.parametrize(("count", "together"), [(1, False), (2, True)])
+async def test_several_wait_for_those_of_one_turn_more(tmp_path, count, together):
+    """Where two came in a turn, what comes in the next is written with them; one alone is not made to wait."""
+    with journaling(tmp_path) as journal:
+        first = [journal.add(record(number), ignore) for number in range(count)]
+        await asyncio.sleep(0)
+        next_turn = journal.add(record(count), ignore)
+        assert (next_turn is first[0]) is together
+        done = future()
+        next_turn.when_durable(done.set_result)
+        assert await asyncio.wait_for(done, PATIENCE)
+        assert lines(tmp_path) == list(range(count + 1))
+
+
 async def test_what_is_added_while_telling_is_another_batch(tmp_path):
     """An action that adds a record is not told of its own record at once."""
     with journaling(tmp_path) as journal:
