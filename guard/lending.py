@@ -27,6 +27,7 @@ class Ask(NamedTuple):
             node sends one at a time for a budget, and one that comes after a later one says nothing.
         keeps: whether what is granted of `need` is not spent at once, but held like what is granted ahead; from when it
             is asked for to its answer it counts as held.
+        open: how many of the units that are held were only asked for: they may have been granted by now, or not.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Ask(NamedTuple):
     held: float | None = None
     at: int = 0
     keeps: bool = False
+    open: float = 0.0
 
 
 class Grant(NamedTuple):

@@ -114,7 +114,10 @@ class Borrowing(Meters):
             return self._decide_alone(request, now, Pending(request, self.loans, self._decide_again))
         verdict = self._weigh(places, amounts, now)
         if verdict is None:
-            return self._spend(places, amounts, now, held, reserves=reserves)
+            held = held or Held()
+            is_local = self._spend(places, amounts, now, held, reserves=reserves)
+            self.found["local" if is_local else "ready"] += 1
+            return held
         if isinstance(verdict, Denied):
             return self._deny(verdict)
         request = Request(places, amounts, held, reserves)
@@ -126,16 +129,25 @@ class Borrowing(Meters):
         if self.table is None or not self.table.lock():
             return self._decide_alone(request, now, pending)
         try:
-            verdict = self._weigh(request.places, request.amounts, now)
+            rest = pending.rest
+            verdict = self._weigh(rest, request.amounts, now)
             if verdict is None:
-                return self._spend(request.places, request.amounts, now, request.held, reserves=request.reserves)
-            return self._deny(verdict) if isinstance(verdict, Denied) else pending.ask(verdict)
+                held = request.held or Held()
+                for place in pending.paid:
+                    held.see(place.limit, self._ahead(place, now))
+                self.found["local"] += self._spend(rest, request.amounts, now, held, reserves=request.reserves)
+                return held
+            if not isinstance(verdict, Denied):
+                return pending.ask(verdict)
+            for place in pending.paid:
+                place.cells.leased[place.index] += needed(place.limit, request.amounts)
+            return self._deny(verdict)
         finally:
             self.table.unlock()
 
     def _decide_alone(self, request: Request, now: float, pending: Pending) -> Denied | Held | Waiting:
         """Decide without the lock; where this could let in too many at once, not before it was waited for."""
-        table, places = self.table, request.places
+        table, places = self.table, pending.rest
         if table is not None and pending.may_try and any(place.limit.kind == CONCURRENCY for place in places):
             return pending.try_later()
         return super()._decide(
@@ -203,21 +215,17 @@ class Borrowing(Meters):
         """Among how many a budget is divided as things are now."""
         return self.lender.nodes if self.presence.away and place.cells is self.table else 1
 
-    def _spend(
-        self, places: tuple[Place, ...], amounts: Amounts, now: float, held: Held | None, *, reserves: bool
-    ) -> Held:
-        """Take what was found to be there."""
-        held = held or Held()
+    def _spend(self, places: tuple[Place, ...], amounts: Amounts, now: float, held: Held, *, reserves: bool) -> bool:
+        """Take what was found to be there; whether something of it was not borrowed."""
         is_local, wanted = False, []
         for place in places:
             if self._spend_one(place, needed(place.limit, amounts), held, now, reserves=reserves):
                 is_local = True
             if self.loans.use(place, now):
                 wanted.append(self.loans.want(place, 0.0))
-        self.found["local" if is_local else "ready"] += 1
         if wanted:
             self.loans.send(wanted)
-        return held
+        return is_local
 
     def _spend_one(self, place: Place, units: float, held: Held, now: float, *, reserves: bool) -> bool:
         """Take it of one place; True: without having borrowed it."""
@@ -235,8 +243,14 @@ class Borrowing(Meters):
             cells.leased[index] = max(cells.leased[index] - units, 0.0)
         else:
             self._charge(place, units, now, locked=True)
-        held.see(limit, max(cells.tat[index] - now, 0.0) - cells.leased[index] * limit.interval)
+        held.see(limit, self._ahead(place, now))
         return not lent and (limit.kind == REQUESTS or reserves)
+
+    @staticmethod
+    def _ahead(place: Place, now: float) -> float:
+        """By how many seconds the time at which the whole burst is back is ahead; what was borrowed is left."""
+        cells, index = place.cells, place.index
+        return max(cells.tat[index] - now, 0.0) - cells.leased[index] * place.limit.interval
 
     @staticmethod
     def _take_out(place: Place, units: float, *, lent: bool) -> Reserved:

@@ -12,6 +12,7 @@ from math import floor
 from typing import NamedTuple, Protocol
 
 from guard.lending import Ask, Grant, Grants, Lender
+from guard.policy.held import Reserved
 from guard.policy.limits import CONCURRENCY, REQUESTS, Limit
 from guard.policy.places import Place
 from guard.policy.presence import Presence
@@ -66,7 +67,7 @@ class Wanted(NamedTuple):
 
 
 class Loans:
-    """Those of a worker; all but `answered` want the lock of the table to be had.
+    """Those of a worker; all but `send` and `withdraw` want the lock of the table to be had.
 
     Attributes:
         lender: who is asked.
@@ -108,14 +109,12 @@ class Loans:
         now = self.now()
         spent = table.spent[index]
         if now - table.asked[index] <= CLAIM_SECONDS:
-            at = int(now * 1e9) if keeps else 0
-            return Wanted(place, _nothing(place)._replace(need=need, at=at, keeps=keeps), spent)
-        ask = self._claim(place, now)
-        ahead = self._wish(place, now)
-        if place.limit.kind == CONCURRENCY:
-            # There is no rate at which these are used up.
-            ahead = max(float(floor(ahead - table.leased[index])), 0.0)
-        return Wanted(place, ask._replace(need=need, ahead=ahead, keeps=keeps), spent)
+            ask = _nothing(place)._replace(at=int(now * 1e9) if keeps else 0)
+        else:
+            ask = self._claim(place, now)._replace(ahead=self._ahead(place, now))
+        if keeps:
+            table.open[index] += need
+        return Wanted(place, ask._replace(need=need, keeps=keeps), spent)
 
     def tend(self, now: float) -> list[Wanted]:
         """What is to be told: what nobody uses goes back in time, what is used is kept, what is owed is paid."""
@@ -141,6 +140,14 @@ class Loans:
 
         self.lender.ask([one.ask for one in wanted], then)
 
+    def withdraw(self, kept: Sequence[Reserved]) -> None:
+        """Nobody waits any more for what was asked for to be kept; if the lock is not to be had the next claim sees."""
+        table = self.table
+        if kept and table is not None and table.lock():
+            for one in kept:
+                table.open[one.index] = max(table.open[one.index] - one.units, 0.0)
+            table.unlock()
+
     def now(self) -> float:
         """The time by which use is counted."""
         return self.table.now() if self.table is not None else 0.0
@@ -153,15 +160,25 @@ class Loans:
         table.asked[index] = now
         table.leased[index] -= returned
         # What is asked for now to be kept, or reserved, is among what all workers hold.
-        held = table.held(index) + (table.leased[index] if now < table.until[index] else 0.0)
+        held = table.held(index)
+        # Whoever has died asked for nothing.
+        table.open[index] = asked = min(table.open[index], held)
+        held += table.leased[index] if now < table.until[index] else 0.0
         debt = 0.0
         if limit.interval:
             missing = max(table.tat[index] - now, 0.0) / (limit.interval * self.lender.nodes)
             debt = min(table.spent[index], missing, limit.burst)
-        return _nothing(place)._replace(spent=debt, returned=returned, held=held, at=int(now * 1e9))
+        return _nothing(place)._replace(spent=debt, returned=returned, held=held, open=asked, at=int(now * 1e9))
+
+    def _ahead(self, place: Place, now: float) -> float:
+        """How much to ask for ahead of need; of places among those in progress, which no rate uses up, what lacks."""
+        wish = self._wish(place, now)
+        if place.limit.kind != CONCURRENCY:
+            return wish
+        return max(float(floor(wish - place.cells.leased[place.index])), 0.0)
 
     def _wish(self, place: Place, now: float) -> float:
-        """How much to ask for ahead of need: twice as much each time, while it is asked for often."""
+        """How much to have ahead of need: twice as much each time, while it is asked for often."""
         loan = self.loan(place, now)
         most = _most_ahead(place.limit, self.lender.nodes)
         is_hot = now - loan.asked_at < RECENT_SECONDS
@@ -232,6 +249,8 @@ class Loans:
         """Put into a cell what an answer says."""
         place, ask, spent = wanted
         index = place.index
+        if ask.keeps and not is_late:
+            table.open[index] = max(table.open[index] - ask.need, 0.0)
         is_claim = ask.held is not None and int(table.asked[index] * 1e9) == ask.at
         if is_claim:
             table.asked[index] = 0.0

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from guard.lending import Grants
 from guard.policy.held import Denied, Held, Reserved
-from guard.policy.limits import CONCURRENCY, Amounts, needed
+from guard.policy.limits import REQUESTS, Amounts, needed
 from guard.policy.loans import RETRY_LOCK_SECONDS, Loans
 from guard.policy.meters import RETRY_SECONDS, TOLERANCE
 from guard.policy.places import Place
@@ -28,20 +28,16 @@ class Request(NamedTuple):
     held: Held | None
     reserves: bool
 
-    @property
-    def is_simple(self) -> bool:
-        """Whether what is needed is spent at once, and nothing else is: then there is nothing to be kept for it."""
-        return not self.reserves and len(self.places) == 1 and self.places[0].limit.kind != CONCURRENCY
-
 
 class Pending(Waiting):
     """One that waits.
 
     Attributes:
         request: what it is about.
+        paid: where what is needed was spent already, by the store.
     """
 
-    __slots__ = ("_decide", "_due", "_kept", "_lacking", "_loans", "_timer", "_tries", "_was_late", "request")
+    __slots__ = ("_decide", "_due", "_kept", "_lacking", "_loans", "_timer", "_tries", "_was_late", "paid", "request")
 
     def __init__(
         self, request: Request, loans: Loans, decide: Callable[[Pending], Denied | Held | Waiting]
@@ -49,6 +45,7 @@ class Pending(Waiting):
         """`decide` is asked again when there is an answer, or none in time."""
         super().__init__()
         self.request = request
+        self.paid: tuple[Place, ...] = ()
         self._loans = loans
         self._decide = decide
         self._kept: list[Reserved] = []
@@ -66,13 +63,23 @@ class Pending(Waiting):
             self._due = loop.time() + self._loans.presence.patience
             self._timer = loop.call_at(self._due, self._late)
         self._lacking = lacking
-        request, keeps = self.request, not self.request.is_simple
-        wanted = [self._loans.want(place, needed(place.limit, request.amounts), keeps=keeps) for place in lacking]
+        amounts, keeps = self.request.amounts, not self._pays
+        wanted = [self._loans.want(place, needed(place.limit, amounts), keeps=keeps) for place in lacking]
         if keeps:
             # It counts as held by this node until there is an answer, or nobody waits for one.
-            self._kept = [Reserved(place, needed(place.limit, request.amounts)) for place in lacking]
+            self._kept = [Reserved(place, needed(place.limit, amounts)) for place in lacking]
         self._loans.send(wanted, self)
         return self
+
+    @property
+    def rest(self) -> tuple[Place, ...]:
+        """Where it is still to be taken."""
+        return tuple(place for place in self.request.places if place not in self.paid)
+
+    @property
+    def _pays(self) -> bool:
+        """Whether the store may spend what is lacking at once: it is not given back, and nothing else is lacking."""
+        return len(self._lacking) == 1 and self._lacking[0].limit.kind == REQUESTS
 
     @property
     def may_try(self) -> bool:
@@ -105,16 +112,10 @@ class Pending(Waiting):
         if refused:
             self._loans.found["denied"] += 1
             self._end(max(refused, key=lambda denied: denied.retry_after))
-        elif self.request.is_simple:
-            # What was needed is spent, and there is nothing else to be had.
-            self._end(self._spent())
-        else:
-            self._end(self._decide(self))
-
-    def _spent(self) -> Held:
-        (place,), held = self.request.places, self.request.held or Held()
-        held.see(place.limit, max(place.cells.tat[place.index] - self._loans.now(), 0.0))
-        return held
+            return
+        if self._pays:
+            self.paid += tuple(self._lacking)
+        self._end(self._decide(self))
 
     def _late(self) -> None:
         """The time is up. If it was this worker that was late, the answer may be there, and is read first."""
@@ -124,6 +125,7 @@ class Pending(Waiting):
             self._was_late = True
             self._timer = loop.call_later(min(late, self._loans.presence.patience), self._late)
         elif self.verdict is None:
+            self._loans.withdraw(self._kept)
             self._let_go()
             self._loans.presence.lose()
             self._end(self._decide(self))

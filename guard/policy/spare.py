@@ -22,7 +22,11 @@ class Spare:
         self.shut: defaultdict[int, float] = defaultdict(float)
         self.doubt: defaultdict[int, float] = defaultdict(float)
         self.share: defaultdict[int, float] = defaultdict(float)
-        self._numbers = self.tat, self.leased, self.until, self.spent, self.asked, self.shut, self.doubt, self.share
+        self.open: defaultdict[int, float] = defaultdict(float)
+        self._numbers = (
+            *(self.tat, self.leased, self.until, self.spent, self.asked, self.shut),
+            *(self.doubt, self.open, self.share),
+        )
         self.counts: defaultdict[int, float] = defaultdict(float)
 
     def __len__(self) -> int:

@@ -42,7 +42,7 @@ MOST_NODES = 10_000
 COLUMNS = 32
 """How many workers can count."""
 
-LANES = 8
+LANES = 9
 """How many numbers a cell has, besides its name and what each worker holds in it."""
 
 LOCK_SECONDS = 0.002
@@ -75,6 +75,7 @@ class Table:
         asked: when somebody asked for more.
         shut: until when there is no use in asking.
         doubt: until when something may be held that was used already.
+        open: units that are held because they were asked for, and may not have been granted.
         share: of those in progress, how many there may be here if nothing more is heard of other nodes.
         spins: whether it is worth waiting for the lock; it was not when the last wait was in vain.
     """
@@ -109,12 +110,12 @@ class Table:
         self._width = whole[WIDTH : WIDTH + 8].cast("Q")
         self._nodes = whole[NODES : NODES + 8].cast("Q")
         self.names = whole[HEADER_BYTES : HEADER_BYTES + 8 * lanes].cast("Q")
-        numbers = [
+        self._numbers = numbers = [
             whole[HEADER_BYTES + 8 * lanes * (1 + lane) : HEADER_BYTES + 8 * lanes * (2 + lane)].cast("d")
             for lane in range(LANES)
         ]
-        self.tat, self.leased, self.until, self.spent, self.asked, self.shut, self.doubt, self.share = numbers
-        self._numbers = numbers
+        self.tat, self.leased, self.until, self.spent, self.asked, self.shut = numbers[:6]
+        self.doubt, self.open, self.share = numbers[6:]
         self._counts = whole[HEADER_BYTES + 8 * (1 + LANES) * lanes :].cast("d")
 
     def __repr__(self) -> str:

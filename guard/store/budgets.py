@@ -25,7 +25,7 @@ def arguments(node: str, life: float, nodes: int, asks: Sequence[Ask]) -> list[s
     for ask in asks:
         held = -1 if ask.held is None else _units(ask.held)
         counts = (ask.burst, ask.need, ask.ahead, ask.spent, ask.returned)
-        told += (ask.interval * SECOND, *map(_units, counts), held, ask.at, int(ask.keeps))
+        told += (ask.interval * SECOND, *map(_units, counts), held, _units(ask.open), ask.at, int(ask.keeps))
     return told
 
 

@@ -15,6 +15,7 @@
 --        spent     without having been granted
 --        returned  borrowed and given back
 --        held      borrowed and still there; -1: nothing is told of that
+--        open      how much of that was only asked for: it may have been granted by now, or not
 --        at        when the node asks, by its own clock
 --        keeps     1: what is granted of `need` is borrowed too, and told of in `held` from then on; 0: it is spent
 --
@@ -90,6 +91,8 @@ end
 -- Of what the node borrowed it has `held` left: the rest was given back, or spent. It may also have more than is known of
 -- here, for its lease has lapsed, or all was lost: that much it borrows now.
 local function settle(bucket, ask, loan, held)
+  -- What is open may be among what was lent, or not: no more is lent for it, and none of it was spent.
+  held = math.max(math.min(loan.lent, held), held - ask.open)
   local gone = loan.lent - held
   if ask.interval == 0 or gone < 0 then
     bucket.left = bucket.left + gone
@@ -225,10 +228,11 @@ for _, key in ipairs(KEYS) do
     spent = tonumber(ARGV[place + 4]),
     returned = tonumber(ARGV[place + 5]),
     held = tonumber(ARGV[place + 6]),
-    at = tonumber(ARGV[place + 7]),
-    keeps = ARGV[place + 8] == '1',
+    open = tonumber(ARGV[place + 7]),
+    at = tonumber(ARGV[place + 8]),
+    keeps = ARGV[place + 9] == '1',
   })
-  place = place + 9
+  place = place + 10
   for _, number in ipairs(numbers) do
     answers[#answers + 1] = number
   end

@@ -62,6 +62,7 @@ def asks(draw: Any) -> Any:
         Told,
         *(st.just(interval), st.just(burst), counts, counts, counts, counts),
         held=st.one_of(st.just(-1), counts),
+        open=counts,
         keeps=st.integers(0, 1),
     )
     steps = st.tuples(TIMES, st.sampled_from(NODES), st.integers(1, 3), one, st.booleans())
@@ -402,11 +403,11 @@ def test_large_numbers_are_whole(client):
 
 def test_asks_and_grants_are_told_in_whole_numbers():
     """Units in millionths, times in microseconds; no budget is larger than the largest."""
-    asks = [Ask("k", 0.5, 20.0, 1.0, 2.5, 0.25, 0.0, 3.0, 7, True), Ask("l", 1e-6, 1e12, 1e-6, 0.0, 0.0, 0.0)]
+    asks = [Ask("k", 0.5, 20.0, 1.0, 2.5, 0.25, 0.0, 3.0, 7, True, 0.5), Ask("l", 1e-6, 1e12, 1e-6, 0.0, 0.0, 0.0)]
     assert arguments("n", 2.0, 3, asks) == [
         *("n", 2_000_000, 3),
-        *(500_000.0, 20_000_000, 1_000_000, 2_500_000, 250_000, 0, 3_000_000, 7, 1),
-        *(1.0, MOST, 1, 0, 0, 0, -1, 0, 0),
+        *(500_000.0, 20_000_000, 1_000_000, 2_500_000, 250_000, 0, 3_000_000, 500_000, 7, 1),
+        *(1.0, MOST, 1, 0, 0, 0, -1, 0, 0, 0),
     ]
     assert list(grants([1_000_000, 500_000, 2_000, 0, 3_000_000, 0, 0, 5, 7_000, -1_000_000], 1.5)) == [
         Grant(1.5, 1.5, 0.002, 0.0, 0.5, 3.0),

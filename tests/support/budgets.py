@@ -24,6 +24,7 @@ class Told(NamedTuple):
     spent: int = 0
     returned: int = 0
     held: int = -1
+    open: int = 0
     at: int = 0
     keeps: int = 0
 
@@ -123,6 +124,7 @@ class Store:
             if borrows and told.at > loan.kept_at:
                 loan.kept = 0
             held = told.held + loan.kept if borrows else max(loan.lent - told.returned, 0)
+            held = max(min(loan.lent, held), held - told.open)
             gone = loan.lent - held
             budget.left += gone if told.interval == 0 or gone < 0 else min(told.returned, gone)
             loan.lent = held
@@ -197,8 +199,8 @@ class Node:
             self.held = 0
         returned = min(told.returned, self.held)
         self.held -= returned
-        held = self.held + sum(asked.told.need for asked in self.reserving)
-        told = told._replace(held=held, at=now, returned=returned)
+        asked = sum(asked.told.need for asked in self.reserving)
+        told = told._replace(held=self.held + asked, open=asked, at=now, returned=returned)
         self.open = Open(told, now)
         return told
 

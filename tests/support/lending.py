@@ -53,6 +53,7 @@ class Nearby:
             spent=round(ask.spent * UNIT),
             returned=round(ask.returned * UNIT),
             held=-1 if ask.held is None else round(ask.held * UNIT),
+            open=round(ask.open * UNIT),
             at=ask.at,
             keeps=int(ask.keeps),
         )
