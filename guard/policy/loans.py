@@ -18,7 +18,7 @@ from guard.policy.places import Place
 from guard.policy.presence import Presence
 from guard.policy.table import Table
 
-CLAIM_SECONDS = 1.0
+CLAIM_SECONDS = 0.6
 """For so long one worker of a node asks for a cell, unless it has an answer before: then it is dead, or as good."""
 AHEAD_SECONDS = 0.25
 """No more is borrowed ahead than what the rate gives in this time."""

@@ -88,11 +88,10 @@ local function catch_up(bucket, ask)
   fill(bucket, ask, now)
 end
 
--- Of what the node borrowed it has `held` left: the rest was given back, or spent. It may also have more than is known of
--- here, for its lease has lapsed, or all was lost: that much it borrows now.
-local function settle(bucket, ask, loan, held)
-  -- What is open may be among what was lent, or not: no more is lent for it, and none of it was spent.
-  held = math.max(math.min(loan.lent, held), held - ask.open)
+-- Of what the node borrowed it has between `least` and `most` left: the rest was given back, or spent. It may also have
+-- more than is known of here, for its lease has lapsed, or all was lost: that much it borrows now.
+local function settle(bucket, ask, loan, least, most)
+  local held = math.max(least, math.min(loan.lent, most))
   local gone = loan.lent - held
   if ask.interval == 0 or gone < 0 then
     bucket.left = bucket.left + gone
@@ -175,10 +174,12 @@ local function answer(key, ask)
     if ask.at > loan.kept_at then
       loan.kept = 0
     end
-    settle(bucket, ask, loan, ask.held + loan.kept)
+    -- What is open, or was lent after this was asked, may be among what was lent and held, or not.
+    settle(bucket, ask, loan, ask.held - ask.open, ask.held + loan.kept)
     loan.asked = ask.at
   elseif ask.returned > 0 then
-    settle(bucket, ask, loan, math.max(loan.lent - ask.returned, 0))
+    local held = math.max(loan.lent - ask.returned, 0)
+    settle(bucket, ask, loan, held, held)
   end
   local need, ahead, wait, is_noted = 0, 0, 0, false
   if ask.need > 0 then

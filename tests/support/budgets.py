@@ -123,8 +123,10 @@ class Store:
         if borrows or told.returned:
             if borrows and told.at > loan.kept_at:
                 loan.kept = 0
-            held = told.held + loan.kept if borrows else max(loan.lent - told.returned, 0)
-            held = max(min(loan.lent, held), held - told.open)
+            least = most = max(loan.lent - told.returned, 0)
+            if borrows:
+                least, most = told.held - told.open, told.held + loan.kept
+            held = max(least, min(loan.lent, most))
             gone = loan.lent - held
             budget.left += gone if told.interval == 0 or gone < 0 else min(told.returned, gone)
             loan.lent = held
