@@ -93,6 +93,7 @@ def test_sigterm_lets_a_stream_end(tmp_path):
             chat(running.url)
 
 
+@pytest.mark.slow
 def test_the_end_of_the_drain_window_is_told(tmp_path):
     """Who still waits for an answer then, or is still asking, gets a 503; nothing is reset, and all of it is in the
     journal. An idle connection is closed without a word.

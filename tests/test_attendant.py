@@ -71,6 +71,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_killed_and_followed_by_another(tmp_path, monkeypatch, caplog):
     """Its loop does not turn, or it is stopped; one that beats is let be."""
     monkeypatch.setattr(attendant, "FIRST_PAUSE", 0.01)

@@ -218,7 +218,8 @@ class Meters:
             if cells.names[index] != place.name:
                 cells, index = self._find(place, now, locked=locked)
             if limit.kind == CONCURRENCY:
-                if cells.held(index) >= self._most(place, now) and denied is None:
+                most = limit.quota if locked else self._most(place, now)
+                if cells.held(index) >= most and denied is None:
                     denied = Denied(limit, RETRY_SECONDS)
                 continue
             step = limit.interval * amounts[limit.kind]
@@ -236,7 +237,7 @@ class Meters:
         return denied
 
     def _most(self, place: Place, _now: float) -> float:
-        """How many may be in progress at once."""
+        """How many may be in progress at once, for all that is known without the lock."""
         return place.limit.quota
 
     def _doubted(self, place: Place, cells: Cells, index: int, step: float, now: float) -> float:

@@ -416,6 +416,7 @@ class Story:
         return [len(machine.records()) for machine in self.machines], self.store.version()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(events=st.lists(EVENTS, max_size=30))
 @pytest.mark.timeout(600)

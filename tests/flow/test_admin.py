@@ -103,6 +103,7 @@ async def test_an_order_is_in_force_on_every_worker_when_it_is_answered(tmp_path
     assert {log["log"] for log in report["logs"]} >= {"audit", "control", "w1", "w2"}
 
 
+@pytest.mark.slow
 async def test_traffic_goes_on_without_the_control_process(tmp_path):
     """Killed again and again under load, no request fails; orders are taken meanwhile; it comes back each time."""
     async with model(answer_chat) as behind, served(tmp_path, behind.url) as guard:
@@ -148,6 +149,7 @@ async def test_a_control_process_that_hangs_keeps_nobody_from_blocking(tmp_path)
             os.kill(control.pid, signal.SIGCONT)
 
 
+@pytest.mark.slow
 async def test_another_configuration_is_told_to_the_control_process(tmp_path):
     """SIGHUP reaches it over the process that serves, with one worker and with several."""
     for workers in (1, 2):
@@ -164,6 +166,7 @@ async def test_another_configuration_is_told_to_the_control_process(tmp_path):
                     await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_a_listener_that_is_taken_keeps_nothing_from_running(tmp_path):
     """Requests are served and orders are taken; the log says that there is no API, and why."""
     async with model(answer_chat) as behind, served(tmp_path / "first", behind.url, workers=1) as first:
@@ -183,6 +186,7 @@ async def test_a_listener_that_is_taken_keeps_nothing_from_running(tmp_path):
             assert await second.status() == 403
 
 
+@pytest.mark.slow
 async def test_an_order_is_in_force_on_every_machine(tmp_path):
     """Where several share a store, the answer tells of all their workers; without the store it is in force here."""
     with server() as store:

@@ -180,6 +180,7 @@ async def test_who_comes_back_is_blocked_for_longer(tmp_path):
         assert told["change"]["earlier"] == 0
 
 
+@pytest.mark.slow
 async def test_a_list_is_in_force_on_every_worker_when_the_import_ends(tmp_path):
     """Thousands of networks, and then one more, which is in force as soon as the first."""
     path = tmp_path / "list.txt"

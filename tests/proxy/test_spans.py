@@ -6,6 +6,8 @@ import asyncio
 import socket
 import time
 
+import pytest
+
 from guard.proxy.spans import QUEUE
 from tests.support.collector import collecting, spans, traced
 from tests.support.guard import guard
@@ -13,6 +15,7 @@ from tests.support.journaling import until
 from tests.support.model import model
 
 
+@pytest.mark.slow
 async def test_what_becomes_of_spans_is_counted(tmp_path, caplog):
     """A collector that refuses costs its spans, and a line in the log; requests go on, and the next spans arrive."""
     caplog.set_level("INFO", logger="guard")

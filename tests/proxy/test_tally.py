@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from guard.custody import counts as files
 from guard.measures import Measures
 from guard.policy.meters import Meters
@@ -121,6 +123,7 @@ async def test_versions_in_force_are_told(tmp_path):
         await until(lambda: (now.policy, now.measures) == (5, 4))
 
 
+@pytest.mark.slow
 async def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path, caplog):
     """It is told once; requests do not notice, and counting goes on."""
     async with model() as served, guard(tmp_path, one_model(served.url)) as running:

@@ -221,6 +221,7 @@ async def test_a_connection_that_is_cut_is_made_anew(server):
                 assert (await until_answered(lender)).units == 1.0
 
 
+@pytest.mark.slow
 async def test_a_replica_takes_over(tmp_path):
     """Through sentinels the next primary is found, and has what was spent."""
     with valkey.watched(tmp_path) as pair:
