@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from time import sleep, time
 
@@ -15,10 +16,13 @@ from guard.custody.tail import Tail
 from guard.measures import Measures
 
 PIECE = 1_000
-"""Records that are taken, and measures that end, at one look."""
+"""Records that are taken at one look, and the rest of the last one's order; and measures that end."""
 
 TURN = 64
 """Records that are taken before others get a turn."""
+
+_TIME = re.compile(rb'"at":[^,}]*')
+"""The same for all records of an order."""
 
 logger = logging.getLogger("guard.control")
 
@@ -35,6 +39,7 @@ class Watch:
         self._tail = Tail(journal)
         self.state = restore(snapshot, self._tail) if snapshot is not None else State()
         self.more = False
+        self._ahead: list[bytes] = []
         self._trouble = ""
 
     def first(self) -> Measures:
@@ -73,22 +78,34 @@ class Watch:
     def _begin_anew(self) -> None:
         try:
             self._tail, self.state = anew(self._journal)
+            self._ahead = []
         except (ControlError, OSError) as error:
             logger.error("it cannot be read: %s", error)
             self.state.forgotten = 0.0
 
     def _read(self, most: int | None) -> bool:
         before, trouble = self.state.version, ""
-        position = self._tail.position.seq
         try:
-            self.state.read(_in_turns(islice(self._tail.lines(), most)))
+            self.state.read(_in_turns(self._piece(most)))
         except (ControlError, OSError) as error:
             trouble = str(error)
             if trouble != self._trouble:
                 logger.error("measures cannot be read, those known so far stay in force: %s", error)
         self._trouble = trouble
-        self.more = most is not None and self._tail.position.seq - position >= most
+        self.more = bool(self._ahead)
         return self.state.version != before
+
+    def _piece(self, most: int | None) -> Iterator[bytes]:
+        """About so many records: an order that is begun is taken whole, for its changes come into force together."""
+        lines, self._ahead = chain(self._ahead, self._tail.lines()), []
+        order: bytes | None = None
+        for number, line in enumerate(lines):
+            found = _TIME.search(line)
+            before, order = order, found and found[0]
+            if most is not None and number >= most and order != before:
+                self._ahead = [line]
+                return
+            yield line
 
 
 def _in_turns(lines: Iterator[bytes]) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from time import time
 
-from guard.custody.control import append
+from guard.custody.control import append, append_all, change_record
 from guard.custody.watch import Watch
 from guard.journal.folder import PLAIN, segments
 from guard.measures import Block, Measures
@@ -44,7 +44,7 @@ def test_a_measure_that_is_over_is_news(tmp_path):
 
 
 def test_much_at_once_comes_in_pieces(tmp_path, monkeypatch):
-    """What a long list brings, and what is over at once; whoever begins to watch has all of it at once."""
+    """What a long list brings, but no order in two, and what is over at once; whoever begins to watch has all of it."""
     monkeypatch.setattr("guard.custody.watch.PIECE", 3)
     watch, soon = Watch(tmp_path), time() + 0.5
 
@@ -57,10 +57,17 @@ def test_much_at_once_comes_in_pieces(tmp_path, monkeypatch):
     for number in range(7):
         block(tmp_path, f"192.0.2.{number}", expires=soon)
     assert pieces() == [2, 5, 7]  # the first record is the segment's
-    assert len(Watch(tmp_path).first().blocks) == 7
+    at = time()
+    order = [change_record({"type": "block", "kind": "ip", "value": f"198.51.100.{number}"}, reason="r", expires=soon)
+             for number in range(5)]  # fmt: skip
+    block(tmp_path, "192.0.2.100", expires=soon)
+    append_all(tmp_path, [one | {"at": at} for one in order])
+    block(tmp_path, "192.0.2.101", expires=soon)
+    assert pieces() == [13, 14]
+    assert len(Watch(tmp_path).first().blocks) == 14
     while time() < soon:
         pass
-    assert pieces() == [4, 1, 0]
+    assert pieces() == [11, 8, 5, 2, 0]
 
 
 def test_a_clock_that_goes_back_brings_back_what_is_not_over(tmp_path, monkeypatch, caplog):
