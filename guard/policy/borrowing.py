@@ -172,7 +172,7 @@ class Borrowing(Meters):
                 continue
             elif self.presence.away or place.cells is not self.table or not units:
                 wait = self._wait(place, units * self._parts(place), now)
-            elif now < place.cells.shut[place.index]:
+            elif now < place.cells.shut[place.index] - TOLERANCE:
                 wait = max(self._wait(place, units, now), self._shut(place, now))
             else:
                 lacking.append(place)

@@ -17,6 +17,7 @@ from guard.policy.borrowing import Borrowing
 from guard.policy.clients import Client
 from guard.policy.held import Denied, Held
 from guard.policy.limits import Limits, Who
+from guard.policy.meters import TOLERANCE
 from guard.policy.table import Table
 from guard.policy.waiting import Waiting
 from tests.support.budgets import Store
@@ -106,6 +107,18 @@ async def test_who_is_over_the_limit_is_told_here(tmp_path):
         assert await admitted(meters, bound, 200) == 1
         assert len(lender.asked) <= 3
         assert meters.found["denied"] == 199
+
+
+async def test_a_moment_before_there_is_some_the_store_is_asked(tmp_path):
+    """Nobody goes on without having borrowed because the time until then is too short to be waited for."""
+    lender, bound = Nearby(Store()), limits({"per": "client", "requests": "600/s", "burst": 10})
+    with worker(tmp_path, lender) as meters:
+        assert await admitted(meters, bound, 1) == 1
+        place, now = meters.places(bound.head, ONE)[0], meters.now()
+        place.cells.leased[place.index] = 0.0
+        place.cells.shut[place.index] = now + TOLERANCE / 2
+        assert isinstance(await known(meters.admit(bound.head, ONE, now)), Held)
+        assert (meters.found["waited"], meters.found["local"]) == (2, 0)
 
 
 async def test_what_is_not_used_goes_back(tmp_path):
