@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from time import thread_time
 
 from guard.changes import AddRule
 from guard.config import Rules
 from guard.control.errors import OrderError
 from guard.measures import AddedRule
 
+MOST_SECONDS = 0.25
+"""Of processor time: every worker compiles it before it takes the next order, which may be a block."""
+
 
 def try_rule(rule: AddRule, bounds: Rules) -> None:
     """See that a rule can be put in force.
 
     Raises:
-        OrderError: it cannot be compiled; the message says why.
+        OrderError: it cannot be compiled, or takes too long; the message says why.
     """
     from guard.ruleset.bundle import BundleError, load
     from guard.ruleset.emergency import with_added
 
     text = rule.regex if rule.regex is not None else rule.literal
     assert text is not None
+    where = "literal" if rule.regex is None else "regex"
+    began = thread_time()
     added = AddedRule(rule.id, rule.target, text, rule.regex is not None, rule.shadow)
     try:
         with_added(load(None, engine=bounds.engine), [added], engine=bounds.engine, hold_back=bounds.hold_back)
     except BundleError as error:
-        where = "literal" if rule.regex is None else "regex"
         raise OrderError(where, "\n".join(f"{one.field or 'rule'}: {one.why}" for one in error.errors)) from None
+    took = thread_time() - began
+    if took > MOST_SECONDS:
+        raise OrderError(
+            where,
+            f"it takes {took:.2g} s to compile, and blocks would wait for that",
+            f"at most {MOST_SECONDS:g} s; nothing waits for what is in a folder of rules: `guard rules push`",
+        )
 
 
 def rule_id(target: str, kind: str, text: str) -> str:
