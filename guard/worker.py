@@ -24,13 +24,13 @@ from guard.custody.notice import Notice
 from guard.custody.rules import Rulebook
 from guard.custody.snapshot import FILE as SNAPSHOT
 from guard.custody.watch import Watch
-from guard.custody.workers import Running, acknowledge, leave
+from guard.custody.workers import ADDED, Running, acknowledge, leave
 from guard.measures import Measures
 from guard.policy.policy import Policy, with_measures
 from guard.policy.unmet import unmet
 from guard.proxy.proxy import Proxy
 from guard.pulse import Pulse
-from guard.ruleset.bundle import BundleError
+from guard.ruleset.bundle import Bundle, BundleError
 from guard.ruleset.redactor import RedactionError
 from guard.settings import SettingsError
 from guard.settings.renewal import renewed
@@ -70,6 +70,7 @@ class Worker:
         watch: what sees operators' measures.
         pulse: what tells who watches over it that its loop turns; None: nobody does.
         rules: those in force, and those that are to be.
+        lacking: is set when what was added to them is to be made ready.
         fault: why a rule that was added is not in force; empty: all are.
         untold: what is in force could not be told.
         renewed: is called when another configuration is in force.
@@ -78,6 +79,7 @@ class Worker:
 
     watch: Watch
     rules: Rulebook
+    lacking: asyncio.Event
     fault = ""
     untold = False
     renewed: Callable[[], None] | None = None
@@ -114,6 +116,7 @@ class Worker:
             asyncio.create_task(self._reload(hung_up, turns, wanted, proxy, entrance)),
             asyncio.create_task(self._take_measures(turns, wanted, made, written, proxy)),
             asyncio.create_task(self._make_rules(turns, wanted, made, written)),
+            asyncio.create_task(self._compose(turns, made, written, proxy)),
         ]
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -160,6 +163,8 @@ class Worker:
         measures = self.watch.first()
         self.rules = Rulebook(Shelf(Path(self.config.state)), self.config.rules, policy.rules)
         self.rules.start(measures.bundle)
+        self.rules.keep(self.rules.compose(measures))
+        self.lacking = asyncio.Event()
         policy = self._measured(policy, measures)
         journal = open_journal(self.config, policy)
         proxy = Proxy(self.config, policy, journal)
@@ -195,7 +200,7 @@ class Worker:
                 entrance.balancers = balancers(self.config, policy)
                 measures = proxy.policy.measures
                 self.rules.reconfigure(self.config.rules, policy.rules, measures.bundle)
-                self._adopt(proxy, await asyncio.to_thread(self._measured, policy, measures))
+                self._adopt(proxy, await asyncio.to_thread(self._measured, policy, measures, proxy.policy.rules))
                 proxy.tally.reloaded()
             wanted.set()
             logger.info("the configuration was read again: policy %d is in force", proxy.policy.version)
@@ -267,19 +272,36 @@ class Worker:
                 made.set()
                 written.set()
 
-    def _measured(self, policy: Policy, measures: Measures) -> Policy:
-        """The policy with these measures. A rule that cannot be compiled here leaves those as they were."""
+    async def _compose(self, turns: asyncio.Lock, made: asyncio.Event, written: asyncio.Event, proxy: Proxy) -> None:
+        """Make ready what was added to the rules or taken out, whatever bundle is made ready meanwhile."""
+        while await self.lacking.wait():
+            self.lacking.clear()
+            while self.rules.lacks(proxy.policy.measures):
+                found = await asyncio.to_thread(self.rules.compose, proxy.policy.measures)
+                async with turns:
+                    self.rules.keep(found)
+                made.set()
+                written.set()
+
+    def _measured(self, policy: Policy, measures: Measures, before: Bundle | None = None) -> Policy:
+        """The policy with these measures. Until what was added is compiled, or if it cannot be, the rules are those of
+        `before`; without it, those of the policy.
+        """
         self.fault = ""
+        rules = None
         try:
             rules = self.rules.rules(measures)
-        except BundleError as error:
+        except Exception as error:
             logger.error("rules that were added by command are not in force: %s", error)
             self.fault = str(error)
-            rules = policy.rules
+        if rules is None:
+            rules = before if before is not None else policy.rules
         return with_measures(policy, self.config, measures, self.version + measures.version, rules)
 
     def _adopt(self, proxy: Proxy, policy: Policy) -> None:
         proxy.adopt(policy)
+        if self.rules.lacks(policy.measures):
+            self.lacking.set()
         try:
             proxy.journal.describe(custody(self.config, policy))
         except (OSError, ValueError) as error:
@@ -291,13 +313,18 @@ class Worker:
         for sentence in unmet(measures, self.config) if self.first else ():
             logger.warning("%s", sentence)
 
+    def _waits(self, policy: Policy) -> str:
+        """Which rules are being made ready, as `Running` has it."""
+        added = ADDED if self.rules.lacks(policy.measures) else ""
+        return " ".join(filter(None, (added, self.rules.waits)))
+
     def _acknowledge(self, proxy: Proxy) -> None:
         log, policy = proxy.journal.log.slot.log, proxy.policy
         try:
             rules = self.rules
             fault = "; ".join(filter(None, (rules.fault, self.fault)))
             versions = (policy.measures.version, policy.version)
-            told = Running(log, os.getpid(), *versions, fault, rules.pushed or "", rules.waits or "")
+            told = Running(log, os.getpid(), *versions, fault, rules.pushed or "", self._waits(policy))
             acknowledge(Path(self.config.state), told)
             self.untold = False
         except OSError as error:

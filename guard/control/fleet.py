@@ -7,6 +7,7 @@ from time import monotonic, sleep
 from typing import NamedTuple
 
 from guard.custody.rulings import KINDS
+from guard.custody.workers import makes_ready
 from guard.store.errors import StoreError
 from guard.store.nodes import Node, Nodes
 
@@ -51,17 +52,17 @@ def in_force_everywhere(
             if ended and found is None:
                 raise
         if found is not None:
-            behind = _behind(found, version, pushed="push-rules" in kinds)
+            behind = _behind(found, version, kinds)
             if ended or not behind:
                 faulty = _faulty(found) if kinds & KINDS else []
                 return Fleet(found, behind or faulty, monotonic() - began)
         sleep(STEP_SECONDS)
 
 
-def _behind(found: list[Node], version: int, *, pushed: bool) -> list[Late]:
+def _behind(found: list[Node], version: int, kinds: AbstractSet[str]) -> list[Late]:
     late = [Late(node.node, "") for node in found if node.version < version]
     workers = ((node.node, worker) for node in found for worker in node.workers)
-    waits = ((name, one) for name, one in workers if one.version < version or (pushed and one.waits))
+    waits = ((name, one) for name, one in workers if one.version < version or makes_ready(one.waits, kinds))
     return late + [Late(name, one.log, one.fault) for name, one in waits]
 
 

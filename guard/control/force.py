@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from guard.store.nodes import Nodes
 
 PATIENCE_SECONDS = 5.0
-PUSH_SECONDS = 60.0
-"""Patience with rules that were pushed, which may have to be compiled."""
+RULES_SECONDS = 60.0
+"""Patience with rules, which may have to be compiled."""
 CHANGES_A_SECOND = 20_000
 STEP_SECONDS = 0.005
 
@@ -37,19 +37,18 @@ class Force(NamedTuple):
 
 def patience_for(kinds: AbstractSet[str], changes: int) -> float:
     """How long (seconds) an order of these kinds of changes, and so many, may take to be in force."""
-    return (PUSH_SECONDS if "push-rules" in kinds else PATIENCE_SECONDS) + changes / CHANGES_A_SECOND
+    return (RULES_SECONDS if kinds & KINDS else PATIENCE_SECONDS) + changes / CHANGES_A_SECOND
 
 
 def in_force(state: Path, journal: Path, version: int, kinds: AbstractSet[str], patience: float) -> Force:
     """Wait until every worker of this machine has that version of the control log in force, or patience is over.
 
-    With rules among the kinds of change, one that could not take them is late too.
+    With rules among the kinds of change, one that makes them ready, or could not take them, is late too.
     """
     began = monotonic()
-    pushed = "push-rules" in kinds
     while True:
         workers = running(state, journal)
-        behind = late(workers, version, pushed=pushed)
+        behind = late(workers, version, kinds)
         if not behind or monotonic() - began > patience:
             faulty = [one for one in workers if one.fault and one not in behind] if kinds & KINDS else []
             told = [Late(one.log, one.fault) for one in behind + faulty]

@@ -10,8 +10,8 @@ from guard.config import Rules
 from guard.control.errors import OrderError
 from guard.measures import AddedRule
 
-MOST_SECONDS = 0.25
-"""Of processor time: every worker compiles it before it takes the next order, which may be a block."""
+MOST_SECONDS = 10.0
+"""Of processor time: every worker compiles it."""
 
 
 def try_rule(rule: AddRule, bounds: Rules) -> None:
@@ -36,8 +36,8 @@ def try_rule(rule: AddRule, bounds: Rules) -> None:
     if took > MOST_SECONDS:
         raise OrderError(
             where,
-            f"it takes {took:.2g} s to compile, and blocks would wait for that",
-            f"at most {MOST_SECONDS:g} s; nothing waits for what is in a folder of rules: `guard rules push`",
+            f"it takes {took:.2g} s to compile, and every worker has to",
+            f"at most {MOST_SECONDS:g} s; what is in a folder of rules is compiled once for all: `guard rules push`",
         )
 
 

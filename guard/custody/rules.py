@@ -1,7 +1,8 @@
 """The rules that a worker has: the configured ones or those that were pushed, and what commands have changed in them.
 
-What was pushed is made ready off the loop. Until it is, the rules so far stay in force, and all else that is ordered
-meanwhile comes into force with them. What was in force lately is remembered, so that the way back takes no time.
+What was pushed is made ready off the loop, and so is what was added. Until it is, the rules so far stay in force, and
+all else that is ordered meanwhile comes into force with them. What was in force lately is remembered, so that the way
+back takes no time.
 """
 
 from __future__ import annotations
@@ -42,8 +43,12 @@ class Fault(NamedTuple):
     stamp: Stamp
 
 
+Composed = tuple[object, Bundle | Exception]
+"""What base, additions and disabled rules come to, or why to nothing."""
+
+
 class Rulebook:
-    """Which rules are in force, and which are to be. For one thread; what takes time is `make`.
+    """Which rules are in force, and which are to be. For one thread; what takes time is `make` and `compose`.
 
     Attributes:
         base: those in force, but for what was added or disabled by command.
@@ -59,7 +64,7 @@ class Rulebook:
         self._remembered: OrderedDict[str, Bundle] = OrderedDict()
         self._failed: str | None = None
         self._stamp: Stamp | None = None
-        self._composed: tuple[object, Bundle] | None = None
+        self._composed: Composed | None = None
         self.base = configured
         self.pushed: str | None = None
         self.waits: str | None = None
@@ -138,17 +143,41 @@ class Rulebook:
         self.waits = None
         self.want(pushed)
 
-    def rules(self, measures: Measures) -> Bundle:
-        """The rules in force with what these measures add and take out; for any thread, one at a time.
+    def rules(self, measures: Measures) -> Bundle | None:
+        """The rules in force with what these measures add and take out; None: that is to be composed first.
 
         Raises:
             BundleError: a rule that was added cannot be compiled here.
         """
+        if self.lacks(measures):
+            return None
+        if self._composed is None or not _changes(measures):
+            return self.base
+        found = self._composed[1]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def lacks(self, measures: Measures) -> bool:
+        """Whether what these measures add and take out is to be composed."""
+        key = self.base, measures.rules, measures.disabled
+        return _changes(measures) and (self._composed is None or self._composed[0] != key)
+
+    def compose(self, measures: Measures) -> Composed:
+        """Compose it, which may take seconds: for any thread."""
         base = self.base
-        key = (base, measures.rules, measures.disabled)
-        if self._composed is None or self._composed[0] != key:
-            self._composed = key, composed(base, measures, self._bounds)
-        return self._composed[1]
+        key = base, measures.rules, measures.disabled
+        try:
+            return key, composed(base, measures, self._bounds)
+        except BundleError as error:
+            return key, error
+        except Exception as error:
+            logger.exception("rules that were added met a fault in the guard")
+            return key, error
+
+    def keep(self, found: Composed) -> None:
+        """Take what was composed."""
+        self._composed = found
 
     def _settle(self, pushed: str | None) -> None:
         before, self.pushed = self.pushed, pushed
@@ -171,6 +200,10 @@ class Rulebook:
 
     def _forgive(self) -> None:
         self._failed, self._stamp, self.fault = None, None, ""
+
+
+def _changes(measures: Measures) -> bool:
+    return bool(measures.rules or measures.disabled)
 
 
 def publish(shelf: Shelf, prepared: Prepared, in_force: Collection[str | None]) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from guard.custody.rulings import KINDS
 from guard.journal.folder import logs
 
 FOLDER = "workers"
+ADDED = "added"
+"""In `waits`, and before a hash there: what was added to the rules, or taken out."""
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -21,7 +25,8 @@ class Running(msgspec.Struct, frozen=True):
     Attributes:
         fault: what of the measures it could not put in force; empty: nothing.
         rules: the hash of the pushed rules that are in force; empty: the configured ones are.
-        waits: the hash of those that it is making ready, while all else of its measures is in force; empty: none.
+        waits: which it is making ready, `ADDED` and a hash, or one of them, while all else of its measures is in
+            force; empty: none.
     """
 
     log: str
@@ -33,9 +38,14 @@ class Running(msgspec.Struct, frozen=True):
     waits: str = ""
 
 
-def late(workers: Iterable[Running], version: int, *, pushed: bool = False) -> list[Running]:
-    """Those that do not have that version of the measures in force; `pushed`: nor the rules that came with it."""
-    return [one for one in workers if one.measures < version or (pushed and one.waits)]
+def late(workers: Iterable[Running], version: int, kinds: AbstractSet[str] = frozenset()) -> list[Running]:
+    """Those that do not have that version of the measures in force; nor the rules, if these kinds of changes are so."""
+    return [one for one in workers if one.measures < version or makes_ready(one.waits, kinds)]
+
+
+def makes_ready(waits: str, kinds: AbstractSet[str]) -> bool:
+    """Whether what a worker makes ready is what changes of these kinds are about: what was pushed, or only added."""
+    return bool(waits) and ("push-rules" in kinds or (waits.startswith(ADDED) and bool(kinds & KINDS)))
 
 
 def acknowledge(state: Path, worker: Running) -> None:

@@ -187,13 +187,20 @@ def test_rules_are_taken_out_and_added(shelf, book):
     book.start(pushed(shelf, "one", "two"))
     added = (AddedRule("more", "prompt", "three", False, False), AddedRule("most", "prompt", "four", False, False))
     measures = Measures(rules=added, disabled=frozenset({"one", "most", "unknown"}))
+    assert (book.lacks(measures), book.rules(measures)) == (True, None)
+    book.keep(book.compose(measures))
     found = book.rules(measures)
     assert [one.id for one in found.prompt.scan("one two three four")] == ["two", "more"]
     assert [one.id for one in found.rules] == ["two", "more"]
     assert book.rules(measures._replace(version=9)) is found
+    book.keep(book.compose(Measures(rules=added)))
     assert found.hash not in (book.base.hash, book.rules(Measures(rules=added)).hash)
+    assert book.rules(Measures()) is book.base
+    wrong = Measures(rules=(AddedRule("x", "prompt", "(((", True, False),))
+    book.keep(book.compose(wrong))
+    assert not book.lacks(wrong)
     with pytest.raises(BundleError):
-        book.rules(Measures(rules=(AddedRule("x", "prompt", "(((", True, False),)))
+        book.rules(wrong)
 
 
 def test_another_configuration_leaves_what_was_pushed(shelf, book, tmp_path):

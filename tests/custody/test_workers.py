@@ -30,7 +30,11 @@ def test_what_is_no_word_of_a_worker_is_passed_over(tmp_path):
 
 
 def test_who_is_late_is_told():
-    """With what came before a version, and where it is about rules that were pushed, with those."""
-    workers = [Running("w1", 1, 5, 5), Running("w2", 1, 4, 4), Running("w3", 1, 5, 5, waits="a")]
-    assert [one.log for one in late(workers, 5)] == ["w2"]
-    assert [one.log for one in late(workers, 5, pushed=True)] == ["w2", "w3"]
+    """With what came before a version, and where it is about rules that were pushed, or only added, with those."""
+    workers = [
+        *(Running("w1", 1, 5, 5), Running("w2", 1, 4, 4), Running("w3", 1, 5, 5, waits="a")),
+        *(Running("w4", 1, 5, 5, waits="added"), Running("w5", 1, 5, 5, waits="added a")),
+    ]
+    assert [one.log for one in late(workers, 5, {"block"})] == ["w2"]
+    assert [one.log for one in late(workers, 5, {"add-rule"})] == ["w2", "w4", "w5"]
+    assert [one.log for one in late(workers, 5, {"push-rules"})] == ["w2", "w3", "w4", "w5"]

@@ -288,3 +288,24 @@ async def test_a_worker_that_starts_again_has_its_rules(tmp_path):
                 await asyncio.sleep(0.02)
         assert await verdicts(guard, "configured") == {400}
         assert "those of before are in their place" in (tmp_path / "guard.log").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_a_block_does_not_wait_for_a_rule_that_was_added(tmp_path):
+    """A pattern that takes a second to compile comes into force when it is; whatever is ordered meanwhile, before."""
+    rule = {"type": "add-rule", "id": "slow", "regex": "(?:a|b|c).{0,500}(?:d|e)zzqy"}
+    async with model(answer_chat) as served, operated(tmp_path, served.url) as guard:
+        state = tmp_path / "var"
+        append(state / "journal", rule, reason="r")
+        async with asyncio.timeout(10):
+            while not all(one.waits for one in running(state, state / "journal")):
+                await asyncio.sleep(0.005)
+        block = await guard.order("block", "ip", "203.0.113.9")
+        assert await guard.statuses("203.0.113.9", 2) == {(403, None)}
+        assert (block["late"], block["seconds"] < 1) == ([], True)
+        assert any(one.waits for one in running(state, state / "journal"))
+        added = await guard.order("rules", "add", "--literal", "added phrase")
+        assert added["late"] == []
+        assert await verdicts(guard, "an added phrase", 2) == {400}
+        assert await verdicts(guard, "a b c, and dzzqy", 2) == {400}
