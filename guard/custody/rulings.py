@@ -40,6 +40,19 @@ def rulings(records: Iterable[Record]) -> Iterator[Record]:
     return (record for record in records if kind_of(record) in KINDS)
 
 
+def once(records: Iterable[Record]) -> list[Record]:
+    """Each change once, at its last place: one made while the store was away is in the log again, as the store has it.
+
+    Earlier programs gave changes no id; those stay.
+    """
+    found: dict[object, Record] = {}
+    for number, record in enumerate(records):
+        key = record.get("id") or number
+        found.pop(key, None)
+        found[key] = record
+    return list(found.values())
+
+
 def version_of(record: Record) -> int:
     """The version that a record has made: that of the shared store where it came from there, else of this log."""
     store = record.get("store")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guard.custody.rulings import NoWayBackError, rulings, version_of, way_back
+from guard.custody.rulings import NoWayBackError, once, rulings, version_of, way_back
 
 A, B = "a" * 64, "b" * 64
 
@@ -109,3 +109,11 @@ def test_history_is_what_is_about_rules():
     """And nothing else, whatever the log holds."""
     records = [*log(push(A), BLOCK, add("x")), {"seq": 9, "kind": "change", "change": "odd"}]
     assert [record["change"] for record in rulings(records)] == [push(A), add("x")]
+
+
+def test_a_change_that_the_log_has_twice_is_one():
+    """It stands where it came from the store; without ids nothing is taken for the same."""
+    first, second, third = log(push(A), push(B), push(A))
+    again = {**first, "id": "x", "store": 4}
+    assert once([{**first, "id": "x"}, {**second, "id": "y"}, again]) == [{**second, "id": "y"}, again]
+    assert once([first, second, third]) == [first, second, third]
