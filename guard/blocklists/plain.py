@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, summarize_address_range
 
 from guard.blocklists.entry import Entry, Gathered, LeftOut, Listed, reason_of, shown, text_of
+from guard.wire.address import zoneless
 from guard.wire.naming import network
 
 EXPECTED = "an address, a network such as 203.0.113.0/24, or a range 203.0.113.1-203.0.113.9"
@@ -49,7 +50,7 @@ def write(entries: Iterable[Entry]) -> tuple[bytes, list[LeftOut]]:
 
 
 def _networks(text: str) -> Iterator[str]:
-    first, dash, last = text.partition("-")
+    first, dash, last = zoneless(text).partition("-")
     if not dash:
         yield network(text)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,7 +11,7 @@ from guard.cli.errors import TroubleError
 from guard.cli.measure import Order, order_options, state_of, take
 from guard.cli.options import config_option, json_option
 from guard.cli.output import emit
-from guard.cli.remote import admin_option
+from guard.cli.remote import admin_option, chosen
 from guard.cli.times import shown
 from guard.cli.visible import visible
 
@@ -36,12 +37,10 @@ def add(name: str, role: str, order: Order) -> int:
 @order_options
 def rotate(name: str, order: Order) -> int:
     """Give NAME another token, with the same role; the one before does not count any more."""
-    from guard.changes import AddOperator
-
-    found = state_of(order.config).operators.get(name)
-    if found is None or not isinstance(found.change, AddOperator):
+    role = next((row["role"] for row in _rows(order.config) if row["name"] == name), None)
+    if role is None:
         raise TroubleError(f"there is no operator {name}; `guard operator list` tells who is")
-    return _give(order, name, found.change.role, f"{visible(name)} has another token")
+    return _give(order, name, role, f"{visible(name)} has another token")
 
 
 @operator.command()
@@ -58,14 +57,7 @@ def remove(name: str, order: Order) -> int:
 @json_option
 def list_(config: Path | None, as_json: bool) -> None:
     """Print who may call, and as what."""
-    from guard.changes import AddOperator
-    from guard.control.provenance import provenance
-
-    rows = [
-        {"name": name, "role": one.change.role, **provenance(one)}
-        for name, one in sorted(state_of(config).operators.items())
-        if isinstance(one.change, AddOperator)
-    ]
+    rows = _rows(config)
     if as_json:
         emit(rows)
         return
@@ -73,6 +65,24 @@ def list_(config: Path | None, as_json: bool) -> None:
         until = f", until {shown(row['expires'])}" if row["expires"] is not None else ""
         line = f"{row['name']}  {row['role']}  since {shown(row['at'])}{until} by {row['actor']}: {row['reason']}"
         click.echo(visible(line))
+
+
+def _rows(config: Path | None) -> list[dict[str, Any]]:
+    """Who may call: as the named machine tells a commander, else as this one's control log does."""
+    from guard.changes import AddOperator
+    from guard.control.provenance import provenance
+
+    remote = chosen()
+    if remote is not None:
+        from guard.admin.shapes import OperatorShown
+
+        found = remote.rows("/v1/operators", OperatorShown)
+        return [{"name": row["name"], "role": row["role"], **row} for row in found]
+    return [
+        {"name": name, "role": one.change.role, **provenance(one)}
+        for name, one in sorted(state_of(config).operators.items())
+        if isinstance(one.change, AddOperator)
+    ]
 
 
 def _give(order: Order, name: str, role: str, what: str) -> int:

@@ -32,7 +32,7 @@ class Back(Struct, frozen=True):
 
 
 def back(desk: Desk, to: int | None) -> Back:
-    """How to have the rules as they were at version `to`, or (None) before the last order about rules.
+    """How to have the rules as they were at version `to`, or (None) before the last order that made a difference.
 
     Raises:
         OrderError: there is no way back, or nothing to be changed.

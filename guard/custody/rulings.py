@@ -40,6 +40,19 @@ def rulings(records: Iterable[Record]) -> Iterator[Record]:
     return (record for record in records if kind_of(record) in KINDS)
 
 
+def once(records: Iterable[Record]) -> list[Record]:
+    """Each change once, at its last place: one made while the store was away is in the log again, as the store has it.
+
+    Earlier programs gave changes no id; those stay.
+    """
+    found: dict[object, Record] = {}
+    for number, record in enumerate(records):
+        key = record.get("id") or number
+        found.pop(key, None)
+        found[key] = record
+    return list(found.values())
+
+
 def version_of(record: Record) -> int:
     """The version that a record has made: that of the shared store where it came from there, else of this log."""
     store = record.get("store")
@@ -48,7 +61,7 @@ def version_of(record: Record) -> int:
 
 
 def way_back(records: Iterable[Record], to: int | None, now: float) -> Way:
-    """How to have the rules again as they were at version `to`, or (None) before the last order about rules.
+    """How to have the rules again as they were at version `to`, or (None) before the last order that made a difference.
 
     What would be over by `now` (seconds since the epoch) is not brought back.
 
@@ -66,7 +79,7 @@ def way_back(records: Iterable[Record], to: int | None, now: float) -> Way:
         if version_of(record) == to:
             cut = len(found)
     if to is None:
-        cut, to = _before_last(found)
+        cut, to = _before_last(found, now)
     if cut is None:
         raise NoWayBackError(f"there is no version {to} in the control log")
     steps = list(_steps(_state(found, now), _state(found[:cut], now)))
@@ -81,12 +94,19 @@ def kind_of(record: Record) -> object:
     return change.get("type") if isinstance(change, dict) else None
 
 
-def _before_last(found: list[Record]) -> tuple[int, int]:
-    """How many records were there before the last order, all of whose changes have one time, and their version."""
+def _before_last(found: list[Record], now: float) -> tuple[int, int]:
+    """How many records were there before the last order that made a difference, and their version.
+
+    All changes of an order have one time.
+    """
     if not found:
         raise NoWayBackError("no rules were pushed, added or disabled yet")
-    last = _order(found[-1])
-    cut = next((number for number in range(len(found), 0, -1) if _order(found[number - 1]) != last), 0)
+    last, then, cut = _state(found, now), State(), 0
+    for number, record in enumerate(found):
+        if number and _order(record) != _order(found[number - 1]) and any(_steps(last, then)):
+            cut = number
+        then.take([record])
+        then.drop_expired(now)
     return cut, version_of(found[cut - 1]) if cut else 0
 
 

@@ -14,7 +14,7 @@ from guard.redaction.presented import PLAIN, SCHEMED
 from guard.settings.problem import Path, Report, shown
 from guard.settings.reader import is_variable
 from guard.store.address import parse as parse_store
-from guard.wire.address import parse_listen, parse_url
+from guard.wire.address import parse_listen, parse_url, zoneless
 from guard.wire.grammar import TOKEN
 from guard.wire.naming import agent_pattern, session_name
 
@@ -156,7 +156,7 @@ def networks(config: Config, report: Report) -> None:
 
 def _network(text: str, path: Path, report: Report) -> None:
     try:
-        network = ip_network(text, strict=False)
+        network = ip_network(zoneless(text), strict=False)
     except ValueError:
         report.check(False, path, f"got {shown(text)}", "an address or a network such as 192.0.2.0/24 or 2001:db8::/32")
         return

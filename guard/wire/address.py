@@ -20,6 +20,17 @@ def parse_address(text: str) -> Address:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def zoneless(text: str) -> str:
+    """The text, if it names no IPv6 zone (``fe80::1%eth0``): one is a place on this machine, never part of an address.
+
+    Raises:
+        ValueError: it names one.
+    """
+    if "%" in text:
+        raise ValueError(f"{text!r} has a zone")
+    return text
+
+
 def plain_address(text: str) -> str:
     """A socket's peer as people write it: an IPv4 client of an IPv6 listener has its IPv4 address."""
     return text[7:] if text.startswith("::ffff:") and "." in text else text

@@ -8,6 +8,7 @@ from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from socket import AF_INET, AF_INET6, inet_ntop
 
+from guard.wire.address import zoneless
 from guard.wire.networks import stretch
 
 SESSION_BYTES = 128
@@ -45,7 +46,7 @@ def _is_spelled(text: str) -> bool:
 
 def _network(text: str) -> str:
     try:
-        found: IPv4Network | IPv6Network = ip_network(text, strict=False)
+        found: IPv4Network | IPv6Network = ip_network(zoneless(text), strict=False)
     except ValueError:
         raise ValueError(f"{text!r} is no address or network; expected e.g. 203.0.113.9, 2001:db8::/32") from None
     if isinstance(found, IPv6Network) and (mapped := found.network_address.ipv4_mapped) is not None:

@@ -8,7 +8,7 @@ from ipaddress import ip_network
 from operator import attrgetter
 from socket import AF_INET, AF_INET6, inet_pton
 
-from guard.wire.address import Address
+from guard.wire.address import Address, zoneless
 from guard.wire.intervals import Intervals, Stretch
 
 MAPPED = bytes(10) + b"\xff\xff"
@@ -47,7 +47,7 @@ def stretch(text: str) -> Stretch:
     """
     address, slash, length = text.partition("/")
     if slash and length not in _LENGTHS:
-        network = ip_network(text)
+        network = ip_network(zoneless(text))
         return Stretch(network.network_address.packed, network.broadcast_address.packed, text)
     try:
         first = inet_pton(AF_INET6 if ":" in address else AF_INET, address)

@@ -81,6 +81,7 @@ def test_what_is_over_or_cannot_be_done_is_told():
         (b"\n\n", "no column is called value"),
         (b'[7, {"value": ""}, {"value": 5}]', r"\[2\]: it has no value"),
         (b'[{"decisions": 7}]', r"\[0\].decisions: it is no list"),
+        (b'[{"value": "fe80::1%eth0", "duration": "1h"}]', r"\[0\]: 'fe80::1%eth0' is no address or network"),
         (b'[{"decisions": [{"value": "x"}]}]', r"\[0\].decisions\[0\]: 'x' is no address or network"),
         (b'[{"value": "192.0.2.1", "duration": "soon"}]', r"\[0\]: 'soon' is no time"),
         (b'[{"value": "192.0.2.1", "until": 7}]', r"\[0\]: '7' is no time"),

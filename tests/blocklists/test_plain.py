@@ -50,6 +50,13 @@ def test_mistakes_are_told_with_their_lines():
         read(b"192.0.2.1\n\xff\n", 0.0)
 
 
+@pytest.mark.parametrize("line", ["fe80::1%eth0", "fe80::1%eth0/64", "fe80::1%eth0-fe80::2%eth0", "fe80::1-fe80::2%a"])
+def test_a_zone_is_a_mistake(line):
+    """It would be another network without it, or none."""
+    with pytest.raises(ListError, match=r"line 2: .* is none"):
+        read(f"192.0.2.1\n{line}\n".encode(), 0.0)
+
+
 def test_reading_ends_where_all_is_wrong():
     """A file of another format is not gone through to its end."""
     with pytest.raises(ListError) as error:

@@ -89,6 +89,7 @@ def test_blocks_are_listed(tmp_path):
     ("arguments", "told"),
     [
         (["ip", "nonsense", "--reason", "r"], "is no address or network"),
+        (["ip", "fe80::1%eth0", "--reason", "r"], "is no address or network"),
         (["client", "nobody", "--reason", "r"], "there is no client"),
         (["agent", "*", "--reason", "r"], "is no pattern for user agents"),
         (["ip", "203.0.113.9"], "Missing option '--reason'"),

@@ -4,7 +4,8 @@ import json
 import re
 
 from guard.admin.operators import digest
-from tests.cli.measuring import run, taken
+from tests.cli.measuring import elsewhere, run, taken
+from tests.support.admin import admin
 
 
 def test_an_operator_is_added_and_removed(tmp_path):
@@ -54,3 +55,19 @@ def test_who_is_not_there_is_told(tmp_path):
         assert result.exit_code == 1
         assert told in result.stderr
     assert taken(tmp_path) == []
+
+
+async def test_another_machines_operators_are_told_to_its_commanders(tmp_path):
+    """As here; who is none of them is told that, and may see all else that is in force."""
+    async with admin(tmp_path) as api:
+        assert (await elsewhere(api, "commander", "operator", "rotate", "a-viewer", "--reason", "lost")).exit_code == 0
+        told = await elsewhere(api, "commander", "operator", "list", "--json")
+        refused = await elsewhere(api, "operator", "operator", "list")
+        assert (await elsewhere(api, "operator", "block", "list")).exit_code == 0
+    rows = json.loads(told.stdout)
+    assert [(row["name"], row["role"]) for row in rows] == [
+        ("a-analyst", "analyst"), ("a-commander", "commander"), ("a-operator", "operator"), ("a-viewer", "viewer"),
+    ]  # fmt: skip
+    assert list(rows[0]) == ["name", "role", "version", "at", "actor", "reason", "incident", "expires"]
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "this is for the role commander" in refused.stderr

@@ -51,7 +51,7 @@ async def test_measures_come_page_by_page(tmp_path, monkeypatch):
     """All of them."""
     monkeypatch.setattr("guard.cli.remote.PAGE", 2)
     async with admin(tmp_path) as api:
-        remote = Remote(api.url, api.tokens["viewer"], local=False)
+        remote = Remote(api.url, api.tokens["commander"], local=False)
         found = await asyncio.to_thread(lambda: list(remote.items("/v1/measures", Measure)))
         remote.close()
     assert sorted(str(getattr(one.change, "name", "")) for one in found) == [

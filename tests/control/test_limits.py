@@ -29,6 +29,7 @@ def test_a_subject_has_one_spelling(tmp_path):
     [
         (SetLimit(per="global", what="requests", amount="1/s", subject="x"), "subject"),
         (SetLimit(per="address", what="requests", amount="1/s", subject="10.0.0.0/8"), "subject"),
+        (SetLimit(per="address", what="requests", amount="1/s", subject="fe80::1%eth0"), "value"),
         (SetLimit(per="client", what="requests", amount="1/s", subject="nobody"), "value"),
         (SetLimit(per="model", what="requests", amount="1/s", subject="nothing"), "model"),
         (SetLimit(per="route", what="requests", amount="1/s", subject="/v2/"), "subject"),

@@ -38,6 +38,8 @@ def test_a_caller_has_one_spelling(kind, value, expected):
     [
         ("ip", "203.0.113", "is no address or network"),
         ("ip", "", "is no address or network"),
+        ("ip", "fe80::1%eth0", "is no address or network"),
+        ("ip", "fe80::1%eth0/64", "is no address or network"),
         ("key", "sk-the-key-itself", "by its fingerprint"),
         ("session", "", "names no session"),
         ("agent", "*?*", "is no pattern for user agents"),

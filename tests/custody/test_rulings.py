@@ -2,7 +2,7 @@
 
 import pytest
 
-from guard.custody.rulings import NoWayBackError, rulings, version_of, way_back
+from guard.custody.rulings import NoWayBackError, once, rulings, version_of, way_back
 
 A, B = "a" * 64, "b" * 64
 
@@ -50,6 +50,10 @@ def log(*orders, **more):
         ([add("x"), add("x", shadow=True)], None, [add("x")], 2),
         ([named("disable", "x")], None, [named("enable", "x")], 0),
         ([named("disable", "x"), named("enable", "x")], None, [named("disable", "x")], 2),
+        # What made no difference is passed over.
+        ([push(A), push(A)], None, [push(None)], 0),
+        ([push(A), push(B), push(B), BLOCK, push(B)], None, [push(A)], 2),
+        ([push(A), push(B), push(A), push(A)], None, [push(B)], 3),
         # What was ordered at once is taken back at once, also a rollback.
         ([push(A), add("x"), [push(B), named("remove", "x")]], None, [push(A), add("x")], 3),
     ],
@@ -74,7 +78,7 @@ def test_the_way_back(orders, to, steps, reached):
         ([BLOCK], None, "no rules were pushed"),
         ([push(A)], 9, "there is no version 9"),
         ([push(A), BLOCK], 2, "the rules are as they were at version 2"),
-        ([push(A), push(A)], None, "the rules are as they were at version 2"),
+        ([push(None), push(None)], None, "the rules are as they were at version 0"),
     ],
 )
 def test_without_a_way_it_is_told(orders, to, told):
@@ -105,3 +109,11 @@ def test_history_is_what_is_about_rules():
     """And nothing else, whatever the log holds."""
     records = [*log(push(A), BLOCK, add("x")), {"seq": 9, "kind": "change", "change": "odd"}]
     assert [record["change"] for record in rulings(records)] == [push(A), add("x")]
+
+
+def test_a_change_that_the_log_has_twice_is_one():
+    """It stands where it came from the store; without ids nothing is taken for the same."""
+    first, second, third = log(push(A), push(B), push(A))
+    again = {**first, "id": "x", "store": 4}
+    assert once([{**first, "id": "x"}, {**second, "id": "y"}, again]) == [{**second, "id": "y"}, again]
+    assert once([first, second, third]) == [first, second, third]

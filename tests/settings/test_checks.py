@@ -158,6 +158,8 @@ def test_who_listens_to_more_than_this_machine_speaks_tls(tmp_path, admin, expec
         ("::1", None),
         ("10.0.0.1/8", '"10.0.0.1/8" has host bits set; 10.0.0.0/8'),
         ("2001:db8::1/32", "has host bits set; 2001:db8::/32"),
+        ("fe80::1%eth0", 'got "fe80::1%eth0"; an address or a network'),
+        ("fe80::%eth0/64", 'got "fe80::%eth0/64"; an address or a network'),
         ("10.0.0.0/33", "an address or a network"),
         ("10.0.0", "an address or a network"),
         ("example.com", "an address or a network"),

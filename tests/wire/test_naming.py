@@ -46,7 +46,7 @@ def test_a_spelling_is_that_of_the_standard_library(address, length, exact):
         assert spelled == network(spelled.upper())
 
 
-@pytest.mark.parametrize("text", ["", "a", "1.2.3", "1.2.3.4/33"])
+@pytest.mark.parametrize("text", ["", "a", "1.2.3", "1.2.3.4/33", "fe80::1%eth0", "fe80::1%eth0/64", "fe80::%eth0/64"])
 def test_what_is_no_network_is_told(text):
     """With what it was."""
     with pytest.raises(ValueError, match=r"expected"):

@@ -26,10 +26,10 @@ WORDS = {
 @json_option
 def history(config: Path | None, as_json: bool) -> None:
     """Print every change of the rules, the oldest first: its version, when, what, by whom, and why."""
-    from guard.custody.rulings import version_of
+    from guard.custody.rulings import once, version_of
 
     names = ("at", "actor", "reason", "incident", "expires", "change")
-    rows = [{"version": version_of(one), **{name: one.get(name) for name in names}} for one in _records(config)]
+    rows = [{"version": version_of(one), **{name: one.get(name) for name in names}} for one in once(_records(config))]
     if as_json:
         emit(rows)
         return

@@ -34,14 +34,13 @@ def rollback(version: int | None, order: Order) -> int:
     back = _back(version, order.config)
     if back.gone:
         tell(f"{', '.join(back.gone)}: there is no such rule any more, and nothing to be disabled")
-    if order.dry_run or not order.as_json:
-        _tell(back, order)
     if order.dry_run:
+        _tell(back, order)
         return 0
     changes = [Planned(step.change, expires=step.expires) for step in back.steps]
     if order.if_version is None:
         order = order._replace(if_version=back.version)
-    return take_all(order, changes, f"rolled back to version {back.to}")
+    return take_all(order, changes, "\n".join([*_lines(back), f"rolled back to version {back.to}"]))
 
 
 def _back(version: int | None, config: Path | None) -> Back:
@@ -63,5 +62,9 @@ def _tell(back: Back, order: Order) -> None:
     if order.as_json:
         emit({"to": back.to, "changes": [step.change for step in back.steps]})
         return
-    for step in back.steps:
-        click.echo(visible(step.told))
+    for line in _lines(back):
+        click.echo(line)
+
+
+def _lines(back: Back) -> list[str]:
+    return [visible(step.told) for step in back.steps]

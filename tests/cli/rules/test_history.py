@@ -3,7 +3,7 @@
 import json
 
 from guard.custody.control import append_all, change_record
-from tests.cli.measuring import elsewhere, run
+from tests.cli.measuring import elsewhere, run, taken
 from tests.cli.rules.pushing import folder
 from tests.support.admin import admin
 
@@ -45,3 +45,13 @@ async def test_that_of_another_machine_is_told(tmp_path):
     assert (second["version"], second["actor"]) == (70, "far")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "this is for the role analyst" in refused.stderr
+
+
+def test_what_was_ordered_while_the_store_was_away_is_told_once(tmp_path):
+    """With the version that it has in the store."""
+    run(tmp_path, "rules", "push", str(folder(tmp_path / "new", "one")), "--reason", "r")
+    (record,) = taken(tmp_path)
+    again = {name: value for name, value in record.items() if name not in ("seq", "chain")}
+    append_all(tmp_path / "var" / "journal", [{**again, "store": 9}])
+    assert len(taken(tmp_path)) == 2
+    assert changes(tmp_path) == [(9, "push-rules")]

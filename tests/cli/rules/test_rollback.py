@@ -86,6 +86,7 @@ async def test_it_is_the_other_machines_way_back(tmp_path, monkeypatch):
         assert [change["type"] for change in json.loads(dry.stdout)["changes"]] == ["push-rules", "enable-rule"]
         stale = await elsewhere(api, "operator", *back, "--if-version", "1")
         assert "it was changed meanwhile" in stale.stderr
+        assert stale.stdout == ""  # nothing is said to be done that is not
         told = await elsewhere(api, "operator", *back)
         assert told.stdout.splitlines()[1:] == [
             "one is enabled",
