@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from guard.custody.measures import Measure
 
 KINDS = ("requests", "tokens", "cost", "concurrency")
+NO_LIMITS = "no limits"
 PERS = ("client", "account", "address", "route", "model", "global")
 
 
@@ -91,6 +92,8 @@ def list_(config: Path | None, as_json: bool) -> None:
     if as_json:
         emit(rows)
         return
+    if not rows:
+        click.echo(NO_LIMITS)
     for row in rows:
         burst = f" burst {row['burst']}" if row["burst"] is not None else ""
         line = f"{Whom(row['per'], row['subject'])} {row['what']} {row['amount']}{burst}"
@@ -118,6 +121,8 @@ def show(whom: str, config: Path | None, as_json: bool) -> None:
     if as_json:
         emit(to_builtins(uses))
         return
+    if not uses:
+        click.echo(NO_LIMITS)
     for one in uses:
         click.echo(visible(f"{named} {one.what} {one.amount}: {one.used:g} used, {one.left:g} left"))
 
