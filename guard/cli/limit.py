@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from guard.custody.measures import Measure
 
 KINDS = ("requests", "tokens", "cost", "concurrency")
+MOST_BURST = 10**12 - 1
 NO_LIMITS = "no limits"
 PERS = ("client", "account", "address", "route", "model", "global")
 
@@ -151,8 +152,10 @@ def read_whom(text: str) -> Whom:
 def _burst(more: tuple[str, ...], kind: str) -> int | None:
     if not more:
         return None
-    if len(more) != 2 or more[0] != "burst" or re.fullmatch("[1-9][0-9]{0,11}", more[1]) is None:
+    if len(more) != 2 or more[0] != "burst":
         raise click.UsageError("behind the amount there may only stand: burst N")
+    if re.fullmatch("[1-9][0-9]{0,11}", more[1]) is None:
+        raise click.UsageError(f"burst {more[1]!r}: N must be a whole number from 1 to {MOST_BURST:,}")
     if kind == "concurrency":
         raise click.UsageError("a burst belongs to a rate")
     return int(more[1])

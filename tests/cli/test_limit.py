@@ -66,7 +66,10 @@ def test_a_limit_is_written_down(tmp_path, arguments, change):
         (["global", "concurrency", "4/s"], "'4/s' is no amount of concurrency"),
         (["global", "concurrency", "4", "burst", "2"], "a burst belongs to a rate"),
         (["global", "requests", "4/s", "burst"], "there may only stand: burst N"),
-        (["global", "requests", "4/s", "burst", "0"], "there may only stand: burst N"),
+        (["global", "requests", "4/s", "burst", "0"], "burst '0': N must be a whole number from 1 to 999,999,999,999"),
+        (["global", "requests", "4/s", "burst", "abc"], "burst 'abc': N must be a whole number from 1"),
+        (["global", "requests", "4/s", "burst", "1.5"], "burst '1.5': N must be a whole number from 1"),
+        (["global", "requests", "4/s", "much", "2"], "there may only stand: burst N"),
         (["global", "water", "4/s"], "'water' is not one of"),
     ],
 )
