@@ -206,3 +206,10 @@ def test_what_shows_a_promise_is_there(file, test):
     """Each test that docs/promises.md names exists under that name."""
     text = (ROOT / file).read_text()
     assert re.search(rf"^(?:async )?def {test}\(", text, re.MULTILINE) if test else text
+
+
+def test_every_order_tells_who_took_it():
+    """What an order prints as JSON is documented with the same members everywhere."""
+    told = [line for line in COMMANDS.splitlines() if line.startswith("| `--json`") and "late, seconds" in line]
+    assert told
+    assert [line for line in told if "version, workers, late, seconds, via}" not in line] == []

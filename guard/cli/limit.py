@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from guard.custody.measures import Measure
 
 KINDS = ("requests", "tokens", "cost", "concurrency")
+MOST_BURST = 10**12 - 1
+NO_LIMITS = "no limits"
 PERS = ("client", "account", "address", "route", "model", "global")
 
 
@@ -91,6 +93,8 @@ def list_(config: Path | None, as_json: bool) -> None:
     if as_json:
         emit(rows)
         return
+    if not rows:
+        click.echo(NO_LIMITS)
     for row in rows:
         burst = f" burst {row['burst']}" if row["burst"] is not None else ""
         line = f"{Whom(row['per'], row['subject'])} {row['what']} {row['amount']}{burst}"
@@ -118,6 +122,8 @@ def show(whom: str, config: Path | None, as_json: bool) -> None:
     if as_json:
         emit(to_builtins(uses))
         return
+    if not uses:
+        click.echo(NO_LIMITS)
     for one in uses:
         click.echo(visible(f"{named} {one.what} {one.amount}: {one.used:g} used, {one.left:g} left"))
 
@@ -146,8 +152,10 @@ def read_whom(text: str) -> Whom:
 def _burst(more: tuple[str, ...], kind: str) -> int | None:
     if not more:
         return None
-    if len(more) != 2 or more[0] != "burst" or re.fullmatch("[1-9][0-9]{0,11}", more[1]) is None:
+    if len(more) != 2 or more[0] != "burst":
         raise click.UsageError("behind the amount there may only stand: burst N")
+    if re.fullmatch("[1-9][0-9]{0,11}", more[1]) is None:
+        raise click.UsageError(f"burst {more[1]!r}: N must be a whole number from 1 to {MOST_BURST:,}")
     if kind == "concurrency":
         raise click.UsageError("a burst belongs to a rate")
     return int(more[1])

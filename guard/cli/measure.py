@@ -14,9 +14,9 @@ from guard.cli.office import Office, office
 from guard.cli.office import state_of as state_of
 from guard.cli.options import actor_option, config_option, json_option
 from guard.cli.output import emit
+from guard.cli.preview import tell_preview
 from guard.cli.remote import admin_option
 from guard.cli.times import DURATION, shown
-from guard.cli.visible import visible
 
 if TYPE_CHECKING:
     from guard.control.desk import Planned
@@ -110,7 +110,7 @@ def _give(
     given = Given(changes, order.reason, order.actor, order.incident, expires, order.if_version)
     found = office(order.config)
     if order.dry_run:
-        return _preview(found, given, order.as_json)
+        return _preview(found, given, order)
     answer = found.place(given)
     until = f" until {shown(expires)}" if expires is not None else ""
     return _tell(order, f"{what}{until}", told(answer["changes"]), answer, found.via, secret)
@@ -165,26 +165,13 @@ def _tell(
     return int(bool(late))
 
 
-def _preview(found: Office, given: Any, as_json: bool) -> int:
+def _preview(found: Office, given: Any, order: Order) -> int:
     rows = found.preview(given)
-    if as_json:
+    if order.as_json:
         emit({"preview": rows, "via": found.via})
-        return 0
-    for row in rows:
-        words = (name if value is True else str(value) for name, value in row["change"].items() if value)
-        change = " ".join(words)
-        now = row["now"]
-        since = f" what {now['actor']} ordered {shown(now['at'])}: {now['reason']}" if now else ""
-        click.echo(visible(f"{change}: {_EFFECTS[row['effect']]}{since}"))
+    else:
+        tell_preview(rows, order.lasts)
     return 0
-
-
-_EFFECTS = {
-    "adds": "would be new",
-    "replaces": "would replace",
-    "removes": "would take back",
-    "nothing": "would change nothing",
-}
 
 
 def _told(late: int, workers: int, seconds: float) -> str:

@@ -7,9 +7,15 @@ from pathlib import Path
 import click
 
 from guard.cli.errors import TroubleError
+from guard.cli.remote import URL, may_be_elsewhere
 from guard.config import Config
 
 PLACES = (Path("config/guard.yaml"), Path("guard.yaml"))
+
+WAY_OUT = (
+    f"a guard that runs still has the configuration it read last: give orders to it with --admin URL (or {URL}) and"
+    " GUARD_TOKEN, or with --config and a copy in the same folder that is right"
+)
 
 config_option = click.option(
     "--config",
@@ -41,7 +47,7 @@ def configuration(given: Path | None, *, keys: bool = True) -> Config:
     """Read the configuration; without `keys`, those that the environment holds are left out of account.
 
     Raises:
-        TroubleError: it has errors; all of them are in the message, a line each.
+        TroubleError: it has errors; all of them are in the message, a line each; and the way out, if there is one.
     """
     from guard.settings import SettingsError, load
 
@@ -49,4 +55,4 @@ def configuration(given: Path | None, *, keys: bool = True) -> Config:
         path = configuration_path(given)
         return load(path) if keys else load(path, None)
     except SettingsError as error:
-        raise TroubleError(f"{error}") from None
+        raise TroubleError(f"{error}\n{WAY_OUT}" if may_be_elsewhere() else f"{error}") from None

@@ -188,6 +188,12 @@ class Remote:
             self._client = None
 
 
+def may_be_elsewhere() -> bool:
+    """Whether the command is one that can ask another machine."""
+    context = click.get_current_context(silent=True)
+    return context is not None and _CHOSEN in context.meta
+
+
 def chosen() -> Remote | None:
     """The one that --admin or the environment names; None: neither does, or the command is about this machine only.
 

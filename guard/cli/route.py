@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from guard.cli.errors import tell
 from guard.cli.measure import Order, order_options, state_of, take
 from guard.cli.options import config_option, configuration, json_option
 from guard.cli.output import emit
@@ -50,7 +51,11 @@ def offline(model: str | None, order: Order) -> int:
 @order_options
 def online(model: str | None, order: Order) -> int:
     """Let everybody get to MODEL again, or without one to all models."""
-    return take(order, {"type": "online", "model": model}, f"{model or 'all'} is online")
+    closed = model is not None and None in state_of(order.config).offline
+    code = take(order, {"type": "online", "model": model}, f"{model or 'all'} is online")
+    if closed:
+        tell(f"{model} still answers nobody, for all is offline; `guard route online` without a model ends that")
+    return code
 
 
 @route.command("list")

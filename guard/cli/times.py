@@ -11,7 +11,7 @@ import click
 _AGO = re.compile(r"([0-9]+(?:\.[0-9]+)?)(s|m|min|h|d|w)")
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SECONDS = re.compile(r"[0-9]{9,11}(?:\.[0-9]+)?")
-FURTHEST_SECONDS = 100 * 365 * 86_400.0
+LONGEST_SECONDS = 100 * 365 * 86_400.0
 """What is longer is a mistake."""
 
 EXPECTED = "30s, 15m, 2h, 7d or 1w ago, or a time such as 2026-03-01 or 2026-03-01T12:00:00Z"
@@ -76,9 +76,13 @@ class Duration(click.ParamType[float]):
         if isinstance(value, int | float):
             return float(value)
         found = _AGO.fullmatch(str(value))
-        seconds = float(found[1]) * _UNITS[found[2]] if found is not None else 0.0
-        if not 0.0 < seconds < FURTHEST_SECONDS:
+        if found is None:
             self.fail(f"{value!r} is no duration; expected e.g. 30s, 15m, 2h or 7d", param, ctx)
+        seconds = float(found[1]) * _UNITS[found[2]]
+        if seconds <= 0.0:
+            self.fail(f"{value!r} is too short: it must be longer than 0 s", param, ctx)
+        if seconds > LONGEST_SECONDS:
+            self.fail(f"{value!r} is too long: the longest is {spelled(LONGEST_SECONDS)}", param, ctx)
         return seconds
 
 

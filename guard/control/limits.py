@@ -36,13 +36,17 @@ def checked_limit(change: OfLimits, config: Config) -> OfLimits:
             raise OrderError("subject", f"{subject} is a network", "one address (IPv6: its /64), or none: for each")
         change = replace(change, subject=subject)
     if isinstance(change, SetLimit):
-        _check_subject(per, subject, config)
+        check_subject(per, subject, config)
         _check_amount(change)
     return change
 
 
-def _check_subject(per: str, subject: str | None, config: Config) -> None:
-    """What is to be limited is in the configuration; what is taken back may be no more."""
+def check_subject(per: str, subject: str | None, config: Config) -> None:
+    """See that who is limited is in the configuration; who is not any more may still have a limit taken back.
+
+    Raises:
+        OrderError: there is nobody of that name.
+    """
     if subject is None:
         return
     if per in ("client", "account"):

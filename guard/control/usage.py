@@ -10,7 +10,7 @@ from msgspec import Struct
 from guard.changes import Per, Quantity, RemoveLimit, SetLimit
 from guard.config import Config
 from guard.control.errors import OrderError
-from guard.control.limits import checked_limit
+from guard.control.limits import check_subject, checked_limit
 from guard.custody.measures import Measure
 from guard.measures import AddedLimit
 from guard.policy.limits import KINDS, Limits
@@ -55,12 +55,15 @@ def uses(config: Config, ordered: Iterable[Measure], per: Per, subject: str | No
     """How much somebody uses of each limit that holds them; `ordered` are limits besides the configuration's.
 
     Raises:
-        OrderError: that is nobody, or all of a kind.
+        OrderError: that is nobody, or all of a kind, or not in the configuration.
         OSError, ValueError: what the workers count cannot be read.
     """
     if (subject is None) != (per == "global"):
         raise OrderError("subject", f"{per} is not one of its kind", "a name, or none for global")
-    subject = checked_limit(RemoveLimit(per=per, subject=subject), config).subject or ""
+    subject = checked_limit(RemoveLimit(per=per, subject=subject), config).subject
+    if not _unknown(per, subject):
+        check_subject(per, subject, config)
+    subject = subject or ""
     name = household(subject) if per == "address" else subject
     table = _table(config)
     found = []
@@ -69,6 +72,11 @@ def uses(config: Config, ordered: Iterable[Measure], per: Per, subject: str | No
             used = table.used(one.name(name), one.interval) if table is not None else 0.0
             found.append(Use(_NAMES[one.kind], one.amount, used, max(one.burst - used, 0.0)))
     return found
+
+
+def _unknown(per: Per, subject: str | None) -> bool:
+    """Whether it is a client whom nobody knows; so one is counted by the address."""
+    return per == "client" and subject is not None and subject.startswith("@")
 
 
 def _added(one: Measure) -> AddedLimit:

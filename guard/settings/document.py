@@ -17,6 +17,11 @@ from guard.settings.problem import Path, Report, plain
 MOST_REPEATS = 1_000
 """How many values may come from aliases; a few anchors written to multiply reach billions."""
 
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+
+_MARK = re.compile(r"<[a-z ]+>|[^\w\s]?")
+"""What is quoted and none of the file's words: the kind of a token, or one sign."""
+
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -62,7 +67,11 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
     """What PyYAML found, without quoting the file: what it quotes may be part of a key."""
     if "found another document" in (error.problem or "") or "but found another" in (error.context or ""):
         return "there is more than one document"
-    return re.sub(r"(['\"])(?!<)[^'\"]{2,}\1", "what stands here", (error.problem or "it ends too early"))
+    return _QUOTED.sub(_hidden, error.problem or "it ends too early")
+
+
+def _hidden(quoted: re.Match[str]) -> str:
+    return quoted[0] if _MARK.fullmatch(quoted[0][1:-1]) else "what stands here"
 
 
 class _Builder:

@@ -94,7 +94,7 @@ def test_blocks_are_listed(tmp_path):
         (["agent", "*", "--reason", "r"], "is no pattern for user agents"),
         (["ip", "203.0.113.9"], "Missing option '--reason'"),
         (["ip", "203.0.113.9", "--reason", "r", "--for", "soon"], "'soon' is no duration"),
-        (["ip", "203.0.113.9", "--reason", "r", "--for", "0s"], "'0s' is no duration"),
+        (["ip", "203.0.113.9", "--reason", "r", "--for", "0s"], "'0s' is too short: it must be longer than 0 s"),
     ],
 )
 def test_what_makes_no_sense_is_not_written_down(tmp_path, arguments, told):

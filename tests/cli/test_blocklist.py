@@ -138,6 +138,15 @@ def test_an_export_without_a_file_is_printed(tmp_path):
     assert result.stdout == f"exported 1 to {tmp_path / 'list'} (0 left out)\n"
 
 
+def test_an_export_replaces_a_file(tmp_path):
+    """Nothing of what it held before is left."""
+    run(tmp_path, "block", "ip", "192.0.2.1", "--reason", "r")
+    file = tmp_path / "list"
+    file.write_text("198.51.100.1\n" * 9)
+    assert run(tmp_path, "block", "export", str(file), "--format", "plain").exit_code == 0
+    assert file.read_text() == "192.0.2.1\n"
+
+
 async def test_a_list_for_another_machine_is_held_against_that_ones_names(tmp_path):
     """Its clients, its trusted proxies, what is blocked there; nothing of it is known here."""
     file = listed(tmp_path, "10.1.2.3\n203.0.113.0/24\n")

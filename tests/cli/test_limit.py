@@ -66,7 +66,10 @@ def test_a_limit_is_written_down(tmp_path, arguments, change):
         (["global", "concurrency", "4/s"], "'4/s' is no amount of concurrency"),
         (["global", "concurrency", "4", "burst", "2"], "a burst belongs to a rate"),
         (["global", "requests", "4/s", "burst"], "there may only stand: burst N"),
-        (["global", "requests", "4/s", "burst", "0"], "there may only stand: burst N"),
+        (["global", "requests", "4/s", "burst", "0"], "burst '0': N must be a whole number from 1 to 999,999,999,999"),
+        (["global", "requests", "4/s", "burst", "abc"], "burst 'abc': N must be a whole number from 1"),
+        (["global", "requests", "4/s", "burst", "1.5"], "burst '1.5': N must be a whole number from 1"),
+        (["global", "requests", "4/s", "much", "2"], "there may only stand: burst N"),
         (["global", "water", "4/s"], "'water' is not one of"),
     ],
 )
@@ -87,7 +90,7 @@ def test_limits_are_taken_back(tmp_path):
     assert "no such limit" in run(tmp_path, "limit", "remove", "client", *WHY).stderr
     assert run(tmp_path, "limit", "list").stdout.count("client:app") == 2
     assert run(tmp_path, "limit", "remove", "client:app", *WHY).exit_code == 0
-    assert run(tmp_path, "limit", "list").stdout == ""
+    assert run(tmp_path, "limit", "list").stdout == "no limits\n"
 
 
 def limited(folder: Path, *arguments: str) -> Result:
@@ -131,10 +134,36 @@ def test_how_much_is_used(tmp_path):
     requests, concurrency = json.loads(limited(tmp_path, "show", "client:app", "--json").stdout)
     assert (concurrency["used"], concurrency["left"]) == (2, 1)
     assert requests["used"] == pytest.approx(2, abs=0.5)
-    assert limited(tmp_path, "show", "client:other").stdout.startswith("client:other requests 60/min: 0 used")
+    assert limited(tmp_path, "show", "client:@192.0.2.1").stdout.startswith("client:@192.0.2.1 requests 60/min: 0 used")
     assert "expected one of its kind" in limited(tmp_path, "show", "client").stderr
     (Path(settings.state) / "limits" / "table").write_bytes(b"nonsense")
     assert "is no table of limits" in limited(tmp_path, "show", "client:app").stderr
+
+
+def test_no_limits_are_said_to_be_none(tmp_path):
+    """To people; to programs they are an empty list."""
+    for words in ("list",), ("show", "global"), ("show", "account:acme"), ("show", "address:192.0.2.1"):
+        assert run(tmp_path, "limit", *words).stdout == "no limits\n"
+        assert json.loads(run(tmp_path, "limit", *words, "--json").stdout) == []
+
+
+@pytest.mark.parametrize(
+    ("whom", "told"),
+    [
+        ("account:nobody", "there is no account 'nobody'"),
+        ("client:nobody", "there is no client 'nobody'"),
+        ("route:/v2/", "there is no route '/v2/'"),
+        ("model:none", "there is no model 'none'"),
+    ],
+)
+async def test_who_is_not_there_uses_nothing(tmp_path, whom, told):
+    """A name that was mistyped is told, here and by another machine."""
+    here = run(tmp_path, "limit", "show", whom)
+    async with admin(tmp_path / "there") as api:
+        there = await elsewhere(api, "viewer", "limit", "show", whom)
+    for result in here, there:
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert told in result.stderr
 
 
 async def test_the_limits_of_another_machine(tmp_path):

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from tests.cli.measuring import run, taken
+from tests.cli.measuring import elsewhere, run, taken
+from tests.support.admin import admin
 
 OPEN = {"isolated": False, "offline": False}
+STILL = "guard: chat still answers nobody, for all is offline; `guard route online` without a model ends that\n"
 
 
 def listed(folder):
@@ -40,10 +42,24 @@ def test_a_model_or_all_of_them_are_offline(tmp_path):
     assert run(tmp_path, "route", "offline", "chat", "--reason", "r").stdout.startswith("chat is offline: ")
     assert run(tmp_path, "route", "list").stdout == "chat  v2, then v1  offline\n"
     assert run(tmp_path, "route", "offline", "--reason", "r").stdout.startswith("all is offline: ")
-    run(tmp_path, "route", "online", "chat", "--reason", "r")
+    result = run(tmp_path, "route", "online", "chat", "--reason", "r")
+    assert (result.exit_code, result.stderr) == (0, STILL)
     assert listed(tmp_path)["offline"]
-    assert run(tmp_path, "route", "online", "--reason", "r").stdout.startswith("all is online: ")
+    result = run(tmp_path, "route", "online", "--reason", "r")
+    assert result.stdout.startswith("all is online: ")
+    assert result.stderr == ""
     assert not listed(tmp_path)["offline"]
+
+
+async def test_all_of_another_machine_stays_offline(tmp_path):
+    """Who has one model of it online is told that it answers nobody yet, and what ends that."""
+    async with admin(tmp_path) as api:
+        await elsewhere(api, "commander", "route", "offline", "--reason", "r")
+        result = await elsewhere(api, "commander", "route", "online", "chat", "--reason", "r", "--json")
+        assert (result.exit_code, result.stderr) == (0, STILL)
+        assert json.loads(result.stdout)["change"]["model"] == "chat"
+        result = await elsewhere(api, "commander", "route", "online", "embed", "--reason", "r", "--dry-run")
+        assert "`guard route online` without a model ends that" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -70,8 +70,24 @@ def test_spelled(seconds, text):
     assert spelled(seconds) == text
 
 
-@pytest.mark.parametrize("text", ["0s", "-5m", "5", "36500d", "99999999999d", "9" * 400 + "d"])
-def test_what_is_no_duration_is_told(text):
-    """As is what nobody means."""
-    with pytest.raises(click.UsageError, match="is no duration; expected"):
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("-5m", "is no duration; expected"),
+        ("5", "is no duration; expected"),
+        ("0s", "is too short: it must be longer than 0 s"),
+        ("0.0d", "is too short: it must be longer than 0 s"),
+        ("36501d", "is too long: the longest is 36500d"),
+        ("99999999999d", "is too long: the longest is 36500d"),
+        ("9" * 400 + "d", "is too long: the longest is 36500d"),
+    ],
+)
+def test_what_is_no_duration_is_told(text, told):
+    """As is what nobody means, with what would be right."""
+    with pytest.raises(click.UsageError, match=told):
         DURATION.convert(text, None, None)
+
+
+def test_the_longest_duration_is_one():
+    """What the error names is taken."""
+    assert DURATION.convert("36500d", None, None) == 3_153_600_000.0

@@ -45,7 +45,7 @@ def test_how_much_is_used(tmp_path):
         Use("concurrency", "3", 0.0, 3.0),
         Use("cost", "2/d", 0.0, 2.0),
     ]
-    assert [one.what for one in uses(settings, ordered, "client", "other")] == ["requests", "concurrency"]
+    assert [one.what for one in uses(settings, ordered, "client", "@192.0.2.1")] == ["requests", "concurrency"]
     assert uses(settings, ordered, "global", None) == []
     meters = Meters(Table(tmp_path / "limits"))
     for _ in range(2):

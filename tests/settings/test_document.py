@@ -1,5 +1,7 @@
 """YAML text as values with lines."""
 
+import re
+
 import pytest
 import yaml
 from hypothesis import given
@@ -75,6 +77,36 @@ def test_what_cannot_be_used_is_told(text, told):
     _, problems = read(text)
     assert len(problems) == 1
     assert problems[0].startswith(told)
+
+
+SECRET = "sk4f"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"models: [{SECRET}", "expected ',' or ']', but got '<stream end>'"),
+        (f"models: {{{SECRET}", "expected ',' or '}', but got '<stream end>'"),
+        (f"a: [{SECRET}\nb: 2", "expected ',' or ']', but got ':'"),
+        (f"a: @{SECRET}", "found character '@' that cannot start any token"),
+        (f"a: *{SECRET}", "found undefined alias what stands here"),
+        (f"a: !{SECRET}!x 1", "found undefined tag handle what stands here"),
+        (f"a: &{SECRET} 1\nb: &{SECRET} 2", "second occurrence"),
+        (f"%TAG {SECRET}\n---\na", "expected '!', but found what stands here"),
+        (f'a: "\\{SECRET}"', "found unknown escape character what stands here"),
+        (f"a: '{SECRET}", "found unexpected end of stream"),
+        (f"a: *'{SECRET}", 'expected alphabetic or numeric character, but found "\'"'),
+        (f"- {SECRET}\nb: 1", "expected <block end>, but found '?'"),
+    ],
+)
+def test_what_is_wrong_can_be_read_and_nothing_of_the_file(text, told):
+    """A mistake is told with the signs that are missing, and without a word that may be part of a key."""
+    with pytest.raises(SettingsError) as caught:
+        read(text)
+    (error,) = caught.value.errors
+    assert f"this is not YAML: {told}" in str(error)
+    assert SECRET not in str(error)
+    assert not set(SECRET) & set(re.findall(r"'(\w)'", str(error)))
 
 
 LAUGHS = "a0: &a0 [x, x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
