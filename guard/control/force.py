@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from guard.store.nodes import Nodes
 
 PATIENCE_SECONDS = 5.0
-RULES_SECONDS = 60.0
-"""Patience with rules, which may have to be compiled."""
+PUSH_SECONDS = 60.0
+"""Patience with rules that were pushed, which may have to be compiled."""
+RULES_SECONDS = 20.0
+"""And with those that were added or taken out."""
 CHANGES_A_SECOND = 20_000
 STEP_SECONDS = 0.005
 
@@ -37,7 +39,8 @@ class Force(NamedTuple):
 
 def patience_for(kinds: AbstractSet[str], changes: int) -> float:
     """How long (seconds) an order of these kinds of changes, and so many, may take to be in force."""
-    return (RULES_SECONDS if kinds & KINDS else PATIENCE_SECONDS) + changes / CHANGES_A_SECOND
+    rules = RULES_SECONDS if kinds & KINDS else PATIENCE_SECONDS
+    return (PUSH_SECONDS if "push-rules" in kinds else rules) + changes / CHANGES_A_SECOND
 
 
 def in_force(state: Path, journal: Path, version: int, kinds: AbstractSet[str], patience: float) -> Force:

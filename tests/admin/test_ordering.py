@@ -7,7 +7,7 @@ from tests.support.admin import REASON, admin
 
 async def test_an_order_tells_who_has_it(tmp_path, monkeypatch):
     """How many workers run, which are late and why, and after what time."""
-    monkeypatch.setattr("guard.control.force.PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("guard.control.force.RULES_SECONDS", 0.05)
     async with admin(tmp_path) as api, api.client("operator") as client:
         with claim(api.desk.journal), claim(api.desk.journal):
             acknowledge(tmp_path, Running("w1", 1, 99, 99))

@@ -95,7 +95,7 @@ def test_a_phrase_list_that_changes_changes_its_rule(tmp_path, monkeypatch):
 
 def test_it_waits_until_they_are_in_force(tmp_path, monkeypatch):
     """A worker that still makes them ready is late, one that could not have them is told with why."""
-    monkeypatch.setattr("guard.control.force.RULES_SECONDS", 0.05)
+    monkeypatch.setattr("guard.control.force.PUSH_SECONDS", 0.05)
     rules = str(folder(tmp_path / "new", "one"))
     with claim(tmp_path / "var" / "journal"):
         acknowledge(tmp_path / "var", Running("w1", 1, 9, 9, waits="a" * 64))
