@@ -159,6 +159,7 @@ def test_after_kill_9_every_id_that_a_client_saw_is_in_the_journal(tmp_path):
     assert [id_ for id_ in seen if f'"kind":"prompt","id":"{id_}"' not in text] == []
 
 
+@pytest.mark.slow
 def test_several_workers_share_the_port(tmp_path):
     """Two workers answer on one port, each with a log of its own; one that dies is started anew, and that is told."""
     with serving(tmp_path, CONFIG, data="workers: 2") as running:

@@ -65,6 +65,7 @@ def covered(running, log):
     return opened(path.read_bytes(), [signer(state, node_name(state), log).verifier]).size if path.exists() else 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_requests_go_on_without_it_and_the_last_records_are_signed_for(tmp_path, workers):
     """Killed under load it is started again, and no request fails; when the guard ends it signs for all of it."""

@@ -78,6 +78,7 @@ routes: [{{path: /v1/, format: openai, model: chat}}]
         yield one
 
 
+@pytest.mark.slow
 async def test_a_block_is_in_force_on_every_worker_when_the_command_ends(tmp_path):
     """The blocked are refused, others served, also after a restart without it being ordered again; then it is over."""
     async with model(answer_chat) as served:

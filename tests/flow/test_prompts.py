@@ -38,6 +38,7 @@ def prompts() -> list[str]:
     return ["".join(source.choices(source.choice(ALPHABETS), k=source.randrange(1, 400))) for _ in range(COUNT)]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_answers_are_the_same_and_everything_is_in_the_journal(tmp_path):
     """Each answer equals the model's own, but for ids and times; prompt and output stand in the journal exactly."""

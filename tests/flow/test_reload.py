@@ -244,6 +244,7 @@ async def test_every_worker_has_the_new_configuration(tmp_path):
         assert set(statuses) == {(403, "2")}
 
 
+@pytest.mark.slow
 async def test_what_orders_name_and_is_gone_is_told_once(tmp_path):
     """By one of the workers, when the configuration is read again, and when the guard starts with it."""
     before = configuration("http://127.0.0.1:9", data="workers: 2")

@@ -50,6 +50,7 @@ def test_every_character_settles():
         form.encode()
 
 
+@pytest.mark.slow
 def test_no_character_that_begins_a_segment_can_join_the_one_before():
     """No stage of folding turns a segment's first character into one that combines with what stands before it."""
     seconds = {chr(code) for code in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))}
