@@ -8,12 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
+from guard.journal import refusals
 from tests.support.guard import guard, one_model, raw_request
 from tests.support.model import model
 from tests.support.raw import connected
 
 BUDGET = "journal: {refusals: {each: 3, matched: 5, interval: 0.05}}\n"
+
+
+@pytest.fixture(autouse=True)
+def _one_minute(monkeypatch):
+    """A budget is for a minute, and none ends in the middle of a test."""
+    monkeypatch.setattr(refusals, "WINDOW", 1e12)
 
 
 def records(folder: Path) -> list[dict[str, Any]]:
