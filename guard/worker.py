@@ -204,6 +204,8 @@ class Worker:
                 proxy.tally.reloaded()
             wanted.set()
             logger.info("the configuration was read again: policy %d is in force", proxy.policy.version)
+            if self.rules.lacks(measures):
+                logger.info("its rules are not yet: those that were added by command are compiled with them first")
             if self.renewed is not None:
                 self.renewed()
             await asyncio.to_thread(self._tell_unmet, measures)

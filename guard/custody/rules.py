@@ -155,7 +155,8 @@ class Rulebook:
             return self.base
         found = self._composed[1]
         if isinstance(found, Exception):
-            raise found
+            # It is raised for every order, and is not to keep the frames of all of them.
+            raise found.with_traceback(None)
         return found
 
     def lacks(self, measures: Measures) -> bool:

@@ -139,8 +139,7 @@ class Borrowing(Meters):
                 return held
             if not isinstance(verdict, Denied):
                 return pending.ask(verdict)
-            for place in pending.paid:
-                place.cells.leased[place.index] += needed(place.limit, request.amounts)
+            self.loans.put_back(pending.take_paid())
             return self._deny(verdict)
         finally:
             self.table.unlock()

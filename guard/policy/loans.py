@@ -140,6 +140,11 @@ class Loans:
 
         self.lender.ask([one.ask for one in wanted], then)
 
+    def put_back(self, units: Sequence[tuple[Place, float]]) -> None:
+        """What the store has spent for a request that is denied is there for the next."""
+        for place, count in units:
+            place.cells.leased[place.index] += count
+
     def withdraw(self, kept: Sequence[Reserved]) -> None:
         """Nobody waits any more for what was asked for to be kept; if the lock is not to be had the next claim sees."""
         table = self.table

@@ -76,6 +76,11 @@ class Pending(Waiting):
         """Where it is still to be taken."""
         return tuple(place for place in self.request.places if place not in self.paid)
 
+    def take_paid(self) -> list[tuple[Place, float]]:
+        """Where how much was spent; it is told once."""
+        paid, self.paid = self.paid, ()
+        return [(place, needed(place.limit, self.request.amounts)) for place in paid]
+
     @property
     def _pays(self) -> bool:
         """Whether the store may spend what is lacking at once: it is not given back, and nothing else is lacking."""
@@ -111,11 +116,18 @@ class Pending(Waiting):
         ]
         if refused:
             self._loans.found["denied"] += 1
+            self._put_back()
             self._end(max(refused, key=lambda denied: denied.retry_after))
             return
         if self._pays:
             self.paid += tuple(self._lacking)
         self._end(self._decide(self))
+
+    def _put_back(self) -> None:
+        table = self._loans.table
+        if self.paid and table is not None and table.lock():
+            self._loans.put_back(self.take_paid())
+            table.unlock()
 
     def _late(self) -> None:
         """The time is up. If it was this worker that was late, the answer may be there, and is read first."""

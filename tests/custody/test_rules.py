@@ -199,8 +199,12 @@ def test_rules_are_taken_out_and_added(shelf, book):
     wrong = Measures(rules=(AddedRule("x", "prompt", "(((", True, False),))
     book.keep(book.compose(wrong))
     assert not book.lacks(wrong)
-    with pytest.raises(BundleError):
-        book.rules(wrong)
+    depths = []
+    for _ in range(3):
+        with pytest.raises(BundleError) as error:
+            book.rules(wrong)
+        depths.append(len(error.traceback))
+    assert len(set(depths)) == 1
 
 
 def test_another_configuration_leaves_what_was_pushed(shelf, book, tmp_path):

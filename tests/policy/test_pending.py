@@ -12,7 +12,7 @@ from guard import config
 from guard.policy.borrowing import Borrowing
 from guard.policy.clients import Client
 from guard.policy.held import Denied, Held
-from guard.policy.limits import Limits, Who
+from guard.policy.limits import CONCURRENCY, REQUESTS, Limits, Who
 from guard.policy.pending import Pending
 from guard.policy.table import Table
 from tests.support.budgets import Store
@@ -21,6 +21,7 @@ from tests.support.lending import Nearby
 ONE = Who("192.0.2.1", Client("app", "acme"), "/v1/", "chat")
 SIMPLE = Limits([config.Limit(per="client", requests="1/h", burst=2)])
 PLACES = Limits([config.Limit(per="client", concurrency=2)])
+PLACE = Limits([config.Limit(per="global", concurrency=1)])
 BOTH = Limits([config.Limit(per="client", requests="1/h", burst=2), config.Limit(per="global", concurrency=2)])
 
 
@@ -93,3 +94,26 @@ async def test_without_an_answer_it_is_decided_here(meters, limits, fault):
     assert held(meters) == len(found.running)
     meters.release(found)
     assert held(meters) == 0.0
+
+
+async def test_what_was_paid_for_who_is_refused_in_the_end_is_there_for_the_next(nodes):
+    """One limit gave at once, another had nothing left by then: the first is charged for nobody."""
+    first, other = nodes
+    limits = Limits([config.Limit(per="client", requests="1/h", burst=2), config.Limit(per="global", concurrency=1)])
+    first.release(await verdict(first, limits))
+    table = first.table
+    [slots] = [place for place in first.places(limits.head, ONE) if place.limit.kind == CONCURRENCY]
+    [rate] = [place for place in first.places(limits.head, ONE) if place.limit.kind == REQUESTS]
+    assert table is not None
+    assert table.leased[slots.index] == 1.0
+    first.lender.delay = 0.01
+    waiting = asyncio.create_task(verdict(first, limits))
+    await asyncio.sleep(0)
+    assert [ask.keeps for ask in first.lender.asked][-1] is False
+    # Another node gets the one place meanwhile.
+    table.leased[slots.index] = 0.0
+    [key] = [ask.key for ask in first.lender.asked if not ask.interval]
+    del first.lender.store.budgets[key]
+    assert isinstance(await verdict(other, PLACE), Held)
+    assert isinstance(await waiting, Denied)
+    assert table.leased[rate.index] == 1.0
