@@ -26,9 +26,8 @@ from guard.control.fleet import in_force_everywhere
 from guard.control.order import place
 from guard.custody.control import change_record
 from guard.settings import load
-from guard.store.changes import Changes
-from guard.store.connection import Connection
 from guard.store.nodes import Nodes
+from guard.store.opening import Opened, opened
 from loadtests.peers import free_ports
 from loadtests.serving import serving
 
@@ -56,23 +55,22 @@ def run(folder: Path, orders: int, workers: int, pause: float) -> dict[str, Any]
             stack.enter_context(machine(folder / f"machine-{number}", server.connection_url, workers))
             for number in (1, 2)
         ]
-        connection = stack.enter_context(Connection(machines[0].store))
-        nodes = Nodes(connection)
-        _await_all(nodes, 2 * workers)
+        store = stack.enter_context(opened(machines[0].store))
+        _await_all(store.nodes, 2 * workers)
         report: dict[str, Any] = {"orders": orders, "workers": 2 * workers, "seconds": [], "late": 0, "elsewhere": 0}
         for number in range(orders):
-            _order(machines[number % 2], number, Changes(connection), nodes, report)
+            _order(machines[number % 2], number, store, report)
             sleep(pause)
     return report
 
 
-def _order(config: Config, number: int, changes: Changes, nodes: Nodes, report: dict[str, Any]) -> None:
+def _order(config: Config, number: int, store: Opened, report: dict[str, Any]) -> None:
     kind = "block" if number % 2 == 0 else "unblock"
     change = {"type": kind, "kind": "ip", "value": f"203.0.113.{number // 2 % 250}/32"}
     began = monotonic()
-    placed = place(config, [change_record(change, reason="fleet", actor="loadtest")], changes=changes)
+    placed = place(config, [change_record(change, reason="fleet", actor="loadtest")], store=store)
     report["elsewhere"] += placed.where != "store"
-    report["late"] += bool(in_force_everywhere(nodes, placed.version).late)
+    report["late"] += bool(in_force_everywhere(store.nodes, placed.version).late)
     report["seconds"].append(monotonic() - began)
 
 

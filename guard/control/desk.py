@@ -207,9 +207,9 @@ class Desk:
         from guard.control.order import place
 
         assert self.sharing is not None
-        placed = place(self.config, records, order.if_version, changes=self.sharing.changes)
+        placed = place(self.config, records, order.if_version, store=self.sharing.store)
         if placed.where == "store":
-            everywhere = in_force_of_all(self.sharing.nodes, placed.version, kinds, patience)
+            everywhere = in_force_of_all(self.sharing.store.nodes, placed.version, kinds, patience)
             return Placed(records, placed.version, everywhere)
         force = in_force(self.folder, self.journal, placed.version, kinds, patience)
         return Placed(records, placed.version, force, placed.trouble)

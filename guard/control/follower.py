@@ -24,9 +24,9 @@ from guard.custody.snapshot import restore
 from guard.custody.tail import Tail
 from guard.journal.chain import Position
 from guard.proof.node import node_name
-from guard.store.bundles import Bundles
-from guard.store.changes import BATCH, Changes, Stored
+from guard.store.changes import BATCH, Stored
 from guard.store.errors import StoreError
+from guard.store.opening import Opened
 
 NOTE_EVERY = 1_000
 """Records of the control log between two notes."""
@@ -45,14 +45,14 @@ class Follower:
     """Keeps one machine's control log and the store in step."""
 
     def __init__(
-        self, shared: Changes, state: Path, journal: Path, progress: Progress = lambda _reached, _version: None
+        self, store: Opened, state: Path, journal: Path, progress: Progress = lambda _reached, _version: None
     ) -> None:
-        self._shared = shared
+        self._shared = store.changes
         self._state = state
         self._journal = journal
         self._progress = progress
         self._node = node_name(state)
-        self._parcels = Parcels(Bundles(shared.connection), Shelf(state))
+        self._parcels = Parcels(store.bundles, Shelf(state))
         self._tail = Tail(journal)
         self._pen = Pen(journal, self._node)
         self._mirror: Mirror | None = None
@@ -83,9 +83,7 @@ class Follower:
             self._mirror = None
             note.forget(self._state)
             if self._again:
-                raise StoreError(
-                    f"the store {self._shared.connection.address}: it has another history each time"
-                ) from None
+                raise StoreError(f"the store {self._shared.address}: it has another history each time") from None
             self._again = True
             logger.warning("the store has another history than before; all changes are compared with it")
             return

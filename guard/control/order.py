@@ -20,10 +20,8 @@ from guard.control.parcels import named as rules_of
 from guard.custody.bundles import Shelf
 from guard.custody.control import append_all
 from guard.proof.node import node_name
-from guard.store.bundles import Bundles
-from guard.store.changes import Changes
-from guard.store.connection import Connection
 from guard.store.errors import StoreError
+from guard.store.opening import Opened, opened
 
 Answer = TypeVar("Answer")
 
@@ -47,12 +45,12 @@ def place(
     records: Sequence[Mapping[str, Any]],
     if_version: int | None = None,
     *,
-    changes: Changes | None = None,
+    store: Opened | None = None,
 ) -> Placed:
     """Write changes down, as `guard.custody.control.change_record` makes them, where they count: all of them or none.
 
-    With `if_version` only if that is the version now: of the store, if there is one. `changes` are those in the store,
-    for who has a connection already.
+    With `if_version` only if that is the version now: of the store, if there is one. `store` is that, for who has
+    it open already.
 
     Raises:
         VersionError: the version is another.
@@ -63,7 +61,7 @@ def place(
     if config.store.url is None or not all(map(is_shared, records)):
         return _here(config, records, if_version)
     try:
-        return Placed(_within(config.store.timeout, lambda: _there(config, records, if_version, changes)), "store")
+        return Placed(_within(config.store.timeout, lambda: _there(config, records, if_version, store)), "store")
     except StoreError as error:
         if if_version is not None:
             doubt = ", and it may have taken it all the same" if error.unsure else ""
@@ -77,16 +75,14 @@ def _here(config: Config, records: Sequence[Mapping[str, Any]], if_version: int 
     return Placed(written[-1]["seq"] + 1, "here")
 
 
-def _there(
-    config: Config, records: Sequence[Mapping[str, Any]], if_version: int | None, changes: Changes | None
-) -> int:
-    if changes is None:
-        with Connection(config.store) as connection:
-            return _there(config, records, if_version, Changes(connection))
+def _there(config: Config, records: Sequence[Mapping[str, Any]], if_version: int | None, store: Opened | None) -> int:
+    if store is None:
+        with opened(config.store) as found:
+            return _there(config, records, if_version, found)
     state = Path(config.state)
     for bundle in rules_of(records):
-        give(Bundles(changes.connection), Shelf(state), bundle)
-    return changes.append_all([{"origin": node_name(state), **record} for record in records], if_version)[-1]
+        give(store.bundles, Shelf(state), bundle)
+    return store.changes.append_all([{"origin": node_name(state), **record} for record in records], if_version)[-1]
 
 
 def _within(seconds: float, work: Callable[[], Answer]) -> Answer:

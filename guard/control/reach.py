@@ -6,9 +6,9 @@ from msgspec import Struct
 
 from guard.config import Store
 from guard.settings.reader import is_variable
-from guard.store.connection import Connection
 from guard.store.errors import StoreError
-from guard.store.nodes import Node, Nodes
+from guard.store.nodes import Node
+from guard.store.opening import opened
 
 
 class Reach(Struct, frozen=True):
@@ -33,11 +33,10 @@ def reach_of(store: Store) -> Reach | None:
         trouble = "what the store is asked with is in the environment of the guard, and not in this one"
         return Reach("unknown", trouble)
     try:
-        with Connection(store) as connection:
-            address = str(connection.address)
+        with opened(store) as found:
             try:
-                return Reach(address, "", tuple(Nodes(connection).alive()))
+                return Reach(found.address, "", tuple(found.nodes.alive()))
             except StoreError as error:
-                return Reach(address, str(error))
+                return Reach(found.address, str(error))
     except ValueError as error:
         return Reach("unknown", f"the store's address is none: {error}")

@@ -20,10 +20,8 @@ from guard.control.follower import Follower
 from guard.custody.control import ControlError
 from guard.faults import Faults
 from guard.proof.files import try_lock
-from guard.store.changes import Changes
-from guard.store.connection import Connection
 from guard.store.errors import StoreError
-from guard.store.nodes import Nodes
+from guard.store.opening import opened
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 1.0
@@ -42,8 +40,7 @@ class Sharing:
     Only one process does so for a state folder; another waits for its end.
 
     Attributes:
-        changes: those in the store.
-        nodes: the machines that share them.
+        store: the store.
     """
 
     def __init__(self, config: Config) -> None:
@@ -54,14 +51,12 @@ class Sharing:
         """
         state = Path(config.state)
         journal = state / config.journal.dir
-        self._connection = Connection(config.store)
-        self.changes = Changes(self._connection)
-        self.nodes = Nodes(self._connection)
+        self.store = opened(config.store)
         marks = Marks()
         self._moved = marks.moved
         self._lock = os.open(state / "sharing.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        self._follower = Follower(self.changes, state, journal, marks.put)
-        self._acks = Acks(self.nodes, marks, state, journal)
+        self._follower = Follower(self.store, state, journal, marks.put)
+        self._acks = Acks(self.store.nodes, marks, state, journal)
         self._faults = Faults(logger)
         self._ending = threading.Event()
         self._threads = [
@@ -88,7 +83,7 @@ class Sharing:
         self._alone.set()
         for thread in self._threads:
             thread.join()
-        self._connection.close()
+        self.store.close()
         os.close(self._lock)
 
     def _follow(self) -> None:

@@ -36,6 +36,7 @@ from guard.refusal import Refusal
 from guard.stages.block import blocked, client_blocked
 from guard.stages.route import isolated
 from guard.store.leases import Leases
+from guard.store.opening import budgets_of
 from guard.wire.crowd import Crowd
 from guard.wire.framing import upgrade_not_supported
 from guard.wire.pool import Pool
@@ -224,7 +225,7 @@ def _meters(config: Config) -> Meters:
     """What counts use: with other nodes where there is a store."""
     if config.store.url is None:
         return Meters()
-    return Borrowing(Leases(config.store, node_name(Path(config.state))), config.store.wait)
+    return Borrowing(Leases(budgets_of(config.store), node_name(Path(config.state))), config.store.wait)
 
 
 def _nobody() -> None:

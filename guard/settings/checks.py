@@ -384,6 +384,8 @@ def _store_address(url: str, given: Store, report: Report) -> None:
     except ValueError as error:
         report.check(False, ("store", "url"), "it cannot be used", str(error))
         return
+    if address.kind == "file":
+        report.check(given.password is None, ("store", "password"), "a file has none", "the url alone")
     twice = given.password is not None and address.password is not None
     report.check(not twice, ("store", "password"), "there is one in the url too", "one of them")
     plain = given.ca is not None and not address.tls

@@ -1,1 +1,1 @@
-"""What several machines share, in a Redis or Valkey: the changes in their order, and which node has which in force."""
+"""What several guards share: the changes in their order, rules, budgets, and which node has which version in force."""

@@ -1,11 +1,13 @@
-"""Where the store is: one server, those that know it (Sentinel), or a cluster.
+"""Where the store is: a file, one server, those that know it (Sentinel), or a cluster.
 
 ::
 
+    sqlite:path                                                              a file on this machine
     redis://[[user]:password@]host[:port][/database]
     redis+sentinel://[[user]:password@]host[:port],…/service[/database]      the hosts are sentinels
     redis+cluster://[[user]:password@]host[:port],…                          the hosts are some of its nodes
 
+A path that begins with ``/`` (or ``///``) is absolute; any other begins where the guard was started, as `state` does.
 With ``rediss`` in the place of ``redis`` they are spoken to with TLS.
 """
 
@@ -16,9 +18,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import unquote
 
-Kind = Literal["server", "sentinel", "cluster"]
+Kind = Literal["file", "server", "sentinel", "cluster"]
 
-FORMS = "redis[s]://host:port/database, redis[s]+sentinel://host,host/service or redis[s]+cluster://host,host"
+FORMS = (
+    "sqlite:path, redis[s]://host:port/database, redis[s]+sentinel://host,host/service or redis[s]+cluster://host,host"
+)
 PORT = 6_379
 SENTINEL_PORT = 26_379
 
@@ -30,19 +34,22 @@ _SERVICE = re.compile(r"[A-Za-z0-9._-]+")
 
 @dataclass(frozen=True)
 class Address:
-    """A store's address, taken apart; `service` is what the sentinels call it."""
+    """A store's address, taken apart: the `path` of a file, or `hosts`; `service` is what the sentinels call it."""
 
     kind: Kind
-    hosts: tuple[tuple[str, int], ...]
+    hosts: tuple[tuple[str, int], ...] = ()
     tls: bool = False
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     service: str = ""
     database: int = 0
+    path: str = ""
 
     def __str__(self) -> str:
         """What people may be shown of it."""
-        return ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
+        return self.path or ",".join(
+            f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts
+        )
 
 
 def parse(url: str) -> Address:
@@ -51,6 +58,8 @@ def parse(url: str) -> Address:
     Raises:
         ValueError: it is none of a store's; the message says what was expected, and nothing of the URL.
     """
+    if url.startswith("sqlite:"):
+        return Address("file", path=_file(url.removeprefix("sqlite:")))
     found = _URL.fullmatch(url)
     if found is None or re.search(r"\s", url):
         raise ValueError(FORMS)
@@ -61,6 +70,14 @@ def parse(url: str) -> Address:
         raise ValueError(f"one host, or {FORMS}")
     service, database = _path(kind, (found[5] or "").removesuffix("/"))
     return Address(kind, hosts, found[1] == "s", unquote(user) or None, unquote(password) or None, service, database)
+
+
+def _file(path: str) -> str:
+    """The path of a file; behind ``//`` there might be a host."""
+    path = path.removeprefix("//") if path.startswith("///") else path
+    if path.startswith("//") or path.endswith("/") or not path or not path.isprintable() or set(path) & set("?#"):
+        raise ValueError("the path of a file: sqlite:path")
+    return path
 
 
 def _host(text: str, default: int) -> tuple[str, int]:

@@ -1,18 +1,14 @@
-"""The changes of a fleet in the order that counts on all its machines: a stream in the store.
+"""The changes of a fleet in the order that counts on all its machines, wherever the store keeps them.
 
-An entry's id is ``<version>-0``: how many changes there are with it. It has the change's own `id`, by which the store
-knows one that it has, the `record` in JSON, and a `link`, the hash of the link before it and this `id`: two histories
-that have the same link at a version are the same up to there. All is done by scripts, each one step to everybody else::
-
-    guard:{fleet}:changes   the stream
-    guard:{fleet}:ids       by id, the version that the change has
-    guard:{fleet}:epoch     a word that came with the first change: another one means that this is another history
+A change has a version: how many there are with it. It has its own `id`, by which the store knows one that it has, and a
+`link`, the hash of the link before it and this `id`: two histories that have the same link at a version are the same up
+to there. The first of a history comes with a word, its epoch: where that is another one, so is the history.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from secrets import token_hex
 from typing import Annotated, Any, NamedTuple
 
 import orjson
@@ -20,107 +16,14 @@ from msgspec import Meta, Struct
 from msgspec.json import Decoder
 
 from guard.changes import VersionError
-from guard.store.connection import Connection
 from guard.store.errors import StoreError
-from guard.store.script import Script, key
 
 BATCH = 1_000
 BATCH_BYTES = 1_048_576
+"""What a store is sent, and gives out, at a time: not so much that others wait for long."""
 
-_LAST = """
-local function last_version()
-  if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-  local told = redis.call('XINFO', 'STREAM', KEYS[1])
-  for place = 1, #told, 2 do
-    if told[place] == 'last-generated-id' then
-      local last = string.match(told[place + 1], '^%d+')
-      -- Beyond that Lua does not count one by one, and behind the last one the store takes no other.
-      if tonumber(last) >= 2^53 then
-        local told = 'somebody put change %s there, and none can follow: delete %s, which the machines fill again'
-        error(string.format(told, last, KEYS[1]))
-      end
-      return tonumber(last)
-    end
-  end
-end
-"""
-
-# What is known by id is of this stream: if the one is gone (evicted, deleted) the other is made anew. A store that is
-# full refuses the first thing that is written, and no later one: so that is never one that only makes room.
-_APPEND = Script(
-    _LAST
-    + """
-local last = last_version()
-if last == 0 then
-  if redis.call('EXISTS', KEYS[2], KEYS[3]) > 0 then redis.call('DEL', KEYS[2], KEYS[3]) end
-elseif redis.call('EXISTS', KEYS[2]) == 0 then
-  for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
-    if entry[2][1] == 'id' then redis.call('HSET', KEYS[2], entry[2][2], string.match(entry[1], '^%d+')) end
-  end
-end
-local first, versions, link = last, {}, nil
-for place = 3, #ARGV, 2 do
-  local known = redis.call('HGET', KEYS[2], ARGV[place])
-  if known then
-    versions[#versions + 1] = tonumber(known)
-  elseif ARGV[2] ~= '' and tonumber(ARGV[2]) ~= first then
-    return {first}
-  else
-    redis.call('SET', KEYS[3], ARGV[1], 'NX')
-    if not link then
-      local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-      link = newest and newest[2][6] or redis.call('GET', KEYS[3])
-    end
-    last = last + 1
-    link = redis.sha1hex(link .. ARGV[place])
-    local version = string.format('%.0f', last)
-    redis.call('XADD', KEYS[1], version .. '-0', 'id', ARGV[place], 'record', ARGV[place + 1], 'link', link)
-    redis.call('HSET', KEYS[2], ARGV[place], version)
-    versions[#versions + 1] = last
-  end
-end
-return {last, versions, redis.call('GET', KEYS[3]) or ''}
-"""
-)
-
-_READ = Script(
-    _LAST
-    + """
-local after, count = tonumber(ARGV[1]), tonumber(ARGV[2])
-local found = {redis.call('GET', KEYS[2]) or '', last_version(), '', {}}
-if after > 0 then
-  local id = string.format('%.0f', after)
-  local before = redis.call('XREVRANGE', KEYS[1], id, id, 'COUNT', 1)[1]
-  found[3] = before and string.sub(before[2][6] or '', 1, 1024) or ''
-end
-if count > 0 and after < found[2] then
-  local from = string.format('%.0f', after + 1)
-  local room = tonumber(ARGV[3])
-  for _, entry in ipairs(redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', count)) do
-    local version, rest = string.match(entry[1], '^(%d+)-(%d+)$')
-    local fields = entry[2]
-    local fit = fields[1] == 'id' and fields[3] == 'record' and rest == '0'
-    local id, record, link = fit and fields[2] or '', fit and fields[4] or '', fields[6] or ''
-    -- Nobody else has put there what is so long, and who has to read it might never be done with it.
-    if #id + #link > 1024 then id, record, link = '', '', string.sub(link, 1, 1024) end
-    if #record > tonumber(ARGV[3]) then record = '' end
-    room = room - #record
-    if room < 0 and #found[4] > 0 then break end
-    found[4][#found[4] + 1] = {tonumber(version), id, record, link}
-  end
-end
-return found
-"""
-)
-
-_KNOWN = Script(
-    """
-if redis.call('EXISTS', KEYS[1]) == 0 then return {'', {}} end
-local found = redis.call('HMGET', KEYS[2], unpack(ARGV))
-for place, version in ipairs(found) do found[place] = version and tonumber(version) or 0 end
-return {redis.call('GET', KEYS[3]) or '', found}
-"""
-)
+WORDS_BYTES = 1_024
+"""An id and a link have so many at most. Nobody else has put there what is longer."""
 
 
 class Stored(NamedTuple):
@@ -172,16 +75,28 @@ class Published(NamedTuple):
     versions: dict[str, int]
 
 
-class Changes:
-    """The changes in the store. Every method may raise StoreError: it cannot be reached, is too slow, or refuses.
+class Added(NamedTuple):
+    """What became of changes that were to be added.
 
     Attributes:
-        connection: how the store is asked.
+        version: of the last change there is now.
+        versions: those that they have, in their order; None: the version was another than they were for.
+        epoch: the history's word.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self._keys = [key(connection.fleet, what) for what in ("changes", "ids", "epoch")]
+    version: int
+    versions: list[int] | None
+    epoch: str = ""
+
+
+class Changes(ABC):
+    """The changes in a store. Every method may raise StoreError: it cannot be reached, is too slow, or refuses.
+
+    Attributes:
+        address: where the store is, as it may be shown.
+    """
+
+    address: str
 
     def version(self) -> int:
         """Of the last change there is; 0: there is none."""
@@ -204,12 +119,11 @@ class Changes:
         Raises:
             VersionError: the version is another.
         """
-        last, *added = self._append([(str(record["id"]), _encoded(record)) for record in records], if_version)
-        if not added:
+        added = self.add([(str(record["id"]), encoded(record)) for record in records], if_version)
+        if added.versions is None:
             assert if_version is not None
-            raise VersionError(last, if_version)
-        versions: list[int] = added[0]
-        return versions
+            raise VersionError(added.version, if_version)
+        return added.versions
 
     def publish(self, records: Iterable[Mapping[str, Any]]) -> Published:
         """Add those of these changes that the store does not have.
@@ -223,45 +137,37 @@ class Changes:
             missing = [(id_, line) for id_, line in batch if id_ not in known.versions]
             versions, now = known.versions, known.epoch
             if missing:
-                _, added, word = self._append(missing)
-                versions |= {id_: version for (id_, _), version in zip(missing, added, strict=True)}
-                now = _text(word)
+                added = self.add(missing)
+                versions |= {id_: version for (id_, _), version in zip(missing, added.versions or (), strict=True)}
+                now = added.epoch
             if (epoch or known.epoch) not in ("", now):
-                raise StoreError(f"the store {self.connection.address}: it was emptied meanwhile")
+                raise StoreError(f"the store {self.address}: it was emptied meanwhile")
             epoch = now
             found |= versions
         return Published(epoch, found)
 
+    @abstractmethod
+    def add(self, entries: Sequence[tuple[str, bytes]], if_version: int | None = None) -> Added:
+        """Add changes, by id, as `encoded`, in one step: see `append_all`."""
+
+    @abstractmethod
     def known(self, ids: Sequence[str]) -> Published:
         """Those of these ids (some) that the store has."""
-        epoch, versions = self.connection.run(_KNOWN, self._keys, ids)
-        return Published(_text(epoch), {id_: version for id_, version in zip(ids, versions, strict=False) if version})
 
+    @abstractmethod
     def read(self, after: int, count: int = BATCH) -> Page:
         """The changes after that version, at most so many."""
-        keys = [self._keys[0], self._keys[2]]
-        epoch, version, before, found = self.connection.run(_READ, keys, [after, count, BATCH_BYTES])
-        return Page(_text(epoch), version, _text(before), [_stored(*entry) for entry in found])
 
+    @abstractmethod
     def wait(self, after: int, seconds: float) -> bool:
         """Wait until there is a change after that version, for so long at most; whether there is one."""
-        block = max(int(min(seconds, self.connection.timeout / 2) * 1000), 1)
-        start = f"{after}-{2**64 - 1}"
-        found = self.connection.call("XREAD", "COUNT", 1, "BLOCK", block, "STREAMS", self._keys[0], start)
-        return bool(found)
-
-    def _append(self, entries: Sequence[tuple[str, bytes]], if_version: int | None = None) -> Any:
-        condition = "" if if_version is None else str(if_version)
-        arguments = [part for entry in entries for part in entry]
-        return self.connection.run(_APPEND, self._keys, [token_hex(8), condition, *arguments])
 
 
 def _batches(records: Iterable[Mapping[str, Any]]) -> Iterator[list[tuple[str, bytes]]]:
-    """What is sent at a time: not so much that others wait for long."""
     batch: list[tuple[str, bytes]] = []
     size = 0
     for record in records:
-        batch.append((str(record["id"]), _encoded(record)))
+        batch.append((str(record["id"]), encoded(record)))
         size += len(batch[-1][1])
         if len(batch) == BATCH or size >= BATCH_BYTES:
             yield batch
@@ -274,17 +180,19 @@ _LOCAL = ("seq", "chain", "kind", "store")
 """What a record has in a machine's own log only."""
 
 
-def _encoded(record: Mapping[str, Any]) -> bytes:
+def encoded(record: Mapping[str, Any]) -> bytes:
+    """A record as it is kept in a store: JSON, without what is one machine's own."""
     return orjson.dumps({name: value for name, value in record.items() if name not in _LOCAL})
 
 
-def _stored(version: int, id_: bytes, line: bytes, link: bytes) -> Stored:
-    name = _text(id_)
+def stored(version: int, id_: bytes | str, line: bytes, link: bytes | str) -> Stored:
+    """What a store has as a change; an empty `line` is none."""
+    name = text(id_)
     try:
         record = _record(name, line)
     except ValueError as error:
-        return Stored(version, name, None, _text(link), str(error))
-    return Stored(version, name, record, _text(link))
+        return Stored(version, name, None, text(link), str(error))
+    return Stored(version, name, record, text(link))
 
 
 def _record(name: str, line: bytes) -> dict[str, Any]:
@@ -312,5 +220,6 @@ def _record(name: str, line: bytes) -> dict[str, Any]:
 _shape = Decoder(_Shape).decode
 
 
-def _text(word: bytes | str) -> str:
+def text(word: bytes | str) -> str:
+    """A word of the store's; whatever is no UTF-8 in it as escapes."""
     return word if isinstance(word, str) else word.decode("utf-8", "backslashreplace")

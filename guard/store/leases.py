@@ -9,16 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
-from guard.config import Store
 from guard.lending import Ask, Grants
-from guard.store.budgets import SCRIPT, arguments, grants
-from guard.store.connection import AsyncConnection
+from guard.store.budgets import Budgets, grants
 from guard.store.errors import StoreError
-from guard.store.script import Script, key
 
 logger = logging.getLogger("guard")
 
@@ -32,20 +29,8 @@ ROUND_ASKS = 128
 STALE_SECONDS = 0.25
 """What could not even be sent for so long has no use any more: whoever asked went on without an answer."""
 
-# A clock that was set back: a node that is noted in times to come would be there for ever.
-_BEAT = Script(
-    """
-local time = redis.call('TIME')
-local now = time[1] + time[2] / 1000000
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], now + ARGV[2], '+inf')
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('EXPIRE', KEYS[1], 86400)
-return redis.call('ZCARD', KEYS[1])
-"""
-)
-
 Then = Callable[[Grants | None], None]
+Answered = TypeVar("Answered")
 
 
 class _Asked(NamedTuple):
@@ -64,18 +49,13 @@ class Leases:
         seconds: how long the last round trip that was answered took.
     """
 
-    def __init__(self, store: Store, node: str) -> None:
-        """`node` is the same for all workers of a node, and another for every node.
-
-        Raises:
-            ValueError: the store's address is none.
-        """
+    def __init__(self, budgets: Budgets, node: str) -> None:
+        """`node` is the same for all workers of a node, and another for every node."""
         self.nodes = 1
         self.events = dict.fromkeys(("asks", "rounds", "refused", "unanswered", "errors"), 0)
         self.seconds = 0.0
         self._node = node
-        self._fleet = store.name
-        self._connection = AsyncConnection(store)
+        self._budgets = budgets
         self._waiting: deque[_Asked] = deque()
         self._woken = asyncio.Event()
         self._beat_at = 0.0
@@ -123,7 +103,7 @@ class Leases:
         finally:
             self._answer_none(round_)
             self._give_up()
-            await self._connection.close()
+            await self._budgets.close()
 
     def _next_round(self) -> list[_Asked]:
         """Those whose turn it is; what has waited for too long is answered."""
@@ -140,9 +120,8 @@ class Leases:
     async def _exchange(self, round_: list[_Asked]) -> None:
         """Send and answer them."""
         asks = [ask for asked in round_ for ask in asked.asks]
-        told = arguments(self._node, LIFE_SECONDS, self.nodes, asks)
         sent = monotonic()
-        answers = await self._ask(SCRIPT, [key(self._fleet, f"limit:{ask.key}") for ask in asks], told)
+        answers = await self._try(self._budgets.ask(self._node, LIFE_SECONDS, self.nodes, asks))
         self.events["rounds"] += 1
         self.events["asks"] += len(asks)
         if answers is None:
@@ -159,25 +138,25 @@ class Leases:
 
     async def _beat(self) -> None:
         """Say that this node is there, and hear how many are."""
-        count = await self._ask(_BEAT, [key(self._fleet, "sharing")], [self._node, MISSED_SECONDS])
+        count = await self._try(self._budgets.beat(self._node, MISSED_SECONDS))
         if count is not None:
             self.nodes = max(count, 1)
 
-    async def _ask(self, script: Script, keys: list[str], told: Sequence[str | int | float]) -> Any:
-        """What the script answers; None: nothing."""
+    async def _try(self, asked: Awaitable[Answered]) -> Answered | None:
+        """What the store answers; None: nothing."""
         try:
-            answer = await self._connection.run(script, keys, told)
+            answer = await asked
         except StoreError as error:
             self.events["errors"] += 1
             if self._fault != str(error):
                 self._fault = str(error)
                 logger.warning("%s; until it does each node has its share of what is limited", error)
             # It may be another server that answers next.
-            await self._connection.close()
+            await self._budgets.close()
             return None
         if self._fault:
             self._fault = ""
-            logger.info("the store %s: it answers, and what is limited is shared again", self._connection.address)
+            logger.info("the store %s: it answers, and what is limited is shared again", self._budgets.address)
         return answer
 
     def _give_up(self) -> None:

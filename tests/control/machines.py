@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,39 @@ from guard.control import note
 from guard.control.follower import Follower
 from guard.custody import control
 from guard.custody.measures import State
-from guard.store.changes import Changes
-from guard.store.connection import Connection
+from guard.store.changes import BATCH, Changes
 from guard.store.errors import StoreError
+from guard.store.opening import opened
 
 
-class Line(Connection):
-    """A connection that breaks when it is told to: at its so manieth script from now on, before it or after."""
+class Line(Changes):
+    """The way to the changes that breaks when it is told to: when it is used so many times from now on, before or after
+    the store has done what it is asked.
+    """
 
-    breaks_in = 0
-    late = False
+    def __init__(self, changes: Changes) -> None:
+        self.address = changes.address
+        self.breaks_in = 0
+        self.late = False
+        self._changes = changes
 
-    def run(self, script, keys, arguments=()):
+    def add(self, entries, if_version=None):
+        return self._use(lambda: self._changes.add(entries, if_version))
+
+    def known(self, ids):
+        return self._use(lambda: self._changes.known(ids))
+
+    def read(self, after, count=BATCH):
+        return self._use(lambda: self._changes.read(after, count))
+
+    def wait(self, after, seconds):
+        return self._changes.wait(after, seconds)
+
+    def _use(self, work: Callable[[], Any]) -> Any:
         self.breaks_in -= 1
         if self.breaks_in == 0 and not self.late:
             raise StoreError("broken before")
-        answer = super().run(script, keys, arguments)
+        answer = work()
         if self.breaks_in == 0:
             raise StoreError("broken after", unsure=True)
         return answer
@@ -38,14 +56,14 @@ class Machine:
         self.state = state
         self.journal = state / "journal"
         self.journal.mkdir(parents=True, exist_ok=True)
-        self.line = Line(store)
-        self.changes = Changes(self.line)
+        self.store = opened(store)
+        self.changes = self.line = self.store.changes = Line(self.store.changes)
         self.begin()
 
     def begin(self) -> None:
         """Start a follower, as a new process would."""
         self.marks: list[tuple[int, int]] = []
-        self.follower = Follower(self.changes, self.state, self.journal, lambda *mark: self.marks.append(mark))
+        self.follower = Follower(self.store, self.state, self.journal, lambda *mark: self.marks.append(mark))
 
     def restart(self, *, noted: bool) -> None:
         """End the follower in order and start another; or with what it had noted lost."""

@@ -10,8 +10,8 @@ from guard.control.acks import AWAITING_SECONDS, IDLE_SECONDS, Acks, Marks
 from guard.custody.workers import Running, acknowledge
 from guard.journal.slot import claim
 from guard.proof.node import node_name
-from guard.store.connection import Connection
-from guard.store.nodes import Acknowledged, Nodes
+from guard.store.nodes import Acknowledged
+from guard.store.opening import opened
 from tests.support import valkey
 
 
@@ -48,8 +48,8 @@ def test_marks_are_not_kept_for_ever():
 @pytest.fixture
 def nodes():
     """The machines in a store of the test's own."""
-    with valkey.server() as server, Connection(Store(url=server.connection_url)) as connection:
-        yield Nodes(connection)
+    with valkey.server() as server, opened(Store(url=server.connection_url)) as store:
+        yield store.nodes
 
 
 def test_each_worker_is_told_as_it_follows(tmp_path, nodes):

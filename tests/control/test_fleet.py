@@ -7,9 +7,9 @@ import pytest
 
 from guard.config import Store
 from guard.control.fleet import Late, in_force_everywhere
-from guard.store.connection import Connection
 from guard.store.errors import StoreError
-from guard.store.nodes import Acknowledged, Node, Nodes
+from guard.store.nodes import Acknowledged, Node
+from guard.store.opening import opened
 from tests.support import valkey
 
 
@@ -23,8 +23,8 @@ def server():
 @pytest.fixture
 def nodes(server):
     """The machines in it."""
-    with Connection(Store(url=server.connection_url, timeout=0.2)) as connection:
-        yield Nodes(connection)
+    with opened(Store(url=server.connection_url, timeout=0.2)) as store:
+        yield store.nodes
 
 
 def test_it_ends_when_the_last_worker_has_it(nodes):

@@ -1,4 +1,4 @@
-"""A machine's log and the store in step, with a real Valkey."""
+"""A machine's log and the store in step, whatever kind of store that is."""
 
 import json
 from pathlib import Path
@@ -13,11 +13,10 @@ from guard.config import Store
 from guard.control import follower as module
 from guard.control import note
 from guard.custody import control
-from guard.store.changes import Changes
-from guard.store.connection import Connection
 from guard.store.errors import StoreError
+from guard.store.opening import opened
 from tests.control.machines import Machine
-from tests.support import valkey
+from tests.support import stores, valkey
 
 BLOCK = {"type": "block", "kind": "account", "value": "acme"}
 UNBLOCK = {"type": "unblock", "kind": "account", "value": "acme"}
@@ -31,11 +30,26 @@ def server():
         yield found
 
 
+@pytest.fixture(params=stores.KINDS)
+def home(request, tmp_path):
+    """An empty store of each kind."""
+    if request.param == "file":
+        return stores.InFile(tmp_path / "store.db")
+    found = stores.InServer(request.getfixturevalue("server"))
+    found.empty()
+    return found
+
+
 @pytest.fixture
-def store(server):
-    """An empty store."""
-    with valkey.asked(server) as client:
-        client.flushall()
+def store(home):
+    """How it is named."""
+    return Store(url=home.url)
+
+
+@pytest.fixture
+def served(server):
+    """An empty server, for who puts into it what only there can be."""
+    stores.InServer(server).empty()
     return Store(url=server.connection_url)
 
 
@@ -104,7 +118,7 @@ def test_a_change_of_an_earlier_program_gets_an_id(tmp_path, store):
     assert len(first.records()) == 1
 
 
-def test_an_emptied_store_gets_back_what_machines_have(tmp_path, server, store):
+def test_an_emptied_store_gets_back_what_machines_have(tmp_path, home, store):
     """Nothing is written into logs that agree; who has more than another gives it."""
     first, second = machines(tmp_path, store)
     first.order(BLOCK)
@@ -112,8 +126,7 @@ def test_an_emptied_store_gets_back_what_machines_have(tmp_path, server, store):
         machine.follower.step()
     first.changes.append(control.change_record(ISOLATE, reason="r", actor="a"))
     first.follower.step()
-    with valkey.asked(server) as client:
-        client.flushall()
+    home.empty()
     for _ in range(3):
         second.follower.step()
         first.follower.step()
@@ -121,15 +134,15 @@ def test_an_emptied_store_gets_back_what_machines_have(tmp_path, server, store):
     assert len(first.ids()) == 2
 
 
-def test_a_store_that_lost_its_newest_changes_gets_them_back(tmp_path, server, store):
+def test_a_store_that_lost_its_newest_changes_gets_them_back(tmp_path, home, store):
     """Another server took over that did not have them yet, and took others in their place."""
     first, second = machines(tmp_path, store)
     first.changes.append(control.change_record(BLOCK, reason="r", actor="a"))
-    saved = save(server)
+    saved = home.save()
     lost = control.change_record(UNBLOCK, reason="r", actor="a")
     first.changes.append(lost)
     first.follower.step()
-    rewind(server, saved)
+    home.rewind(saved)
     first.changes.append(control.change_record(ISOLATE, reason="r", actor="a"))
     for _ in range(3):
         second.follower.step()
@@ -142,15 +155,15 @@ def test_a_store_that_lost_its_newest_changes_gets_them_back(tmp_path, server, s
     assert first.in_force() == second.in_force()
 
 
-def test_a_store_that_went_back_and_on_again_is_seen(tmp_path, server, store):
+def test_a_store_that_went_back_and_on_again_is_seen(tmp_path, home, store):
     """It has as many changes as before, and the same one last: what came before that was another."""
     (machine,) = machines(tmp_path, store, 1)
     a, b, c, d = (control.change_record(change, reason="r", actor="a") for change in (BLOCK, UNBLOCK, ISOLATE, BLOCK))
     machine.changes.append(a)
-    saved = save(server)
+    saved = home.save()
     machine.changes.append_all([b, c])
     machine.follower.step()
-    rewind(server, saved)
+    home.rewind(saved)
     machine.changes.append_all([d, c])
     for _ in range(2):
         machine.follower.step()
@@ -211,9 +224,9 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("fields", FOREIGN.values(), ids=FOREIGN)
-def test_what_is_no_change_is_told_and_passed_over(tmp_path, server, store, caplog, fields):
+def test_what_is_no_change_is_told_and_passed_over(tmp_path, server, served, caplog, fields):
     """What anybody has put into the store: orders before and after it are on every machine, also after a restart."""
-    first, second = machines(tmp_path, store)
+    first, second = machines(tmp_path, served)
     first.order(BLOCK)
     first.step()
     second.step()
@@ -230,9 +243,9 @@ def test_what_is_no_change_is_told_and_passed_over(tmp_path, server, store, capl
     assert len(caplog.text) < 5_000
 
 
-def test_of_many_that_are_none_one_line_is_told(tmp_path, server, store, caplog):
+def test_of_many_that_are_none_one_line_is_told(tmp_path, server, served, caplog):
     """Nobody fills the log of all machines through the store."""
-    (machine,) = machines(tmp_path, store, 1)
+    (machine,) = machines(tmp_path, served, 1)
     with valkey.asked(server) as client:
         for number in range(1, 500):
             client.xadd("guard:{guard}:changes", {"a": "b"}, id=f"{number}-0")
@@ -244,9 +257,9 @@ def test_of_many_that_are_none_one_line_is_told(tmp_path, server, store, caplog)
 
 
 @pytest.mark.parametrize("number", [2**53, 2**63 + 1, 2**64 - 1])
-def test_a_number_behind_which_there_is_no_other_is_told(tmp_path, server, store, number):
+def test_a_number_behind_which_there_is_no_other_is_told(tmp_path, server, served, number):
     """Again and again, but without haste, with what to do about it; and then the machines have all that they had."""
-    first, second = machines(tmp_path, store)
+    first, second = machines(tmp_path, served)
     first.order(BLOCK)
     for machine in (first, second):
         machine.step()
@@ -281,10 +294,10 @@ def test_a_fleet_with_another_name_has_what_its_machines_have(tmp_path, store):
     assert [machine.follower.version for machine in after] == [3, 3]
 
 
-def test_many_changes_come_in_batches(tmp_path, server, store, monkeypatch):
+def test_many_changes_come_in_batches(tmp_path, server, served, monkeypatch):
     """More than fit into a batch, either way; and a restart begins where it ended."""
     monkeypatch.setattr(module, "BATCH", 50)
-    first, second = machines(tmp_path, store)
+    first, second = machines(tmp_path, served)
     records = [control.change_record(BLOCK | {"value": f"a{n}"}, reason="r", actor="a") for n in range(730)]
     control.append_all(first.journal, records)
     first.follower.step()
@@ -305,20 +318,6 @@ def test_a_step_waits_for_what_comes(tmp_path, store):
     machine.changes.append(control.change_record(BLOCK, reason="r", actor="a"))
     machine.follower.step()
     assert machine.follower.version == 1
-
-
-def save(server):
-    """What a replica has by now."""
-    with valkey.asked(server, decode_responses=False) as client:
-        return {key: client.dump(key) for key in client.keys("guard:*")}
-
-
-def rewind(server, saved):
-    """Have the store be what it was then."""
-    with valkey.asked(server) as client:
-        client.flushall()
-        for key, value in saved.items():
-            client.restore(key, 0, value)
 
 
 CHANGES = st.sampled_from(
@@ -349,21 +348,18 @@ EVENTS = st.one_of(
     st.tuples(st.just("wipe")),
     st.tuples(st.just("save")),
     st.tuples(st.just("rewind")),
-    st.tuples(st.just("forget ids")),
 )
 
 
 class Story:
     """Three machines, and what befalls them and their store."""
 
-    def __init__(self, folder, server):
-        with valkey.asked(server) as client:
-            client.flushall()
-        self.server = server
-        store = Store(url=server.connection_url)
+    def __init__(self, folder, home):
+        self.home = home
+        store = Store(url=home.url)
         self.machines = machines(folder, store, 3)
-        self.store = Changes(Connection(store))
-        self.saved = {}
+        self.store = opened(store).changes
+        self.saved = home.save()
 
     def take(self, event):
         """One event."""
@@ -385,14 +381,11 @@ class Story:
             case ("restart", who, noted):
                 self.machines[who].restart(noted=noted)
             case ("wipe",):
-                rewind(self.server, {})
+                self.home.empty()
             case ("save",):
-                self.saved = save(self.server)
+                self.saved = self.home.save()
             case ("rewind",):
-                rewind(self.server, self.saved)
-            case ("forget ids",):
-                with valkey.asked(self.server) as client:
-                    client.delete("guard:{guard}:ids")
+                self.home.rewind(self.saved)
 
     def measures(self):
         """The ids of all changes that some machine has taken, but for those that are its own."""
@@ -420,12 +413,13 @@ class Story:
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(events=st.lists(EVENTS, max_size=30))
 @pytest.mark.timeout(600)
-def test_all_machines_come_to_the_same(server, events):
+def test_all_machines_come_to_the_same(home, events):
     """Whatever happens in whatever order, in the end the same is in force everywhere, and no change is lost that some
     machine had taken; each machine has in its log what the store has, in the store's order.
     """
     with TemporaryDirectory() as folder:
-        story = Story(Path(folder), server)
+        home.empty()
+        story = Story(Path(folder), home)
         for event in events:
             story.take(event)
         taken = story.measures()

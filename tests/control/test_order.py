@@ -13,9 +13,8 @@ from guard.config import Config, Model, Route, Store, Version
 from guard.control.order import Placed, place
 from guard.custody.control import change_record, changes
 from guard.proof.node import node_name
-from guard.store.changes import Changes
-from guard.store.connection import Connection
 from guard.store.errors import StoreError
+from guard.store.opening import opened
 from tests.support import valkey
 from tests.support.between import Between
 
@@ -67,10 +66,9 @@ def test_with_a_store_it_goes_there(config, tmp_path, server):
     config = sharing(config, server.port)
     record = order()
     assert place(config, [record]) == Placed(1, "store")
-    with Connection(config.store) as connection:
-        shared = Changes(connection)
-        assert place(config, [order()], if_version=1, changes=shared) == Placed(2, "store")
-        assert shared.read(0).changes[0].record == {**record, "origin": node_name(tmp_path)}
+    with opened(config.store) as store:
+        assert place(config, [order()], if_version=1, store=store) == Placed(2, "store")
+        assert store.changes.read(0).changes[0].record == {**record, "origin": node_name(tmp_path)}
     with pytest.raises(VersionError) as caught:
         place(config, [order()], if_version=1)
     assert caught.value.version == 2
@@ -86,8 +84,8 @@ def test_several_changes_go_together(config, tmp_path, server, shared):
     assert place(config, records, if_version=before).version == before + 3
     with pytest.raises(VersionError):
         place(config, [order(), order()], if_version=before)
-    with Connection(sharing(config, server.port).store) as connection:
-        found = [one.id for one in Changes(connection).read(0).changes] if shared else here(tmp_path)
+    with opened(sharing(config, server.port).store) as store:
+        found = [one.id for one in store.changes.read(0).changes] if shared else here(tmp_path)
     assert found[1:] == [record["id"] for record in records]
 
 

@@ -1,4 +1,4 @@
-"""Rules that are pushed on one machine are on the others, through a real Valkey."""
+"""Rules that are pushed on one machine are on the others, through every kind of store."""
 
 import pytest
 
@@ -8,10 +8,9 @@ from guard.control.parcels import named
 from guard.custody.bundles import Shelf
 from guard.custody.control import change_record
 from guard.ruleset.parcel import digest, pack
-from guard.store.bundles import Bundles
 from guard.store.errors import StoreError
 from tests.control.machines import Machine
-from tests.support import valkey
+from tests.support import stores
 
 PARCEL = pack({"10.yaml": b"[]"})
 NAME = digest(PARCEL)
@@ -19,19 +18,17 @@ PUSH = {"type": "push-rules", "bundle": NAME}
 BLOCK = {"type": "block", "kind": "account", "value": "acme"}
 
 
-@pytest.fixture(scope="module")
-def server():
-    """A server for all tests of this file."""
-    with valkey.server() as found:
+@pytest.fixture(params=stores.KINDS)
+def home(request, tmp_path):
+    """An empty store."""
+    with stores.store(request.param, tmp_path) as found:
         yield found
 
 
 @pytest.fixture
-def pair(server, tmp_path):
-    """Two machines that share an empty store; the first has the rules."""
-    with valkey.asked(server) as client:
-        client.flushall()
-    found = [Machine(tmp_path / name, Store(url=server.connection_url)) for name in ("first", "second")]
+def pair(home, tmp_path):
+    """Two machines that share it; the first has the rules."""
+    found = [Machine(tmp_path / name, Store(url=home.url)) for name in ("first", "second")]
     Shelf(found[0].state).put(NAME, PARCEL)
     return found
 
@@ -56,10 +53,10 @@ def test_rules_come_with_the_change_that_names_them(pair):
     assert second.records()[-1]["change"] == PUSH
 
 
-def test_an_order_takes_them_to_the_store(pair, server):
+def test_an_order_takes_them_to_the_store(pair, home):
     """Before the change is there."""
     first, second = pair
-    config = Config(models={}, routes=(), state=str(first.state), store=Store(url=server.connection_url))
+    config = Config(models={}, routes=(), state=str(first.state), store=Store(url=home.url))
     assert place(config, [change_record(PUSH, reason="r", actor="a")]).where == "store"
     second.step()
     assert shelf(second) == PARCEL
@@ -73,7 +70,7 @@ def test_no_change_waits_for_rules(pair, monkeypatch):
         raise StoreError("too large")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Bundles, "put", broken)
+        patch.setattr(first.store.bundles, "put", broken)
         first.order(PUSH)
         first.order(BLOCK)
         assert first.step()
@@ -85,13 +82,12 @@ def test_no_change_waits_for_rules(pair, monkeypatch):
     assert shelf(second) == PARCEL
 
 
-def test_false_rules_are_told_of_and_not_taken(pair, server, caplog):
+def test_false_rules_are_told_of_and_not_taken(pair, home, caplog):
     """What comes behind them is in the log all the same, and the right ones are taken as soon as they are there."""
     first, second = pair
     first.order(PUSH)
     first.step()
-    with valkey.asked(server) as client:
-        client.hset("guard:{guard}:bundles", NAME, b"others")
+    home.spoil(NAME)
     first.order(BLOCK)
     assert first.step()
     assert second.step()
@@ -108,7 +104,7 @@ def test_who_starts_again_sees_to_them(pair, monkeypatch):
     """Also to those of which the change was exchanged before."""
     first, second = pair
     with monkeypatch.context() as patch:
-        patch.setattr(Bundles, "put", lambda *_: None)
+        patch.setattr(first.store.bundles, "put", lambda *_: None)
         first.order(PUSH)
         for machine in (first, second):
             machine.step()

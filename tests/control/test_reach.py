@@ -4,8 +4,8 @@ import pytest
 
 from guard.config import Store
 from guard.control.reach import Reach, reach_of
-from guard.store.connection import Connection
-from guard.store.nodes import Acknowledged, Node, Nodes
+from guard.store.nodes import Acknowledged, Node
+from guard.store.opening import opened
 from tests.support import valkey
 
 
@@ -18,10 +18,9 @@ def test_the_nodes_that_it_has_heard_of():
     """Which of them have not the newest, as far as another has it."""
     with valkey.server() as server:
         store = Store(url=server.connection_url)
-        with Connection(store) as connection:
-            nodes = Nodes(connection)
-            nodes.tell(Node("a", 3, (Acknowledged("w1", 7, 3),)))
-            nodes.tell(Node("b", 2))
+        with opened(store) as shared:
+            shared.nodes.tell(Node("a", 3, (Acknowledged("w1", 7, 3),)))
+            shared.nodes.tell(Node("b", 2))
         found = reach_of(store)
         assert found is not None
         assert (found.trouble, [one.node for one in found.nodes]) == ("", ["a", "b"])

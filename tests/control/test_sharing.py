@@ -73,7 +73,7 @@ def test_the_version_that_orders_are_for_is_the_stores(tmp_path, server):
     with Sharing(config) as sharing:
         desk.sharing = sharing
         append_all(desk.journal, [order()])
-        valkey.until(lambda: sharing.changes.version() == 1 and sharing.version == 1)
+        valkey.until(lambda: sharing.store.changes.version() == 1 and sharing.version == 1)
         with desk.state() as state:
             assert (state.shared, desk.version(state), desk.stamp(state)) == (0, 1, "1.2")
         placed = desk.place(Order([Planned(ISOLATE)], "r", if_version=1))
@@ -88,18 +88,18 @@ def test_what_is_in_force_is_told_to_all(tmp_path, server):
     state = Path(first.state)
     with Sharing(first), Sharing(second) as other, claim(state / "journal") as slot:
         version = place(first, [order()]).version
-        valkey.until(lambda: ids(first) and len(other.nodes.alive()) == 2)
+        valkey.until(lambda: ids(first) and len(other.store.nodes.alive()) == 2)
         acknowledge(state, Running(slot.log, 1, 2, 2))
 
         def workers():
-            (node,) = (one for one in other.nodes.alive() if one.node == node_name(state))
+            (node,) = (one for one in other.store.nodes.alive() if one.node == node_name(state))
             return [worker.version for worker in node.workers]
 
         began = monotonic()
         valkey.until(lambda: workers() == [version])
         assert monotonic() - began < 0.5
     with Sharing(second) as other:
-        valkey.until(lambda: [one.node for one in other.nodes.alive()] == [node_name(Path(second.state))])
+        valkey.until(lambda: [one.node for one in other.store.nodes.alive()] == [node_name(Path(second.state))])
 
 
 def test_an_order_for_a_version_counts_what_is_passed_over(tmp_path, server):
@@ -124,7 +124,7 @@ def test_an_order_is_not_late_for_rules_that_it_is_not_about(tmp_path, server):
     state = Path(config.state)
     with claim(state / "journal") as slot, Sharing(config) as sharing:
         acknowledge(state, Running(slot.log, 1, 1_000, 1, "the rules are not here"))
-        valkey.until(lambda: [len(node.workers) for node in sharing.nodes.alive()] == [1])
+        valkey.until(lambda: [len(node.workers) for node in sharing.store.nodes.alive()] == [1])
         desk = Desk(config, sharing)
         assert desk.place(Order([Planned(ISOLATE)], "r")).force.late == []
 
@@ -223,8 +223,8 @@ def test_an_emptied_store_is_filled_again_without_an_order(tmp_path, server):
         valkey.until(lambda: len(ids(first)) == len(ids(second)) == 5)
         with valkey.asked(server) as client:
             client.flushall()
-        valkey.until(lambda: sharing.changes.version() == 5)
-        assert [one.id for one in sharing.changes.read(0).changes] == [record["id"] for record in records]
+        valkey.until(lambda: sharing.store.changes.version() == 5)
+        assert [one.id for one in sharing.store.changes.read(0).changes] == [record["id"] for record in records]
         late = order()
         place(second, [late])
         valkey.until(lambda: ids(first)[-1] == ids(second)[-1] == late["id"])
@@ -264,7 +264,7 @@ def test_another_server_takes_over(tmp_path):
             valkey.until(lambda: taken_there(first, records))
             wanted = {record["id"] for record in records}
             valkey.until(lambda: wanted <= {*ids(first)} and wanted <= {*ids(second)})
-            valkey.until(lambda: sharing.changes.version() == len(wanted))
+            valkey.until(lambda: sharing.store.changes.version() == len(wanted))
 
 
 def test_a_cluster_is_followed(tmp_path):
@@ -277,7 +277,7 @@ def test_a_cluster_is_followed(tmp_path):
             for record in placed:
                 assert place(first, [record]).where == "store"
             valkey.until(lambda: len(ids(first)) == len(ids(second)) == 3)
-            valkey.until(lambda: len(sharing.nodes.alive()) == 2)
+            valkey.until(lambda: len(sharing.store.nodes.alive()) == 2)
 
 
 def test_one_process_at_a_time_shares_for_a_machine(tmp_path, server):
@@ -285,7 +285,7 @@ def test_one_process_at_a_time_shares_for_a_machine(tmp_path, server):
     config = machine(tmp_path / "a", server.connection_url)
     with ExitStack() as stack:
         with Sharing(config) as first:
-            valkey.until(lambda: len(first.nodes.alive()) == 1)
+            valkey.until(lambda: len(first.store.nodes.alive()) == 1)
             stack.enter_context(Sharing(config))
             place(config, [order()])
             valkey.until(lambda: len(ids(config)) == 1)

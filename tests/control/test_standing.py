@@ -17,8 +17,8 @@ from guard.custody import control, counts, supervision
 from guard.custody.supervision import Supervision
 from guard.custody.workers import Running, acknowledge
 from guard.journal.slot import claim
-from guard.store.connection import Connection
-from guard.store.nodes import Acknowledged, Node, Nodes
+from guard.store.nodes import Acknowledged, Node
+from guard.store.opening import opened
 from tests.support import valkey
 from tests.support.values import config
 
@@ -211,9 +211,9 @@ def test_other_nodes_that_are_behind(node):
         store = Store(url=server.connection_url)
         node.config = msgspec.structs.replace(node.config, store=store)
         assert node.problems == []
-        with Connection(store) as connection:
-            Nodes(connection).tell(Node("a", 3, (Acknowledged("w1", 7, 3, "a rule"),)))
-            Nodes(connection).tell(Node("b", 2))
+        with opened(store) as shared:
+            shared.nodes.tell(Node("a", 3, (Acknowledged("w1", 7, 3, "a rule"),)))
+            shared.nodes.tell(Node("b", 2))
         assert node.problems == [
             "node b is behind: it has not taken the newest of the shared changes",
             "node a, w1: a rule",

@@ -18,10 +18,13 @@ from guard.store.address import Address, parse
         ("rediss+sentinel://:pw@a/s/2", Address("sentinel", (("a", 26379),), True, None, "pw", "s", 2)),
         ("redis+cluster://a,b:7001", Address("cluster", (("a", 6379), ("b", 7001)))),
         ("redis+cluster://a/0", Address("cluster", (("a", 6379),))),
+        ("sqlite:store.db", Address("file", path="store.db")),
+        ("sqlite:/var/lib/guard/a b%.db", Address("file", path="/var/lib/guard/a b%.db")),
+        ("sqlite:///var/lib/guard/store.db", Address("file", path="/var/lib/guard/store.db")),
     ],
 )
 def test_a_url_is_taken_apart(url, expected):
-    """One server, sentinels, or a cluster; with what ports mean where none is given."""
+    """A file, one server, sentinels, or a cluster; with what ports mean where none is given."""
     assert parse(url) == expected
 
 
@@ -43,6 +46,12 @@ def test_a_url_is_taken_apart(url, expected):
         ("redis+sentinel://a,b/s/x", "number of a database"),
         ("redis+cluster://a/1", "only one"),
         ("redis+other://a", "redis"),
+        ("sqlite:", "path of a file"),
+        ("sqlite://host/store.db", "path of a file"),
+        ("sqlite:///", "path of a file"),
+        ("sqlite:folder/", "path of a file"),
+        ("sqlite:store.db?mode=sec", "path of a file"),
+        ("sqlite:a\nb", "path of a file"),
     ],
 )
 def test_what_is_no_url_is_told_without_repeating_it(url, expected):
@@ -57,3 +66,8 @@ def test_a_password_is_not_shown():
     address = parse("redis+cluster://user:secret@[::1]:7,b/")
     assert str(address) == "[::1]:7,b:6379"
     assert "secret" not in repr(address)
+
+
+def test_a_file_is_shown_as_it_is():
+    """Its path."""
+    assert str(parse("sqlite:///var/store.db")) == "/var/store.db"

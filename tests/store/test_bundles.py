@@ -1,4 +1,4 @@
-"""Parcels of rules in a real Valkey."""
+"""Parcels of rules in every kind of store."""
 
 from hashlib import sha256
 
@@ -6,26 +6,23 @@ import pytest
 
 from guard.config import Store
 from guard.store import bundles as module
-from guard.store.bundles import Bundles
-from guard.store.connection import Connection
 from guard.store.errors import StoreError
-from tests.support import valkey
+from guard.store.opening import opened
+from tests.support import stores
 
 
-@pytest.fixture(scope="module")
-def server():
-    """A server for all tests of this file."""
-    with valkey.server() as found:
+@pytest.fixture(params=stores.KINDS)
+def home(request, tmp_path):
+    """A store of the test's own."""
+    with stores.store(request.param, tmp_path) as found:
         yield found
 
 
 @pytest.fixture
-def bundles(server):
-    """Those of an empty store."""
-    with valkey.asked(server) as client:
-        client.flushall()
-    with Connection(Store(url=server.connection_url)) as connection:
-        yield Bundles(connection)
+def bundles(home):
+    """Those of a fleet."""
+    with opened(Store(url=home.url)) as store:
+        yield store.bundles
 
 
 def parcel(number):
@@ -51,25 +48,22 @@ def test_those_that_were_offered_last_are_kept(bundles, monkeypatch):
     assert [number for number in range(1, 5) if bundles.get(parcel(number)[0])] == [1, 3, 4]
 
 
-def test_those_are_kept_also_when_the_clock_goes_back(bundles, server, monkeypatch):
-    """What was offered before had a later time by then."""
-    monkeypatch.setattr(module, "KEPT", 3)
-    for number in (1, 2, 3):
-        bundles.put(*parcel(number))
-    with valkey.asked(server) as client:
-        for number in (1, 2, 3):
-            client.zincrby("guard:{guard}:bundles:order", 3_600, parcel(number)[0])
-    for number in (4, 2, 5):
-        bundles.put(*parcel(number))
-    assert [number for number in range(1, 6) if bundles.get(parcel(number)[0])] == [2, 4, 5]
+def test_fleets_do_not_push_out_each_others(home, bundles, monkeypatch):
+    """Another fleet in the same store has its own."""
+    monkeypatch.setattr(module, "KEPT", 2)
+    bundles.put(*parcel(1))
+    with opened(Store(url=home.url, name="other")) as other:
+        assert other.bundles.get(parcel(1)[0]) is None
+        for number in (2, 3, 4):
+            other.bundles.put(*parcel(number))
+    assert bundles.get(parcel(1)[0]) is not None
 
 
-def test_what_is_damaged_is_not_taken_and_mended(bundles, server):
+def test_what_is_damaged_is_not_taken_and_mended(home, bundles):
     """Whoever has put it there; who has the right one and offers it again puts that in its place."""
     name, data = parcel(1)
     bundles.put(name, data)
-    with valkey.asked(server) as client:
-        client.hset("guard:{guard}:bundles", name, "damaged")
+    home.spoil(name)
     with pytest.raises(StoreError, match="are others"):
         bundles.get(name)
     bundles.put(name, data)

@@ -1,31 +1,29 @@
-"""The changes of a fleet, in a real Valkey."""
+"""The changes of a fleet, in every kind of store."""
 
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 
-import orjson
 import pytest
 
 from guard.changes import VersionError
 from guard.config import Store
-from guard.store.changes import BATCH, Changes
-from guard.store.connection import Connection
-from guard.store.errors import StoreError
-from tests.support import valkey
+from guard.store.changes import BATCH
+from guard.store.opening import opened
+from tests.support import stores
 
 
-@pytest.fixture
-def server():
-    """A server of the test's own."""
-    with valkey.server() as found:
+@pytest.fixture(params=stores.KINDS)
+def home(request, tmp_path):
+    """A store of the test's own."""
+    with stores.store(request.param, tmp_path) as found:
         yield found
 
 
 @pytest.fixture
-def changes(server):
+def changes(home):
     """Those of a fleet."""
-    with Connection(Store(url=server.connection_url)) as connection:
-        yield Changes(connection)
+    with opened(Store(url=home.url)) as store:
+        yield store.changes
 
 
 def record(id_, **more):
@@ -87,12 +85,41 @@ def test_many_are_published_in_order(changes):
     assert sorted(versions, key=versions.__getitem__) == ["c5", *(one["id"] for one in records if one["id"] != "c5")]
 
 
-def test_waiting_ends_with_the_next_change(server, changes):
+def test_a_history_has_a_word_of_its_own(home, changes):
+    """A store that was emptied has another one, and counts from the beginning."""
+    changes.append(record("a"))
+    first = changes.epoch()
+    changes.append(record("b"))
+    assert changes.epoch() == first != ""
+    home.empty()
+    assert (changes.version(), changes.epoch()) == (0, "")
+    assert changes.append(record("b")) == 1
+    assert changes.epoch() not in ("", first)
+
+
+def test_a_link_tells_histories_apart(home, changes):
+    """The same change at the same version has another link if what came before it was other, or in another order."""
+    links = []
+    for before in ("ab", "ba", "ac"):
+        changes.publish([record(id_) for id_ in before])
+        changes.append(record("z"))
+        links.append(changes.read(2).changes[0].link)
+        home.empty()
+    assert len({*links, ""}) == 4
+
+
+def test_fleets_do_not_see_each_other(home, changes):
+    """Another fleet in the same store has changes of its own."""
+    changes.append(record("a"))
+    with opened(Store(url=home.url, name="other")) as other:
+        assert other.changes.version() == 0
+
+
+def test_waiting_ends_with_the_next_change(changes):
     """Whoever waits is woken by it, in a store that was empty too; there is nothing to wait for if there is one."""
     assert not changes.wait(0, 0.01)
-    with ThreadPoolExecutor(1) as pool, valkey.asked(server) as client:
+    with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(changes.wait, 0, 5)
-        valkey.until(lambda: client.info("clients")["blocked_clients"] == 1)
         began = monotonic()
         changes.append(record("a"))
         assert waiting.result(5)
@@ -101,94 +128,9 @@ def test_waiting_ends_with_the_next_change(server, changes):
     assert not changes.wait(1, 0.01)
 
 
-def test_a_history_has_a_word_of_its_own(server, changes):
-    """A store that was emptied has another one, and counts from the beginning."""
-    changes.append(record("a"))
-    first = changes.epoch()
-    changes.append(record("b"))
-    assert changes.epoch() == first != ""
-    with valkey.asked(server) as client:
-        client.flushall()
-    assert (changes.version(), changes.epoch()) == (0, "")
-    assert changes.append(record("b")) == 1
-    assert changes.epoch() not in ("", first)
-
-
-def test_a_link_tells_histories_apart(server, changes):
-    """The same change at the same version has another link if what came before it was other, or in another order."""
-    links = []
-    for before in ("ab", "ba", "ac"):
-        changes.publish([record(id_) for id_ in before])
-        changes.append(record("z"))
-        links.append(changes.read(2).changes[0].link)
-        with valkey.asked(server) as client:
-            client.flushall()
-    assert len({*links, ""}) == 4
-
-
-def test_a_part_that_is_lost_is_made_anew(server, changes):
-    """Without the stream nothing is known; without the ids they are found in the stream."""
-    changes.publish([record("a"), record("b")])
-    with valkey.asked(server) as client:
-        client.delete("guard:{guard}:ids")
-        assert changes.append(record("b")) == 2
-        client.delete("guard:{guard}:changes")
-    assert changes.known(["a", "b"]) == ("", {})
-    assert changes.publish([record("b"), record("a")]) == (changes.epoch(), {"b": 1, "a": 2})
-
-
-@pytest.mark.parametrize(
-    "entry", [{"x": "y"}, {"id": "z", "record": "no json"}, {"id": "z", "record": '{"id":"z"}', "link": "l"}]
-)
-def test_what_is_no_change_is_told_as_none(server, changes, entry):
-    """Somebody else's entry has a version and no record; the next change comes after it."""
-    changes.append(record("a"))
-    with valkey.asked(server) as client:
-        client.xadd("guard:{guard}:changes", entry, id="7-3")
-    assert changes.append(record("b")) == 8
-    found = changes.read(0).changes
-    assert [(one.version, one.record is None) for one in found] == [(1, False), (7, True), (8, False)]
-    assert not changes.wait(8, 0.01)
-    assert changes.read(7).before == found[1].link
-
-
-def test_members_that_are_a_logs_own_do_not_come_from_the_store(server, changes):
-    """Whoever writes to the store cannot say what number or chain a record has in a machine's log."""
-    line = orjson.dumps(record("a", seq=7, chain="c", store=3, kind="segment")).decode()
-    with valkey.asked(server) as client:
-        client.xadd("guard:{guard}:changes", {"id": "a", "record": line}, id="1-0")
-    assert changes.read(0).changes[0].record == {"kind": "change", **record("a")}
-
-
-def test_fleets_do_not_see_each_other(server, changes):
-    """Another fleet in the same store has changes of its own."""
-    changes.append(record("a"))
-    with Connection(Store(url=server.connection_url, name="other")) as connection:
-        assert Changes(connection).version() == 0
-
-
-def test_a_store_that_is_full_takes_nothing(server, changes):
-    """The change that it refuses is not there by half; what is there can be read; with room it goes on."""
-    with valkey.asked(server) as client:
-        client.config_set("maxmemory", 1)
-        with pytest.raises(StoreError, match="it is full"):
-            changes.append(record("a"))
-        client.config_set("maxmemory", 0)
-        changes.append(record("a"))
-        client.config_set("maxmemory", 1)
-        with pytest.raises(StoreError, match="it is full"):
-            changes.append(record("b"))
-        assert changes.known(["a", "b"]).versions == {"a": 1}
-        assert [one.id for one in changes.read(0).changes] == ["a"]
-        client.config_set("maxmemory", 0)
-    assert changes.append(record("b")) == 2
-
-
-def test_keys_are_as_they_are_documented(server, changes):
-    """Whoever looks with other tools finds the stream, its entries in JSON, the ids and the word."""
-    changes.append(record("a"))
-    with valkey.asked(server) as client:
-        ((id_, fields),) = client.xrange("guard:{guard}:changes")
-        assert (id_, fields["id"], orjson.loads(fields["record"])) == ("1-0", "a", record("a"))
-        assert client.hgetall("guard:{guard}:ids") == {"a": "1"}
-        assert client.get("guard:{guard}:epoch") == changes.epoch()
+def test_what_others_wrote_ends_waiting(home, changes):
+    """They have connections of their own."""
+    with ThreadPoolExecutor(1) as pool, opened(Store(url=home.url)) as other:
+        waiting = pool.submit(changes.wait, 0, 5)
+        other.changes.append(record("a"))
+        assert waiting.result(5)

@@ -1,4 +1,4 @@
-"""What holds for a log of changes wherever it is: in the journal of one machine, or in a store of several."""
+"""What holds for a log of changes wherever it is: in the journal of one machine, or in any kind of store."""
 
 import multiprocessing
 from pathlib import Path
@@ -8,8 +8,7 @@ import pytest
 from guard.changes import VersionError
 from guard.config import Store
 from guard.custody import control
-from guard.store.changes import Changes
-from guard.store.connection import Connection
+from guard.store.opening import opened
 from tests.support import valkey
 
 
@@ -32,7 +31,7 @@ class Shared:
     """The log in a store."""
 
     def __init__(self, place):
-        self._changes = Changes(Connection(Store(url=place)))
+        self._changes = opened(Store(url=place, timeout=10.0)).changes
 
     def append(self, record, if_version=None):
         """Add a record; the version with it."""
@@ -46,7 +45,7 @@ class Shared:
         return found
 
 
-KINDS = {"journal": Journal, "server": Shared, "cluster": Shared}
+KINDS = {"journal": Journal, "file": Shared, "server": Shared, "cluster": Shared}
 
 
 @pytest.fixture(params=KINDS)
@@ -55,6 +54,8 @@ def place(request, tmp_path):
     match request.param:
         case "journal":
             yield request.param, str(tmp_path)
+        case "file":
+            yield request.param, f"sqlite:{tmp_path}/store.db"
         case "server":
             with valkey.server() as server:
                 yield request.param, server.connection_url
@@ -63,7 +64,7 @@ def place(request, tmp_path):
                 yield request.param, "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in nodes)
 
 
-def opened(place):
+def log_at(place):
     """The log there."""
     kind, where = place
     return KINDS[kind](where)
@@ -83,15 +84,15 @@ def record(id_):
 
 def test_changes_come_back_in_order(place):
     """Each has a higher version than the one before, and others see the same."""
-    log = opened(place)
+    log = log_at(place)
     versions = [log.append(record(f"c{number}")) for number in range(20)]
     assert versions == sorted(set(versions))
-    assert opened(place).ids() == {version: f"c{number}" for number, version in enumerate(versions)}
+    assert log_at(place).ids() == {version: f"c{number}" for number, version in enumerate(versions)}
 
 
 def test_a_condition_holds_or_nothing_is_written(place):
     """An order for a version that is over is refused, with the version there is."""
-    log = opened(place)
+    log = log_at(place)
     first = log.append(record("a"))
     second = log.append(record("b"), first)
     with pytest.raises(VersionError) as caught:
@@ -101,14 +102,14 @@ def test_a_condition_holds_or_nothing_is_written(place):
 
 
 def _append(place, name):
-    log = opened(place)
+    log = log_at(place)
     for number in range(25):
         log.append(record(f"{name}-{number}"))
 
 
 def _race(place, name, won):
     """Add a change whenever the version is the one just seen; say which versions that gave."""
-    log = opened(place)
+    log = log_at(place)
     for number in range(15):
         while True:
             seen = max(log.ids(), default=0)
@@ -132,7 +133,7 @@ def test_several_processes_append(place):
     for process in _together(_append, place):
         process.join(60)
         assert process.exitcode == 0
-    ids = list(opened(place).ids().values())
+    ids = list(log_at(place).ids().values())
     for name in "xyz":
         assert [id_ for id_ in ids if id_.startswith(name)] == [f"{name}-{number}" for number in range(25)]
     assert len(ids) == 75
@@ -140,11 +141,11 @@ def test_several_processes_append(place):
 
 def test_of_several_with_the_same_condition_one_wins(place):
     """Processes that add only to what they have seen never add to anything else."""
-    opened(place).append(record("first"))
+    log_at(place).append(record("first"))
     won = multiprocessing.get_context("spawn").Queue()
     processes = _together(_race, place, won)
     versions = [won.get(timeout=60) for _ in range(45)]
     for process in processes:
         process.join(60)
     assert len(set(versions)) == 45
-    assert len(opened(place).ids()) == 46
+    assert len(log_at(place).ids()) == 46

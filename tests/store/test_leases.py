@@ -14,6 +14,7 @@ from guard.config import Store
 from guard.lending import Ask
 from guard.store import leases as module
 from guard.store.leases import LIFE_SECONDS, STALE_SECONDS, Leases
+from guard.store.opening import budgets_of
 from tests.support import valkey
 from tests.support.between import Between
 
@@ -31,7 +32,7 @@ def server():
 @asynccontextmanager
 async def leases(port, node="n1", url="redis://127.0.0.1:{}", **more):
     """The lender of a worker, whose connection is closed at the end."""
-    found = Leases(Store(url=url.format(port), **more), node)
+    found = Leases(budgets_of(Store(url=url.format(port), **more)), node)
     try:
         yield found
     finally:

@@ -1,26 +1,18 @@
-"""Which machines are there, by a real Valkey's clock."""
+"""Which machines are there, by the clock of every kind of store."""
 
 import pytest
 
 from guard.config import Store
-from guard.store import nodes as module
-from guard.store.connection import Connection
-from guard.store.nodes import Acknowledged, Node, Nodes
-from tests.support import valkey
+from guard.store.nodes import Acknowledged, Node
+from guard.store.opening import opened
+from tests.support import stores
 
 
-@pytest.fixture
-def server():
-    """A server of the test's own."""
-    with valkey.server() as found:
-        yield found
-
-
-@pytest.fixture
-def nodes(server):
+@pytest.fixture(params=stores.KINDS)
+def nodes(request, tmp_path):
     """Those of a fleet."""
-    with Connection(Store(url=server.connection_url)) as connection:
-        yield Nodes(connection)
+    with stores.store(request.param, tmp_path) as home, opened(Store(url=home.url)) as store:
+        yield store.nodes
 
 
 def test_each_tells_what_it_has(nodes):
@@ -34,42 +26,9 @@ def test_each_tells_what_it_has(nodes):
     assert first.at > second.at > 1_000_000_000
 
 
-def test_those_that_say_nothing_are_not_there(server, nodes, monkeypatch):
-    """Whoever was not heard of for a while is not listed, and forgotten after a day."""
-    nodes.tell(Node("old", 1))
-    nodes.tell(Node("new", 1))
-    with valkey.asked(server) as client:
-        value = client.hget("guard:{guard}:nodes", "old")
-        client.hset("guard:{guard}:nodes", "old", f"{float(value.split()[0]) - 60:.6f} {value.split(' ', 1)[1]}")
-        assert [one.node for one in nodes.alive(30)] == ["new"]
-        assert [one.node for one in nodes.alive(90)] == ["new", "old"]
-        monkeypatch.setattr(module, "FORGOTTEN_SECONDS", 50.0)
-        nodes.alive()
-        assert client.hkeys("guard:{guard}:nodes") == ["new"]
-
-
-def test_one_of_a_time_to_come_is_not_there(server, nodes):
-    """The store's clock has gone back since; whoever still lives says so again."""
-    nodes.tell(Node("dead", 1))
-    nodes.tell(Node("alive", 1))
-    with valkey.asked(server) as client:
-        for name in ("dead", "alive"):
-            at, told = client.hget("guard:{guard}:nodes", name).split(" ", 1)
-            client.hset("guard:{guard}:nodes", name, f"{float(at) + 3_600:.6f} {told}")
-    nodes.tell(Node("alive", 1))
-    assert [one.node for one in nodes.alive()] == ["alive"]
-
-
 def test_one_that_ends_says_so(nodes):
     """It is not waited for any more."""
-    nodes.tell(Node("a", 1))
-    nodes.forget("a")
-    assert nodes.alive() == []
-
-
-@pytest.mark.parametrize("value", ["", "x", "1.5 {}", "1.5 [1]", 'soon {"node":"x","version":1}'])
-def test_what_is_no_word_of_a_machine_is_passed_over(server, nodes, value):
-    """Somebody else's value says nothing."""
-    with valkey.asked(server) as client:
-        client.hset("guard:{guard}:nodes", "x", value)
-    assert nodes.alive() == []
+    for name in "abc":
+        nodes.tell(Node(name, 1))
+    nodes.forget("a", "c")
+    assert [one.node for one in nodes.alive()] == ["b"]

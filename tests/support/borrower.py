@@ -16,6 +16,7 @@ from time import monotonic, monotonic_ns
 from guard.config import Store
 from guard.lending import Ask, Grants
 from guard.store.leases import Leases
+from guard.store.opening import budgets_of
 
 KEY = "0123456789abcdef" * 2
 PAUSE_SECONDS = 0.0005
@@ -59,7 +60,7 @@ class Borrower:
 
 async def main(url: str, name: str, rate: float, burst: float, seconds: float) -> None:
     """Spend."""
-    lender = Leases(Store(url=url), name)
+    lender = Leases(budgets_of(Store(url=url)), name)
     borrower = Borrower(lender, rate, burst)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)

@@ -16,6 +16,7 @@ from typing import Any, Self
 import pytest
 
 from guard import config
+from guard.lending import Ask
 from guard.policy import presence
 from guard.policy.borrowing import Borrowing
 from guard.policy.clients import Client
@@ -26,15 +27,14 @@ from guard.policy.places import Place
 from guard.policy.table import Table
 from guard.policy.waiting import Waiting
 from guard.store import leases
+from guard.store.budgets import SECOND, UNIT, Answer, told
 from guard.store.leases import Leases
-from guard.store.script import Script, key
-from tests.support.budgets import UNIT, Answer, Store, Told
+from tests.support.budgets import Store
 from tests.support.virtual import Actor, Loop
 from tests.support.wire import Wire
 
 ONE = Who("192.0.2.1", Client("app", "acme"), "/v1/", "chat")
 SETTINGS = config.Store(url="redis://192.0.2.9")
-FIELDS = len(Told._fields)
 LOOK_SECONDS = 0.25
 LOOKS_A_SWEEP = 20
 
@@ -74,8 +74,7 @@ class Worker(Actor):
         self.do(self._live())
 
     def _open(self) -> Borrowing:
-        lender = Leases(SETTINGS, self.node)
-        lender._connection = Wire(self.fleet, self.node, SETTINGS.timeout)  # type: ignore[assignment]
+        lender = Leases(Wire(self.fleet, self.node, SETTINGS.timeout), self.node)
         meters = Borrowing(lender, self.fleet.patience)
         meters.share(self.table)
         return meters
@@ -194,28 +193,25 @@ class Fleet:
 
     def spend(self, place: Place, units: float) -> None:
         """Note that so much was spent now."""
-        self.spent[_key(place.limit, place.subject)].append((self.now(), units))
+        self.spent[place.limit.digest(place.subject)].append((self.now(), units))
 
     def spent_of(self, limit: Limit) -> list[Spent]:
         """When how much of a limit was spent by the caller."""
-        return self.spent[_key(limit, ONE.subject(limit.per) or "")]
+        return self.spent[limit.digest(ONE.subject(limit.per) or "")]
 
-    def run_script(self, node: str, script: Script, keys: Sequence[str], told: Sequence[Any]) -> Any:
-        """What the store does."""
-        if script is leases._BEAT:
-            self._beats[node] = now = self.now()
-            return sum(now - at < leases.MISSED_SECONDS for at in self._beats.values())
-        self.asks += len(keys)
-        asks = [Told(*told[3 + FIELDS * place : 3 + FIELDS * (place + 1)]) for place in range(len(keys))]
-        answers = [self._ask(name, ask, node, *told[1:3]) for name, ask in zip(keys, asks, strict=True)]
-        return [number for answer in answers for number in answer]
+    def beat(self, node: str, missed: float) -> int:
+        """A node is there; how many are."""
+        self._beats[node] = now = self.now()
+        return sum(now - at < missed for at in self._beats.values())
 
-    def _ask(self, name: str, told: Told, node: str, life: int, nodes: int) -> Answer:
-        answer = self.store.ask(name, told, now=round(self.now() * UNIT), node=node, nodes=nodes, life=life)
-        if answer.need and told.interval and not told.keeps:
-            self.spent[name].append((self.now(), answer.need / UNIT))
+    def answer(self, node: str, life: float, nodes: int, asks: Sequence[Ask]) -> list[Answer]:
+        """What the store does, and says."""
+        self.asks += len(asks)
+        return [self._answer(ask, node, round(life * SECOND), nodes) for ask in asks]
+
+    def _answer(self, ask: Ask, node: str, life: int, nodes: int) -> Answer:
+        now = round(self.now() * SECOND)
+        answer = self.store.ask(ask.key, told(ask), now=now, node=node, nodes=nodes, life=life)
+        if answer.need and ask.interval and not ask.keeps:
+            self.spent[ask.key].append((self.now(), answer.need / UNIT))
         return answer
-
-
-def _key(limit: Limit, subject: str) -> str:
-    return key(SETTINGS.name, f"limit:{limit.digest(subject)}")

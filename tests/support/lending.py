@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from guard.lending import Ask, Grant, Grants
-from tests.support.budgets import UNIT, Store, Told
+from guard.store.budgets import SECOND, grants, told
+from tests.support.budgets import LIFE, Store
 
 
 class Nearby:
@@ -45,19 +46,6 @@ class Nearby:
         then(None if self.refuses else [self._grant(ask) for ask in asks])
 
     def _grant(self, ask: Ask) -> Grant:
-        told = Told(
-            ask.interval * UNIT,
-            round(ask.burst * UNIT),
-            need=round(ask.need * UNIT),
-            ahead=round(ask.ahead * UNIT),
-            spent=round(ask.spent * UNIT),
-            returned=round(ask.returned * UNIT),
-            held=-1 if ask.held is None else round(ask.held * UNIT),
-            open=round(ask.open * UNIT),
-            at=ask.at,
-            keeps=int(ask.keeps),
-        )
-        now = round(monotonic() * UNIT)
-        found = self.store.ask(ask.key, told, now=now, node=self.node, nodes=self.nodes)
-        need, ahead, full, wait, left = (number / UNIT for number in found)
-        return Grant(need + ahead, 2.0, full, wait, ahead, left)
+        now = round(monotonic() * SECOND)
+        answer = self.store.ask(ask.key, told(ask), now=now, node=self.node, nodes=self.nodes)
+        return next(grants([answer], LIFE / SECOND))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
+from guard.lending import Ask
+from guard.store.budgets import Answer, Budgets
 from guard.store.errors import StoreError
-from guard.store.script import Script
 
 if TYPE_CHECKING:
     from tests.support.fleet import Fleet
 
 
-class Wire:
-    """A worker's connection to the store: each way takes its time."""
+class Wire(Budgets):
+    """The store's budgets, at the end of a wire: each way takes its time."""
 
     address = "the wire"
 
@@ -24,8 +25,20 @@ class Wire:
         self.node = node
         self.timeout = timeout
 
-    async def run(self, script: Script, keys: Sequence[str], told: Sequence[Any]) -> Any:
-        """What the script answers, if it does so in time."""
+    async def ask(self, node: str, life: float, nodes: int, asks: Sequence[Ask]) -> Sequence[Answer]:
+        """What the store answers, if it does so in time."""
+        found: Sequence[Answer] = await self._carry(lambda: self.fleet.answer(node, life, nodes, asks))
+        return found
+
+    async def beat(self, node: str, missed: float) -> int:
+        """Likewise."""
+        found: int = await self._carry(lambda: self.fleet.beat(node, missed))
+        return found
+
+    async def close(self) -> None:
+        """There is nothing to be closed."""
+
+    async def _carry(self, work: Callable[[], Any]) -> Any:
         fleet, loop = self.fleet, asyncio.get_running_loop()
         answer = loop.create_future()
         if fleet.is_down:
@@ -35,7 +48,7 @@ class Wire:
         def arrive() -> None:
             if fleet.is_silent or self.node in fleet.cut or fleet.happens(fleet.lost):
                 return
-            found = fleet.run_script(self.node, script, keys, told)
+            found = work()
             if not fleet.happens(fleet.lost):
                 loop.call_later(fleet.way(), come_back, found, context=Context())
 
@@ -50,6 +63,3 @@ class Wire:
                 return await answer
         except TimeoutError:
             raise StoreError("too slow") from None
-
-    async def close(self) -> None:
-        """There is nothing to be closed."""

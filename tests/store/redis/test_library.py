@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from guard.config import Store
-from guard.store.connection import AsyncConnection, Connection
 from guard.store.errors import StoreError
-from guard.store.library import address_of
+from guard.store.redis.connection import AsyncConnection, Connection
+from guard.store.redis.library import address_of
 
 
 def test_a_missing_library_is_told(monkeypatch):

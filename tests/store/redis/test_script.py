@@ -1,6 +1,6 @@
 """Pieces of Lua, and keys."""
 
-from guard.store.script import Script, key
+from guard.store.redis.script import Script, key
 
 
 def test_a_script_knows_its_digest():

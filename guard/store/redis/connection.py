@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from guard.config import Store
-from guard.store.errors import StoreError, told
-from guard.store.library import address_of, async_client, client, to_close
-from guard.store.script import Script
+from guard.store.errors import StoreError
+from guard.store.redis.errors import told
+from guard.store.redis.library import address_of, async_client, client, to_close
+from guard.store.redis.script import Script
 
 Word = str | bytes | int | float
 
@@ -23,7 +24,7 @@ class Connection:
 
     Attributes:
         address: where the store is; its `str` may be shown.
-        fleet: what this fleet's keys begin with, as `guard.store.script.key` makes them.
+        fleet: what this fleet's keys begin with, as `guard.store.redis.script.key` makes them.
         timeout: how long (seconds) it waits for the store to be reached, and for an answer.
     """
 

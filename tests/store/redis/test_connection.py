@@ -9,9 +9,9 @@ import pytest
 import trustme
 
 from guard.config import Store
-from guard.store.connection import AsyncConnection, Connection
 from guard.store.errors import StoreError
-from guard.store.script import Script
+from guard.store.redis.connection import AsyncConnection, Connection
+from guard.store.redis.script import Script
 from tests.support import valkey
 from tests.support.between import Between
 

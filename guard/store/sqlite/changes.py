@@ -1,0 +1,148 @@
+"""The changes of a fleet in an SQLite database: a row each, its record as JSON."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from hashlib import sha1
+from secrets import token_hex
+from time import monotonic, sleep
+
+from guard.store.changes import (
+    BATCH,
+    BATCH_BYTES,
+    WORDS_BYTES,
+    Added,
+    Changes,
+    Page,
+    Published,
+    Stored,
+    stored,
+    text,
+)
+from guard.store.errors import StoreError
+from guard.store.sqlite.file import File
+
+POLL_SECONDS = 0.005
+
+# Somebody else may have put there what is no text, or so long that who has to read it might never be done with it.
+_LAST = """
+    SELECT version, substr(CAST(link AS BLOB), 1, :words) FROM changes
+    WHERE fleet = :fleet ORDER BY version DESC LIMIT 1"""
+_BEFORE = "SELECT substr(CAST(link AS BLOB), 1, :words) FROM changes WHERE fleet = :fleet AND version = :after"
+_NEXT = """
+    WITH plain AS (
+        SELECT version, CAST(id AS BLOB) AS id, CAST(record AS BLOB) AS record, CAST(link AS BLOB) AS link
+        FROM changes WHERE fleet = :fleet AND version > :after ORDER BY version LIMIT :count)
+    SELECT
+        version,
+        CASE WHEN length(id) + length(link) <= :words THEN id ELSE x'' END,
+        CASE WHEN length(id) + length(link) <= :words AND length(record) <= :bytes THEN record ELSE x'' END,
+        substr(link, 1, :words)
+    FROM plain"""
+_EPOCH = "SELECT epoch FROM histories WHERE fleet = ?"
+_VERSION = "SELECT version FROM changes WHERE fleet = ? AND id = ?"
+
+MOST = 2**53
+"""As in a Redis: no version is as large."""
+
+
+class SqliteChanges(Changes):
+    """Those of a fleet; `watch` is the same file once more, for who waits for what others write."""
+
+    def __init__(self, file: File, watch: File, fleet: str) -> None:
+        self.address = str(file.path)
+        self._file = file
+        self._watch = watch
+        self._fleet = fleet
+
+    def add(self, entries: Sequence[tuple[str, bytes]], if_version: int | None = None) -> Added:
+        """Add changes in one step."""
+        return self._file.write(lambda connection: self._add(connection, entries, if_version))
+
+    def known(self, ids: Sequence[str]) -> Published:
+        """Those of these ids (some) that the store has."""
+
+        def work(connection: sqlite3.Connection) -> Published:
+            found = {id_: self._known(connection, id_) for id_ in ids}
+            epoch = self._epoch(connection) if self._last(connection)[0] else ""
+            return Published(epoch, {id_: version for id_, version in found.items() if version})
+
+        return self._file.read(work)
+
+    def read(self, after: int, count: int = BATCH) -> Page:
+        """The changes after that version, at most so many."""
+
+        def work(connection: sqlite3.Connection) -> Page:
+            found = connection.execute(_BEFORE, self._bound(after=after)).fetchone()
+            before = text(found[0]) if found else ""
+            version, _ = self._last(connection)
+            return Page(self._epoch(connection), version, before, self._next(connection, after, count))
+
+        return self._file.read(work)
+
+    def wait(self, after: int, seconds: float) -> bool:
+        """Wait for a change: a look whether anybody has written, again and again."""
+        until = monotonic() + seconds
+        seen = None
+        while True:
+            now = self._watch.stamp()
+            if now != seen:
+                seen = now
+                if self.version() > after:
+                    return True
+            rest = until - monotonic()
+            if rest <= 0:
+                return False
+            sleep(min(POLL_SECONDS, rest))
+
+    def _add(
+        self, connection: sqlite3.Connection, entries: Sequence[tuple[str, bytes]], if_version: int | None
+    ) -> Added:
+        last, link = self._last(connection)
+        if not last:
+            connection.execute("REPLACE INTO histories VALUES (?, ?)", (self._fleet, token_hex(8)))
+        epoch = self._epoch(connection)
+        before, versions = last, []
+        for id_, record in entries:
+            version = self._known(connection, id_)
+            if not version:
+                if if_version not in (None, before):
+                    return Added(before, None)
+                last, link = last + 1, sha1(f"{link or epoch}{id_}".encode(), usedforsecurity=False).hexdigest()
+                row = (self._fleet, last, id_, record.decode(), link)
+                connection.execute("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", row)
+                version = last
+            versions.append(version)
+        return Added(last, versions, epoch)
+
+    def _next(self, connection: sqlite3.Connection, after: int, count: int) -> list[Stored]:
+        found: list[Stored] = []
+        room = BATCH_BYTES
+        for version, id_, line, link in connection.execute(_NEXT, self._bound(after=after, count=count)):
+            room -= len(line)
+            if room < 0 and found:
+                break
+            found.append(stored(version, id_, line, link))
+        return found
+
+    def _last(self, connection: sqlite3.Connection) -> tuple[int, str]:
+        """The version of the last one and its link."""
+        version, link = connection.execute(_LAST, self._bound()).fetchone() or (0, b"")
+        if version >= MOST:
+            what = (
+                f"somebody put change {version} there, and none can follow: delete it, and the machines fill it again"
+            )
+            raise StoreError(f"the store {self.address}: {what}")
+        return version, text(link)
+
+    def _bound(self, **more: int) -> dict[str, str | int]:
+        return {"fleet": self._fleet, "words": WORDS_BYTES, "bytes": BATCH_BYTES, **more}
+
+    def _epoch(self, connection: sqlite3.Connection) -> str:
+        found = connection.execute(_EPOCH, (self._fleet,)).fetchone()
+        return found[0] if found else ""
+
+    def _known(self, connection: sqlite3.Connection, id_: str) -> int:
+        found = connection.execute(_VERSION, (self._fleet, id_)).fetchone()
+        return found[0] if found else 0

@@ -1,0 +1,250 @@
+"""A database in a file, in WAL mode: several processes of one machine read it while one of them writes.
+
+Each piece of work is one transaction with a bound on its time. Where the file was taken away, or exchanged, the next
+piece of work goes to the one that is there then. What fails has its connection closed with it: whether a write came to
+the disk that the system could not write is nothing to build on.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic, sleep
+from typing import NamedTuple, TypeVar
+
+from guard.store.errors import StoreError, plain
+
+APPLICATION = 0x67756172
+"""By which SQLite (and `file`) knows whose a database is: "guar"."""
+STEP_SECONDS = 0.005
+SIDES = ("-wal", "-shm")
+MARKS = ("application_id", "user_version")
+
+Found = TypeVar("Found")
+Work = Callable[[sqlite3.Connection], Found]
+
+
+class Schema(NamedTuple):
+    """What tables there are, as the statements that make them, and the number by which that is known.
+
+    `lasting`: whether what was written has to outlast a loss of power.
+    """
+
+    number: int
+    statements: tuple[str, ...]
+    lasting: bool
+
+
+class _Busy(Exception):
+    """Another process keeps it."""
+
+
+class File:
+    """One database, from any thread; opened when there is first something to do.
+
+    Attributes:
+        path: where it is.
+        timeout: how long (seconds) it may be waited for others.
+    """
+
+    def __init__(self, path: Path, schema: Schema, timeout: float) -> None:
+        self.path = path
+        self.timeout = timeout
+        self._schema = schema
+        self._connection: sqlite3.Connection | None = None
+        self._inode = (0, 0)
+        self._lock = threading.Lock()
+
+    def write(self, work: Work[Found]) -> Found:
+        """Do some work that changes it, all of it or nothing; nobody else changes it meanwhile.
+
+        Raises:
+            StoreError: it cannot be opened, read or written, or others hold it for too long.
+        """
+        return self._do(work, "BEGIN IMMEDIATE")
+
+    def read(self, work: Work[Found]) -> Found:
+        """Do some work that reads it as it is at one time.
+
+        Raises:
+            StoreError: likewise.
+        """
+        return self._do(work, "BEGIN")
+
+    def stamp(self) -> tuple[int, int, int]:
+        """Another one once anybody else has changed it, for who is here only to see that; quick.
+
+        Raises:
+            StoreError: likewise.
+        """
+
+        def version(connection: sqlite3.Connection) -> int:
+            found: int = connection.execute("PRAGMA data_version").fetchone()[0]
+            return found
+
+        with self._told(), self._alone():
+            seen = version(self._opened())
+            return (*self._inode, seen)
+
+    def close(self) -> None:
+        """Let go of it, until there is something to do again."""
+        with self._lock:
+            self._close()
+
+    def remove(self) -> None:
+        """Take it away, for nothing in it is of use."""
+        for path in (self.path, *self._sides()):
+            path.unlink(missing_ok=True)
+
+    def _do(self, work: Work[Found], begin: str) -> Found:
+        with self._told(), self._alone():
+            connection = self._opened()
+            connection.execute(begin)
+            try:
+                found = work(connection)
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            return found
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One thread at a time: others of this process wait no longer than other processes."""
+        if not self._lock.acquire(timeout=self.timeout):
+            raise _Busy
+        try:
+            yield
+        except sqlite3.Error as error:
+            if _code(error) != sqlite3.SQLITE_BUSY:
+                self._close()
+                if not self._schema.lasting and _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                    self.remove()
+            raise
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What goes wrong, in the guard's words."""
+        try:
+            yield
+        except _Busy:
+            raise self._error(f"others hold it for more than {self.timeout:g} seconds") from None
+        except sqlite3.Error as error:
+            what, unsure = _words(error, self.timeout)
+            raise self._error(what, unsure=unsure) from None
+        except OSError as error:
+            raise self._error(f"it cannot be opened ({error.strerror})") from None
+
+    def _error(self, what: str, *, unsure: bool = False) -> StoreError:
+        return StoreError(f"the store {self.path}: {what}", unsure=unsure)
+
+    def _opened(self) -> sqlite3.Connection:
+        """The connection to what is there now."""
+        if self._connection is not None and _inode(self.path) != self._inode:
+            self._close()
+        if self._connection is None:
+            self._create()
+            inode = _inode(self.path)
+            connection = sqlite3.connect(
+                self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False, cached_statements=64
+            )
+            try:
+                self._prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection, self._inode = connection, inode
+        return self._connection
+
+    def _create(self) -> None:
+        """Make an empty file that only its owner reads, if there is none; what lay beside an earlier one is not its."""
+        # An existing file is not opened here: to close it again would end what SQLite holds of it in this process.
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            for side in self._sides():
+                side.unlink(missing_ok=True)
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """See whose it is, and make the tables where it is new."""
+        self._check(connection)
+        _use_wal(connection, monotonic() + self.timeout)
+        connection.execute(f"PRAGMA synchronous={'FULL' if self._schema.lasting else 'OFF'}")
+        connection.execute("BEGIN IMMEDIATE")
+        if self._check(connection):
+            for statement in self._schema.statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id={APPLICATION}")
+            connection.execute(f"PRAGMA user_version={self._schema.number}")
+        connection.execute("COMMIT")
+
+    def _check(self, connection: sqlite3.Connection) -> bool:
+        """Whether it is new, and has no tables yet; if it has some, they are the ones that this guard knows."""
+        application, number = (connection.execute(f"PRAGMA {what}").fetchone()[0] for what in MARKS)
+        if (application, number) == (0, 0) and connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is None:
+            return True
+        if application != APPLICATION:
+            raise self._error("it is another program's database")
+        if number != self._schema.number:
+            raise self._error(f"its tables are of number {number}, and this guard knows {self._schema.number}")
+        return False
+
+    def _close(self) -> None:
+        given, self._connection = self._connection, None
+        if given is not None:
+            with suppress(sqlite3.Error):
+                given.close()
+
+    def _sides(self) -> list[Path]:
+        return [self.path.with_name(self.path.name + side) for side in SIDES]
+
+
+def _use_wal(connection: sqlite3.Connection, until: float) -> None:
+    """Set the mode, which the file keeps; while others set it too SQLite does not wait for them by itself."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if _code(error) != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+            sleep(STEP_SECONDS)
+        else:
+            return
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    """Which file is there now; 0, 0: none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  the quicker of the two
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_dev, found.st_ino
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary code."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+
+
+def _words(error: sqlite3.Error, timeout: float) -> tuple[str, bool]:
+    """What is the matter, and whether what was asked may have been done."""
+    match _code(error):
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"others hold it for more than {timeout:g} seconds", False
+        case sqlite3.SQLITE_FULL:
+            return "its disk is full", False
+        case sqlite3.SQLITE_READONLY:
+            return "it is read-only", False
+        case sqlite3.SQLITE_CANTOPEN:
+            return f"it cannot be opened ({plain(error)})", False
+        case sqlite3.SQLITE_CORRUPT:
+            return f"it is damaged ({plain(error)})", False
+        case sqlite3.SQLITE_NOTADB:
+            return "it is no database", False
+        case _:
+            return f"it cannot be read or written ({plain(error)})", True
