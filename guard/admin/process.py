@@ -69,9 +69,6 @@ class Control:
         beating.cancel()
 
     async def _work(self, ended: asyncio.Event) -> None:
-        if self._config.store.url is None:
-            await self._work_alone(ended)
-            return
         with Sharing(self._config) as sharing:
             self._desk.sharing = sharing
             await self._work_alone(ended)

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import to_builtins
 
-from guard.changes import AnyChange, DisableRule, PushRules, shown, written
+from guard.changes import AnyChange, DisableRule, PushRules, VersionError, shown, written
 from guard.config import Config
 from guard.control.checks import checked
 from guard.control.effect import effect, missing, standing, takes_back
@@ -28,6 +28,7 @@ from guard.custody.rulings import bundle_of
 from guard.custody.snapshot import FILE, anew, restore
 from guard.custody.tail import Tail
 from guard.proof.node import node_name
+from guard.store.errors import StoreError
 
 if TYPE_CHECKING:
     from guard.control.sharing import Sharing
@@ -124,17 +125,16 @@ class Desk:
             yield self._state
 
     def version(self, state: State) -> int:
-        """The version that orders are for: of the store where there is one, else of this machine's log.
+        """The version that orders are for: of the newest change in the store that was followed.
 
-        In the store it is the newest change that was followed: what is passed over there is in no log, and what this
-        machine has given to it has no number in its own.
+        What is passed over there is in no log, and what this machine has given to a store that it shares has no number
+        in its own. Where nothing here follows a store of its own, that will take the numbers that the log has.
         """
-        return state.version if self.config.store.url is None else self._followed or state.shared
+        return self._followed or (state.last if self.config.store.url is None else state.shared)
 
     def stamp(self, state: State) -> str:
-        """The same, and where it may have changed without the store, how many records this machine's log has."""
-        version = self.version(state)
-        return str(version) if self.config.store.url is None else f"{version}.{state.version}"
+        """The same, and how many records this machine's log has, for it may have changed without the store."""
+        return f"{self.version(state)}.{state.version}"
 
     def check(self, order: Order) -> Checked:
         """Hold an order against the configuration, and what is to be taken back against what there is.
@@ -195,19 +195,34 @@ class Desk:
     ) -> Placed:
         if order.if_version is not None and self.config.store.url is not None:
             raise OrderError("if_version", "only the store knows the version, and no control process asks it now")
-        # The folder, and with it this machine's name, need not be there before there is something to write.
-        self._pen = self._pen or Pen(self.journal, node_name(self.folder))
-        written_ = self._pen.write(records, order.if_version)
+        written_ = self._write(records, order.if_version)
         version = written_[-1]["seq"] + 1
         return Placed(written_, version, in_force(self.folder, self.journal, version, kinds, patience))
+
+    def _write(self, records: list[dict[str, Any]], if_version: int | None) -> list[dict[str, Any]]:
+        """Write into this machine's log, from where it comes into the store."""
+        # The folder, and with it this machine's name, need not be there before there is something to write.
+        self._pen = self._pen or Pen(self.journal, node_name(self.folder))
+        while if_version is not None:
+            with self.state() as state:
+                version, seen = self.version(state), state.version
+            if version != if_version:
+                raise VersionError(version, if_version)
+            with suppress(VersionError):  # there is another record since, which may be no change
+                return self._pen.write(records, seen)
+        return self._pen.write(records)
 
     def _place_shared(
         self, order: Order, records: list[dict[str, Any]], kinds: frozenset[str], patience: float
     ) -> Placed:
-        from guard.control.order import place
+        from guard.control.order import place, place_aside
 
         assert self.sharing is not None
-        placed = place(self.config, records, order.if_version, store=self.sharing.store)
+        if self.sharing.is_even(self.config.store.timeout):
+            placed = place(self.config, records, order.if_version, store=self.sharing.store)
+        else:
+            error = StoreError(f"the store {self.sharing.store.address}: it has not taken yet what was ordered before")
+            placed = place_aside(self.config, records, order.if_version, error)
         if placed.where == "store":
             everywhere = in_force_of_all(self.sharing.store.nodes, placed.version, kinds, patience)
             return Placed(records, placed.version, everywhere)

@@ -65,6 +65,11 @@ class Follower:
         """Up to which of the store's changes the control log agrees."""
         return self._mirror.version if self._mirror else 0
 
+    @property
+    def is_even(self) -> bool:
+        """Whether log and store were compared, and what one had that the other lacked was exchanged."""
+        return self._mirror is not None and self._compared
+
     def step(self, wait: float = 0.0) -> None:
         """Exchange what is new; then wait for so many seconds, or until there is more in the store.
 

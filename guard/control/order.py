@@ -1,4 +1,4 @@
-"""Giving an order: its changes go into the log that counts, the store's where there is one, else this machine's own.
+"""Giving an order: its changes go into the store, which gives them their place and their version.
 
 A store that does not answer within its time keeps nobody from acting: they go into this machine's log, are in force
 here at once, and are shared when the store is back. They have their ids by then, so that each is one change even if the
@@ -31,8 +31,8 @@ class Placed(NamedTuple):
 
     Attributes:
         version: how many changes there are with it: in the store, or records in this machine's log.
-        where: which of the two `version` counts in.
-        trouble: why it is not in the store, where there is one that should have it; "" else.
+        where: in which of the two it is.
+        trouble: why other machines do not have it yet; "" if they have, or there are none.
     """
 
     version: int
@@ -49,8 +49,7 @@ def place(
 ) -> Placed:
     """Write changes down, as `guard.custody.control.change_record` makes them, where they count: all of them or none.
 
-    With `if_version` only if that is the version now: of the store, if there is one. `store` is that, for who has
-    it open already.
+    With `if_version` only if that is the version of the store now. `store` is that, for who has it open already.
 
     Raises:
         VersionError: the version is another.
@@ -58,15 +57,28 @@ def place(
         ControlError: the machine's log is held by somebody for too long, or is damaged.
         OSError: it cannot be written; ValueError: this machine has no usable name.
     """
-    if config.store.url is None or not all(map(is_shared, records)):
+    if not all(map(is_shared, records)):
         return _here(config, records, if_version)
     try:
         return Placed(_within(config.store.timeout, lambda: _there(config, records, if_version, store)), "store")
     except StoreError as error:
-        if if_version is not None:
-            doubt = ", and it may have taken it all the same" if error.unsure else ""
-            raise StoreError(f"{error}; an order for version {if_version} can go nowhere else{doubt}") from None
-        return _here(config, records, None)._replace(trouble=str(error))
+        return place_aside(config, records, if_version, error)
+
+
+def place_aside(
+    config: Config, records: Sequence[Mapping[str, Any]], if_version: int | None, error: StoreError
+) -> Placed:
+    """Write changes into this machine's log, for the store does not take them now.
+
+    Raises:
+        StoreError: only the store could tell whether the version is `if_version`; the others as `place`.
+    """
+    if if_version is not None:
+        doubt = ", and it may have taken it all the same" if error.unsure else ""
+        raise StoreError(f"{error}; an order for version {if_version} can go nowhere else{doubt}") from None
+    placed = _here(config, records, None)
+    # A store of its own has no other machines that would have to wait for it.
+    return placed if config.store.url is None else placed._replace(trouble=str(error))
 
 
 def _here(config: Config, records: Sequence[Mapping[str, Any]], if_version: int | None) -> Placed:
@@ -77,7 +89,7 @@ def _here(config: Config, records: Sequence[Mapping[str, Any]], if_version: int 
 
 def _there(config: Config, records: Sequence[Mapping[str, Any]], if_version: int | None, store: Opened | None) -> int:
     if store is None:
-        with opened(config.store) as found:
+        with opened(config.store, Path(config.state)) as found:
             return _there(config, records, if_version, found)
     state = Path(config.state)
     for bundle in rules_of(records):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from msgspec import Struct
 
-from guard.config import Store
+from guard.config import Config, Store
 from guard.settings.reader import is_variable
 from guard.store.errors import StoreError
 from guard.store.nodes import Node
-from guard.store.opening import opened
+from guard.store.opening import FILE, opened
 
 
 class Reach(Struct, frozen=True):
@@ -25,15 +27,20 @@ class Reach(Struct, frozen=True):
         return [node for node in self.nodes if node.version < newest]
 
 
-def reach_of(store: Store) -> Reach | None:
-    """Ask the store, which takes as long as `store.timeout` allows; None: there is none."""
+def reach_of(config: Config) -> Reach | None:
+    """Ask the store, which takes as long as `store.timeout` allows; None: there is none, for no guard has run yet."""
+    store, state = config.store, Path(config.state)
     if store.url is None:
-        return None
+        return _asked(store, state) if (state / FILE).exists() else None
     if is_variable(store.url) or (store.password is not None and is_variable(store.password)):
         trouble = "what the store is asked with is in the environment of the guard, and not in this one"
         return Reach("unknown", trouble)
+    return _asked(store, state)
+
+
+def _asked(store: Store, state: Path) -> Reach:
     try:
-        with opened(store) as found:
+        with opened(store, state) as found:
             try:
                 return Reach(found.address, "", tuple(found.nodes.alive()))
             except StoreError as error:

@@ -52,7 +52,7 @@ def back(desk: Desk, to: int | None) -> Back:
     steps = [step for step in way.steps if step.change["type"] != "disable-rule" or step.change["id"] not in gone]
     if not steps:
         raise OrderError("to", f"the rules are as they were at version {way.to}", missing=True)
-    return Back(way.to, way.seen if desk.config.store.url is None else version, steps, sorted(gone))
+    return Back(way.to, version, steps, sorted(gone))
 
 
 def _find(way: Way, desk: Desk) -> None:

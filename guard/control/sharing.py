@@ -1,4 +1,4 @@
-"""Sharing changes with other machines, as long as a process runs: two threads, one for each way.
+"""Exchanging changes with the store, as long as a process runs: two threads, one for each way.
 
 The store may be away for as long as it likes: that is told once, and tried again, at least once a second.
 """
@@ -28,8 +28,8 @@ LONGEST_PAUSE = 1.0
 WAIT_SECONDS = 0.25
 """How long a change of this machine's own log may wait for being sent, and a store that was emptied for being seen."""
 
-CHANGES = "sharing changes with other machines"
-ACKS = "telling other machines what is in force"
+CHANGES = "exchanging changes with the store"
+ACKS = "telling the store what is in force"
 
 logger = logging.getLogger("guard.control")
 
@@ -44,26 +44,35 @@ class Sharing:
     """
 
     def __init__(self, config: Config) -> None:
-        """The configuration has a store.
+        """The configuration's store, or this machine's own.
 
         Raises:
             OSError, ValueError: the state folder cannot be used.
         """
         state = Path(config.state)
         journal = state / config.journal.dir
-        self.store = opened(config.store)
+        self.store = opened(config.store, state)
         marks = Marks()
         self._moved = marks.moved
         self._lock = os.open(state / "sharing.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._follower = Follower(self.store, state, journal, marks.put)
         self._acks = Acks(self.store.nodes, marks, state, journal)
         self._faults = Faults(logger)
+        self._tried = threading.Event()
         self._ending = threading.Event()
         self._threads = [
             threading.Thread(target=self._follow, name="changes", daemon=True),
             threading.Thread(target=self._acknowledge, name="acks", daemon=True),
         ]
         self._alone = threading.Event()
+
+    def is_even(self, patience: float) -> bool:
+        """Whether the store has what this machine's log had before; while that is found out, after so many seconds.
+
+        Until it has, what is ordered here belongs into the log, behind the rest.
+        """
+        self._tried.wait(patience)
+        return self._follower.is_even
 
     @property
     def version(self) -> int:
@@ -93,7 +102,9 @@ class Sharing:
         self._alone.set()
         pause = FIRST_PAUSE
         while not self._ending.is_set():
-            if self._try(lambda: self._follower.step(WAIT_SECONDS)):
+            went = self._try(lambda: self._follower.step(WAIT_SECONDS if self._tried.is_set() else 0.0))
+            self._tried.set()
+            if went:
                 pause = FIRST_PAUSE
                 continue
             self._ending.wait(pause)

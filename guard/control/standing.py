@@ -87,7 +87,7 @@ def standing(config: Config) -> Standing:
         keeper=is_locked(state / KEEPER_LOCK),
         control=is_locked(state / CONTROL_LOCK) if config.needs_control else None,
         journal=health_of(journal),
-        store=reach_of(config.store),
+        store=reach_of(config),
         behind=[one.running.log for one in workers if _is_behind(one.running, newest)],
         lost=sum(one.lost for one in every.values()),
         problems=[trouble] if trouble else [],

@@ -49,7 +49,8 @@ class State:
 
     Attributes:
         version: how many records of the control log it is the state after.
-        shared: the last version of the shared store that is in it; 0: none.
+        shared: the last version of the store that is in it; 0: none.
+        last: the version that the last change has made: of the store if it came from there, else of this log.
         blocks: by kind and value.
         active: by model, the version.
         isolated: by model.
@@ -66,7 +67,7 @@ class State:
 
     def __init__(self) -> None:
         self.version = 0
-        self.shared = 0
+        self.shared = self.last = 0
         self.blocks: dict[tuple[str, str], Measure] = {}
         self.active: dict[str, Measure] = {}
         self.isolated: dict[str, Measure] = {}
@@ -97,6 +98,7 @@ class State:
                 continue
             self.version = one.seq + 1
             self.shared = one.store if one.store is not None else self.shared
+            self.last = one.store if one.store is not None else self.version
             if one.change.kind != "ip" or _is_network(one.change.value):
                 self.put(_measured(one, self.version))
 
@@ -105,9 +107,11 @@ class State:
         for record in records:
             self.version = record["seq"] + 1
             store = record.get("store")
-            if isinstance(store, int):
-                self.shared = store
             change = _change(record)
+            if isinstance(store, int):
+                self.shared = self.last = store
+            elif change is not None:
+                self.last = self.version
             if change is not None:
                 self.put(_measure(record, change, self.version))
 

@@ -27,7 +27,7 @@ logger = logging.getLogger("guard.control")
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """The measures in force before record `seq`; `chain` is that of the record before. `shared`: see `State`."""
+    """The measures in force before record `seq`; `chain` is that of the one before. `shared`, `last`: see `State`."""
 
     seq: int
     chain: bytes
@@ -35,6 +35,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     measures: list[Measure]
     offences: list[Offence] = []
     forgotten: float = 0.0
+    last: int = 0
 
 
 def restore(path: Path, tail: Tail) -> State:
@@ -56,6 +57,7 @@ def restore(path: Path, tail: Tail) -> State:
     for measure in found.measures:
         state.put(measure)
     state.version, state.shared, state.forgotten = found.seq, found.shared, found.forgotten
+    state.last = found.last or found.seq
     state.offences = Offences(found.offences)
     return state
 
@@ -105,6 +107,7 @@ class Snapshots:
         seq, chain = self._tail.position
         state = self.state
         found = list(state.in_force())
-        snapshot = Snapshot(seq, chain, state.shared, found, state.offences.told(), state.forgotten)
+        offences = state.offences.told()
+        snapshot = Snapshot(seq, chain, state.shared, found, offences, state.forgotten, state.last)
         replace(self._path, msgspec.json.encode(snapshot))
         self._written = seq

@@ -75,6 +75,16 @@ class Published(NamedTuple):
     versions: dict[str, int]
 
 
+class Entry(NamedTuple):
+    """A change that is to be added: its id, its record as `encoded`, and the number that it had before, if it had one:
+    in another store, or in a machine's own log. It means nothing where several machines share a store.
+    """
+
+    id: str
+    line: bytes
+    number: int = 0
+
+
 class Added(NamedTuple):
     """What became of changes that were to be added.
 
@@ -119,7 +129,7 @@ class Changes(ABC):
         Raises:
             VersionError: the version is another.
         """
-        added = self.add([(str(record["id"]), encoded(record)) for record in records], if_version)
+        added = self.add([Entry(str(record["id"]), encoded(record)) for record in records], if_version)
         if added.versions is None:
             assert if_version is not None
             raise VersionError(added.version, if_version)
@@ -133,12 +143,12 @@ class Changes(ABC):
         epoch = ""
         found: dict[str, int] = {}
         for batch in _batches(records):
-            known = self.known([id_ for id_, _ in batch])
-            missing = [(id_, line) for id_, line in batch if id_ not in known.versions]
+            known = self.known([entry.id for entry in batch])
+            missing = [entry for entry in batch if entry.id not in known.versions]
             versions, now = known.versions, known.epoch
             if missing:
                 added = self.add(missing)
-                versions |= {id_: version for (id_, _), version in zip(missing, added.versions or (), strict=True)}
+                versions |= {entry.id: version for entry, version in zip(missing, added.versions or (), strict=True)}
                 now = added.epoch
             if (epoch or known.epoch) not in ("", now):
                 raise StoreError(f"the store {self.address}: it was emptied meanwhile")
@@ -147,8 +157,8 @@ class Changes(ABC):
         return Published(epoch, found)
 
     @abstractmethod
-    def add(self, entries: Sequence[tuple[str, bytes]], if_version: int | None = None) -> Added:
-        """Add changes, by id, as `encoded`, in one step: see `append_all`."""
+    def add(self, entries: Sequence[Entry], if_version: int | None = None) -> Added:
+        """Add changes in one step: see `append_all`."""
 
     @abstractmethod
     def known(self, ids: Sequence[str]) -> Published:
@@ -163,12 +173,12 @@ class Changes(ABC):
         """Wait until there is a change after that version, for so long at most; whether there is one."""
 
 
-def _batches(records: Iterable[Mapping[str, Any]]) -> Iterator[list[tuple[str, bytes]]]:
-    batch: list[tuple[str, bytes]] = []
+def _batches(records: Iterable[Mapping[str, Any]]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
     size = 0
     for record in records:
-        batch.append((str(record["id"]), encoded(record)))
-        size += len(batch[-1][1])
+        batch.append(Entry(str(record["id"]), encoded(record), _number(record)))
+        size += len(batch[-1].line)
         if len(batch) == BATCH or size >= BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -178,6 +188,11 @@ def _batches(records: Iterable[Mapping[str, Any]]) -> Iterator[list[tuple[str, b
 
 _LOCAL = ("seq", "chain", "kind", "store")
 """What a record has in a machine's own log only."""
+
+
+def _number(record: Mapping[str, Any]) -> int:
+    number = record.get("store") or record.get("seq", -1) + 1
+    return number if isinstance(number, int) else 0
 
 
 def encoded(record: Mapping[str, Any]) -> bytes:

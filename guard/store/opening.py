@@ -43,18 +43,28 @@ class Opened:
         self.close()
 
 
-def opened(store: Store) -> Opened:
-    """The store that a configuration names. It has a `url`.
+FILE = "store.db"
+"""Of a guard that names no store, in its state folder."""
+
+
+def opened(store: Store, state: Path | None = None) -> Opened:
+    """The store that a configuration names; without a `url` that is this machine's own, in its `state` folder.
 
     Raises:
-        ValueError: that is no store's address.
+        ValueError: that is no store's address, and there is no folder.
     """
+    if store.url is None and state is not None:
+        return _file(store, state / FILE, own=True)
     address = parse(store.url or "")
     return _file(store, Path(address.path)) if address.kind == "file" else _server(store)
 
 
 def budgets_of(store: Store) -> Budgets:
-    """The budgets in it, for the event loop that runs; likewise."""
+    """The budgets in a store that has a `url`, for the event loop that runs.
+
+    Raises:
+        ValueError: that is no store's address.
+    """
     address = parse(store.url or "")
     if address.kind == "file":
         from guard.store.sqlite.budgets import SqliteBudgets
@@ -77,18 +87,19 @@ def _server(store: Store) -> Opened:
     return Opened(str(connection.address), *parts, connection.close)
 
 
-def _file(store: Store, path: Path) -> Opened:
+def _file(store: Store, path: Path, *, own: bool = False) -> Opened:
     from guard.store.sqlite.bundles import SqliteBundles
     from guard.store.sqlite.changes import SqliteChanges
     from guard.store.sqlite.nodes import SqliteNodes
     from guard.store.sqlite.tables import decided, live
 
-    files = decided(path, store.timeout), decided(path, store.timeout), live(path, store.timeout)
-    file, watch, now = files
+    file, watch = (decided(path, store.timeout, own=own) for _ in range(2))
+    now = live(path, store.timeout)
 
     def close() -> None:
-        for one in files:
+        for one in (file, watch, now):
             one.close()
 
-    parts = SqliteChanges(file, watch, store.name), SqliteBundles(file, store.name), SqliteNodes(now, store.name)
+    changes = SqliteChanges(file, watch, store.name, own=own)
+    parts = changes, SqliteBundles(file, store.name), SqliteNodes(now, store.name)
     return Opened(str(path), *parts, close)

@@ -56,7 +56,7 @@ class Machine:
         self.state = state
         self.journal = state / "journal"
         self.journal.mkdir(parents=True, exist_ok=True)
-        self.store = opened(store)
+        self.store = opened(store, state)
         self.changes = self.line = self.store.changes = Line(self.store.changes)
         self.begin()
 

@@ -2,16 +2,24 @@
 
 import threading
 import time
+from contextlib import contextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from guard.changes import VersionError
+from guard.config import Store
 from guard.control.desk import Desk, Order, Planned
 from guard.control.errors import OrderError
-from guard.custody.control import ControlError, changes
+from guard.control.sharing import Sharing
+from guard.custody.control import ControlError, append, append_all, change_record, changes
+from guard.custody.rulings import once, version_of
 from guard.custody.workers import Running, acknowledge
 from guard.journal.slot import claim
+from guard.store.errors import StoreError
+from guard.store.sqlite.changes import SqliteChanges
 from tests.support.admin import config
+from tests.support.valkey import until
 
 BLOCK = Planned({"type": "block", "kind": "ip", "value": "203.0.113.9/24"})
 UNBLOCK = Planned({"type": "unblock", "kind": "ip", "value": "203.0.113.0/24"})
@@ -134,3 +142,90 @@ def test_a_damaged_log_is_told_each_time(desk):
     for _ in range(2):
         with pytest.raises(ControlError), desk.state():
             pass
+
+
+@contextmanager
+def controlled(desk):
+    """The desk of a control process."""
+    with Sharing(desk.config) as sharing:
+        desk.sharing = sharing
+        assert sharing.is_even(10)
+        yield sharing
+    desk.sharing = None
+
+
+def versions(desk):
+    """Those of all changes, each once."""
+    return [version_of(one) for one in once(changes(desk.journal))]
+
+
+def test_versions_are_the_same_with_and_without_a_control_process(desk):
+    """What was ordered while there was none keeps its number in the store, and the next one follows."""
+    assert [desk.place(Order([BLOCK], "r")).version for _ in range(3)] == [2, 3, 4]
+    with controlled(desk) as sharing:
+        assert sharing.store.changes.version() == 4
+        assert desk.place(Order([BLOCK], "r", if_version=4)).version == 5
+        with desk.state() as state:
+            assert desk.version(state) == 5
+    with desk.state() as state:
+        assert desk.version(state) == 5
+    assert desk.place(Order([BLOCK], "r", if_version=5)).version == 6
+    with controlled(desk) as sharing:
+        assert sharing.store.changes.version() == 6
+        assert desk.place(Order([UNBLOCK], "r", if_version=6)).version == 7
+    assert versions(desk) == [2, 3, 4, 5, 6, 7]
+
+
+def test_what_is_no_change_is_no_other_version(desk):
+    """The log has a hold since; an order for the version before is taken."""
+    before = desk.place(Order([BLOCK], "r")).version
+    append(desk.journal, {"type": "hold"}, reason="r")
+    assert desk.place(Order([UNBLOCK], "r", if_version=before)).version == before + 2
+
+
+def test_a_store_that_was_taken_away_is_filled_again(desk):
+    """With the numbers that there were; what is ordered meanwhile comes behind."""
+    with controlled(desk) as sharing:
+        for _ in range(3):
+            desk.place(Order([BLOCK, Planned({"type": "isolate", "model": "chat"})], "r"))
+        for file in desk.folder.glob("store.db*"):
+            file.unlink()
+        desk.place(Order([UNBLOCK], "r"))
+        until(lambda: sharing.store.changes.version() == 8)
+    assert versions(desk) == [1, 2, 3, 4, 5, 6, 8]
+    with desk.state() as state:
+        assert (list(state.blocks), list(state.isolated)) == ([], ["chat"])
+
+
+def test_a_store_that_is_damaged_keeps_nobody_from_acting(desk):
+    """It is set aside, and made anew out of the log."""
+    with controlled(desk):
+        desk.place(Order([BLOCK], "r"))
+    (desk.folder / "store.db").write_bytes(b"something else " * 1_000)
+    with Sharing(desk.config) as sharing:
+        desk.sharing = sharing
+        desk.place(Order([UNBLOCK], "r"))
+        with desk.state() as state:
+            assert not state.blocks
+        until(lambda: sharing.store.changes.version() == 3)
+    assert (desk.folder / "store.db-damaged").exists()
+
+
+def test_while_the_store_is_filled_orders_come_behind(desk, monkeypatch):
+    """They are in this machine's log at once, and in the store when that has what was ordered before."""
+    append_all(desk.journal, [change_record({**BLOCK.change, "value": f"192.0.2.{n}"}, reason="r") for n in range(200)])
+    desk.config = replace(desk.config, store=Store(timeout=0.05))
+    filled = threading.Event()
+    publish = SqliteChanges.publish
+    monkeypatch.setattr(SqliteChanges, "publish", lambda *what: filled.wait(10) and publish(*what))
+    with Sharing(desk.config) as sharing:
+        desk.sharing = sharing
+        began = time.monotonic()
+        assert desk.place(Order([Planned({"type": "unblock", "kind": "ip", "value": "192.0.2.7"})], "r")).version == 202
+        assert time.monotonic() - began < 5.0
+        with pytest.raises(StoreError, match="it has not taken yet what was ordered before; an order for version 5"):
+            desk.place(Order([BLOCK], "r", if_version=5))
+        filled.set()
+        until(lambda: sharing.store.changes.version() == 202)
+        with desk.state() as state:
+            assert ("ip", "192.0.2.7") not in state.blocks

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from guard.changes import VersionError
 from guard.config import Config, Model, Route, Store, Version
-from guard.control.order import Placed, place
+from guard.control.order import Placed, place, place_aside
 from guard.custody.control import change_record, changes
 from guard.proof.node import node_name
 from guard.store.errors import StoreError
@@ -51,14 +51,26 @@ def here(tmp_path):
     return [record["id"] for record in changes(tmp_path / "journal")]
 
 
-def test_without_a_store_it_goes_into_the_log(config, tmp_path):
-    """The version is the log's, and so is the condition."""
+def test_without_a_url_it_goes_into_the_machines_own_store(config, tmp_path):
+    """The version is that store's, and so is the condition; nothing is written here then."""
     first = order()
-    assert place(config, [first]) == Placed(2, "here")
+    assert place(config, [first]) == Placed(1, "store")
     with pytest.raises(VersionError):
-        place(config, [order()], if_version=1)
-    assert place(config, [order()], if_version=2) == Placed(3, "here")
-    assert here(tmp_path)[0] == first["id"]
+        place(config, [order()], if_version=0)
+    assert place(config, [order()], if_version=1) == Placed(2, "store")
+    with opened(config.store, tmp_path) as store:
+        assert store.changes.read(0).changes[0].id == first["id"]
+    assert here(tmp_path) == []
+
+
+def test_a_store_of_its_own_that_is_broken_keeps_nobody_from_acting(config, tmp_path):
+    """The order is in this machine's log, and no other machine has to wait for it."""
+    (tmp_path / "store.db").mkdir()
+    record = order()
+    assert place(config, [record]) == Placed(2, "here")
+    with pytest.raises(StoreError, match=r"cannot be opened .*; an order for version 7 can go nowhere else"):
+        place(config, [order()], if_version=7)
+    assert here(tmp_path) == [record["id"]]
 
 
 def test_with_a_store_it_goes_there(config, tmp_path, server):
@@ -77,15 +89,15 @@ def test_with_a_store_it_goes_there(config, tmp_path, server):
 
 @pytest.mark.parametrize("shared", [True, False])
 def test_several_changes_go_together(config, tmp_path, server, shared):
-    """They follow one another in the log, all of them or none, and the version is the last one's."""
+    """They follow one another in the store, all of them or none, and the version is the last one's."""
     config = sharing(config, server.port) if shared else config
     before = place(config, [order()]).version
     records = [order() for _ in range(3)]
     assert place(config, records, if_version=before).version == before + 3
     with pytest.raises(VersionError):
         place(config, [order(), order()], if_version=before)
-    with opened(sharing(config, server.port).store) as store:
-        found = [one.id for one in store.changes.read(0).changes] if shared else here(tmp_path)
+    with opened(config.store, tmp_path) as store:
+        found = [one.id for one in store.changes.read(0).changes]
     assert found[1:] == [record["id"] for record in records]
 
 
@@ -172,3 +184,13 @@ def test_a_command_that_gives_up_on_the_store_ends(tmp_path, server):
             [sys.executable, "-c", GIVE, str(path)], capture_output=True, timeout=20, check=False, env=dict(os.environ)
         )
     assert (done.returncode, done.stdout) == (0, b"here\n"), done.stderr
+
+
+def test_what_the_store_does_not_take_now_is_placed_aside(config, tmp_path):
+    """In this machine's log; an order for a version is not, for only the store can tell what that is."""
+    error = StoreError("the store x: it is busy", unsure=True)
+    for found, trouble in ((config, ""), (sharing(config, 1), str(error))):
+        assert place_aside(found, [order()], None, error)._replace(version=0) == Placed(0, "here", trouble)
+        with pytest.raises(StoreError, match="for version 3 can go nowhere else, and it may have taken it"):
+            place_aside(found, [order()], 3, error)
+    assert len(here(tmp_path)) == 2

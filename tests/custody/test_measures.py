@@ -188,7 +188,7 @@ def test_lines_come_to_the_same_as_records(tmp_path):
     taken.take(Tail(tmp_path).news())
     assert len(taken.blocks) == 5
     assert list(read.in_force()) == list(taken.in_force())
-    assert (read.version, read.shared) == (taken.version, taken.shared)
+    assert (read.version, read.shared, read.last) == (taken.version, taken.shared, taken.last)
 
 
 @pytest.mark.parametrize("words", [b'"actor":"\xff"', b'"change":{"type":"block","more":%s}' % (b"[" * 9_000)])

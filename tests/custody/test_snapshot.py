@@ -46,7 +46,7 @@ def test_a_start_goes_on_from_the_snapshot(tmp_path):
     (record,) = tail.news()
     state.take([record])
     whole = folded(tmp_path)
-    assert (state.measures(), state.version) == (whole.measures(), whole.version)
+    assert (state.measures(), state.version, state.last) == (whole.measures(), whole.version, whole.last)
     assert state.offences.told() == whole.offences.told()
     assert state.offences.earlier("account", "a7", time()) == 1
     assert Watch(tmp_path, path).first() == whole.measures()

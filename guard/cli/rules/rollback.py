@@ -51,7 +51,7 @@ def _back(version: int | None, config: Path | None) -> Back:
     if remote is None:
         settings = configuration(config, keys=False)
         # Which version a store has come to only the control process knows.
-        remote = here(Path(settings.state)) if settings.store.url is not None else None
+        remote = here(Path(settings.state))
         if remote is None:
             found: Back = tried(back, Desk(settings), version)
             return found

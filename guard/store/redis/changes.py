@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from secrets import token_hex
 
-from guard.store.changes import BATCH, BATCH_BYTES, Added, Changes, Page, Published, stored, text
+from guard.store.changes import BATCH, BATCH_BYTES, Added, Changes, Entry, Page, Published, stored, text
 from guard.store.redis.connection import Connection
 from guard.store.redis.script import Script, key
 
@@ -121,10 +121,10 @@ class RedisChanges(Changes):
         self._connection = connection
         self._keys = [key(connection.fleet, what) for what in ("changes", "ids", "epoch")]
 
-    def add(self, entries: Sequence[tuple[str, bytes]], if_version: int | None = None) -> Added:
+    def add(self, entries: Sequence[Entry], if_version: int | None = None) -> Added:
         """Add changes in one step."""
         condition = "" if if_version is None else str(if_version)
-        arguments = [part for entry in entries for part in entry]
+        arguments = [word for entry in entries for word in (entry.id, entry.line)]
         version, *added = self._connection.run(_APPEND, self._keys, [token_hex(8), condition, *arguments])
         return Added(version, added[0], text(added[1])) if added else Added(version, None)
 

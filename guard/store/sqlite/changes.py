@@ -6,7 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from hashlib import sha1
 from secrets import token_hex
-from time import monotonic, sleep
+from threading import Event
+from time import monotonic
 
 from guard.store.changes import (
     BATCH,
@@ -14,6 +15,7 @@ from guard.store.changes import (
     WORDS_BYTES,
     Added,
     Changes,
+    Entry,
     Page,
     Published,
     Stored,
@@ -23,7 +25,7 @@ from guard.store.changes import (
 from guard.store.errors import StoreError
 from guard.store.sqlite.file import File
 
-POLL_SECONDS = 0.005
+POLL_SECONDS = 0.01
 
 # Somebody else may have put there what is no text, or so long that who has to read it might never be done with it.
 _LAST = """
@@ -48,17 +50,26 @@ MOST = 2**53
 
 
 class SqliteChanges(Changes):
-    """Those of a fleet; `watch` is the same file once more, for who waits for what others write."""
+    """Those of a fleet; `watch` is the same file once more, for who waits for what others write.
 
-    def __init__(self, file: File, watch: File, fleet: str) -> None:
+    Where it is one machine's `own`, its changes keep the numbers that they had, as long as each is higher than the
+    last; and if it is emptied, those come first that had one.
+    """
+
+    def __init__(self, file: File, watch: File, fleet: str, *, own: bool = False) -> None:
         self.address = str(file.path)
+        self._own = own
+        self._seen = False
+        self._written = Event()
         self._file = file
         self._watch = watch
         self._fleet = fleet
 
-    def add(self, entries: Sequence[tuple[str, bytes]], if_version: int | None = None) -> Added:
-        """Add changes in one step."""
-        return self._file.write(lambda connection: self._add(connection, entries, if_version))
+    def add(self, entries: Sequence[Entry], if_version: int | None = None) -> Added:
+        """Add changes in one step; who waits in this process is woken."""
+        added = self._file.write(lambda connection: self._add(connection, entries, if_version))
+        self._written.set()
+        return added
 
     def known(self, ids: Sequence[str]) -> Published:
         """Those of these ids (some) that the store has."""
@@ -77,6 +88,7 @@ class SqliteChanges(Changes):
             found = connection.execute(_BEFORE, self._bound(after=after)).fetchone()
             before = text(found[0]) if found else ""
             version, _ = self._last(connection)
+            self._seen = self._seen or version > 0
             return Page(self._epoch(connection), version, before, self._next(connection, after, count))
 
         return self._file.read(work)
@@ -94,23 +106,25 @@ class SqliteChanges(Changes):
             rest = until - monotonic()
             if rest <= 0:
                 return False
-            sleep(min(POLL_SECONDS, rest))
+            self._written.wait(min(POLL_SECONDS, rest))
+            self._written.clear()
 
-    def _add(
-        self, connection: sqlite3.Connection, entries: Sequence[tuple[str, bytes]], if_version: int | None
-    ) -> Added:
+    def _add(self, connection: sqlite3.Connection, entries: Sequence[Entry], if_version: int | None) -> Added:
         last, link = self._last(connection)
+        if self._own and self._seen and not last and not entries[0].number:
+            raise StoreError(f"the store {self.address}: it was emptied, and what was ordered before comes first")
         if not last:
             connection.execute("REPLACE INTO histories VALUES (?, ?)", (self._fleet, token_hex(8)))
         epoch = self._epoch(connection)
         before, versions = last, []
-        for id_, record in entries:
+        for id_, line, number in entries:
             version = self._known(connection, id_)
             if not version:
                 if if_version not in (None, before):
                     return Added(before, None)
-                last, link = last + 1, sha1(f"{link or epoch}{id_}".encode(), usedforsecurity=False).hexdigest()
-                row = (self._fleet, last, id_, record.decode(), link)
+                last = max(last + 1, number if self._own else 0)
+                link = sha1(f"{link or epoch}{id_}".encode(), usedforsecurity=False).hexdigest()
+                row = (self._fleet, last, id_, line.decode(), link)
                 connection.execute("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", row)
                 version = last
             versions.append(version)

@@ -51,10 +51,12 @@ class File:
         timeout: how long (seconds) it may be waited for others.
     """
 
-    def __init__(self, path: Path, schema: Schema, timeout: float) -> None:
+    def __init__(self, path: Path, schema: Schema, timeout: float, *, mends: bool = False) -> None:
+        """`mends`: whether one that is damaged is set aside, so that the next piece of work finds a new one."""
         self.path = path
         self.timeout = timeout
         self._schema = schema
+        self._mends = mends
         self._connection: sqlite3.Connection | None = None
         self._inode = (0, 0)
         self._lock = threading.Lock()
@@ -95,11 +97,6 @@ class File:
         with self._lock:
             self._close()
 
-    def remove(self) -> None:
-        """Take it away, for nothing in it is of use."""
-        for path in (self.path, *self._sides()):
-            path.unlink(missing_ok=True)
-
     def _do(self, work: Work[Found], begin: str) -> Found:
         with self._told(), self._alone():
             connection = self._opened()
@@ -122,8 +119,8 @@ class File:
         except sqlite3.Error as error:
             if _code(error) != sqlite3.SQLITE_BUSY:
                 self._close()
-                if not self._schema.lasting and _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-                    self.remove()
+            if self._mends and _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                self._set_aside()
             raise
         finally:
             self._lock.release()
@@ -150,7 +147,7 @@ class File:
             self._close()
         if self._connection is None:
             self._create()
-            inode = _inode(self.path)
+            self._inode = _inode(self.path)
             connection = sqlite3.connect(
                 self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False, cached_statements=64
             )
@@ -159,7 +156,7 @@ class File:
             except BaseException:
                 connection.close()
                 raise
-            self._connection, self._inode = connection, inode
+            self._connection = connection
         return self._connection
 
     def _create(self) -> None:
@@ -199,6 +196,13 @@ class File:
         if given is not None:
             with suppress(sqlite3.Error):
                 given.close()
+
+    def _set_aside(self) -> None:
+        """Whoever wants to look at it finds it beside. Where others have done so already, a new one is there."""
+        if _inode(self.path) == self._inode:
+            self.path.replace(self.path.with_name(self.path.name + "-damaged"))
+            for side in self._sides():
+                side.unlink(missing_ok=True)
 
     def _sides(self) -> list[Path]:
         return [self.path.with_name(self.path.name + side) for side in SIDES]

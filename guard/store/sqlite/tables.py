@@ -37,11 +37,11 @@ LIVE = Schema(
 )
 
 
-def decided(path: Path, timeout: float) -> File:
-    """The database of what was decided."""
-    return File(path, DECIDED, timeout)
+def decided(path: Path, timeout: float, *, own: bool = False) -> File:
+    """The database of what was decided; if it is one machine's `own`, that fills it again when it is damaged."""
+    return File(path, DECIDED, timeout, mends=own)
 
 
 def live(path: Path, timeout: float) -> File:
     """The database of what is so just now."""
-    return File(path.with_name(path.name + "-live"), LIVE, timeout)
+    return File(path.with_name(path.name + "-live"), LIVE, timeout, mends=True)

@@ -130,3 +130,36 @@ def test_who_waits_hears_of_it_in_milliseconds(path, changes):
             thread.join()
             took.append(monotonic() - began)
     assert min(took) < 0.1
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Those of a machine in a store of its own."""
+    with opened(Store(), tmp_path) as store:
+        yield store.changes
+
+
+def test_in_a_store_of_its_own_changes_keep_the_numbers_of_the_log(own):
+    """Or the store's from before; those that have none follow, and none is lower than the one before it."""
+    numbered = [record("a", seq=4), record("b", seq=9, store=7), record("c", seq=2), record("d", seq=20), record("e")]
+    assert own.publish(numbered).versions == {"a": 5, "b": 7, "c": 8, "d": 21, "e": 22}
+    assert own.append(record("f"), if_version=22) == 23
+    assert [one.version for one in own.read(5).changes] == [7, 8, 21, 22, 23]
+    assert own.read(7, 1).before == own.read(5, 1).changes[0].link
+
+
+def test_in_a_store_that_is_shared_they_do_not(changes):
+    """The log of one machine says nothing to the others."""
+    assert changes.publish([record("a", seq=4), record("b", seq=9, store=7)]).versions == {"a": 1, "b": 2}
+
+
+def test_one_of_its_own_that_was_emptied_is_filled_before_it_takes_orders(own, tmp_path):
+    """What is ordered now would count as ordered before all that it had."""
+    own.append(record("a"))
+    own.read(0)
+    for file in tmp_path.glob("store.db*"):
+        file.unlink()
+    with pytest.raises(StoreError, match="it was emptied, and what was ordered before comes first"):
+        own.append(record("b"))
+    assert own.publish([record("a", seq=1)]).versions == {"a": 2}
+    assert own.append(record("b")) == 3

@@ -163,8 +163,7 @@ def test_a_stamp_changes_with_what_others_write(path, file):
     put(file, "a")
     after = watch.stamp()
     assert after != before
-    file.close()
-    watch.remove()
+    path.unlink()
     put(file, "b")
     assert watch.stamp() != after
     watch.close()
@@ -219,21 +218,33 @@ def damage(path):
         found.write(b"\xff" * (size - 4_096))
 
 
-@pytest.mark.parametrize("schema", [LASTING, PASSING])
-def test_one_that_is_damaged_is_told(path, schema):
-    """What was to last stays where it is, for whoever can mend it; the other is made anew."""
-    file = File(path, schema, 5.0)
+@pytest.mark.parametrize("how", [damage, lambda path: path.write_bytes(b"something else " * 1_000)])
+def test_one_that_is_damaged_is_told_and_stays(path, file, how):
+    """It is for whoever can mend it, or take it away."""
     put(file, "a")
     file.close()
-    damage(path)
-    with pytest.raises(StoreError, match="it is damaged"):
-        put(file, "b")
-    if schema.lasting:
-        with pytest.raises(StoreError, match="it is damaged"):
-            words(file)
-    else:
-        assert words(file) == []
+    how(path)
+    before = path.read_bytes()
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"it is damaged|it is no database"):
+            put(file, "b")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("how", [damage, lambda path: path.write_bytes(b"something else " * 1_000)])
+def test_one_that_may_be_made_anew_is_set_aside(path, how):
+    """By who meets it first; others go on with the new one."""
+    file, other = (File(path, LASTING, 5.0, mends=True) for _ in range(2))
+    put(file, "a")
     file.close()
+    how(path)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=r"it is damaged|it is no database"):
+        put(file, "b")
+    put(other, "c")
+    put(file, "d")
+    assert words(other) == ["c", "d"]
+    assert path.with_name("x.db-damaged").read_bytes() == before
 
 
 def test_a_full_disk_is_told(file):
