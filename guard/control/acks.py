@@ -13,7 +13,7 @@ from guard.proof.node import node_name
 from guard.store.nodes import Acknowledged, Node, Nodes
 
 HEARTBEAT_SECONDS = 1.0
-AWAITING_SECONDS = 0.01
+AWAITING_SECONDS = 0.004
 IDLE_SECONDS = 0.25
 PATIENCE_SECONDS = 5.0
 """Workers that have not followed for so long are not looked at so often any more."""

@@ -12,7 +12,7 @@ from guard.store.errors import StoreError
 from guard.store.nodes import Node, Nodes
 
 PATIENCE_SECONDS = 5.0
-STEP_SECONDS = 0.01
+STEP_SECONDS = 0.004
 
 
 class Late(NamedTuple):

@@ -95,7 +95,8 @@ async def test_an_order_is_in_force_on_every_worker_when_it_is_answered(tmp_path
             assert (await client.delete("/v1/blocks/ip/127.0.0.1", params=REASON)).status_code == 200
             assert {await guard.status() for _ in range(8)} == {200}
             standing = (await client.get("/v1/status")).json()
-            assert (standing["keeper"], standing["lost"], standing["store"], standing["behind"]) == (True, 0, None, [])
+            assert (standing["keeper"], standing["lost"], standing["behind"]) == (True, 0, [])
+            assert (standing["store"]["trouble"], len(standing["store"]["nodes"])) == ("", 1)
         told = await guard.command("route", "isolate", "chat", "--reason", "r")
         assert (told["via"], told["workers"], told["late"]) == ("api", 2, [])
         assert {await guard.status() for _ in range(8)} == {503}

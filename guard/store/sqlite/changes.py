@@ -26,6 +26,7 @@ from guard.store.errors import StoreError
 from guard.store.sqlite.file import File
 
 POLL_SECONDS = 0.01
+"""Where other guards write to it; what this process writes is known at once."""
 
 # Somebody else may have put there what is no text, or so long that who has to read it might never be done with it.
 _LAST = """
@@ -106,7 +107,7 @@ class SqliteChanges(Changes):
             rest = until - monotonic()
             if rest <= 0:
                 return False
-            self._written.wait(min(POLL_SECONDS, rest))
+            self._written.wait(rest if self._own else min(POLL_SECONDS, rest))
             self._written.clear()
 
     def _add(self, connection: sqlite3.Connection, entries: Sequence[Entry], if_version: int | None) -> Added:
