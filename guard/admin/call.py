@@ -13,7 +13,10 @@ from guard.control.desk import Desk
 
 @dataclass(frozen=True)
 class Call:
-    """Who calls, and what was given: the path's parts, the query and the body as the structs that they must be."""
+    """Who calls, and what was given: the path's parts, the query and the body as the structs that they must be.
+
+    `mark` is what this call is known by if it is made again; None: it is not.
+    """
 
     desk: Desk
     who: Principal
@@ -21,6 +24,7 @@ class Call:
     query: Any
     body: Any
     headers: dict[str, str] = field(default_factory=dict)
+    mark: str | None = None
 
     @property
     def if_version(self) -> int | None:

@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from secrets import token_hex
 from time import monotonic
 from typing import Any
@@ -44,6 +45,7 @@ AUDIT_SECONDS = 5.0
 FAILURES_PER_SECOND, FAILURES_AT_ONCE = 0.2, 20
 CALLS_PER_SECOND, CALLS_AT_ONCE = 20.0, 200
 
+MARK_LENGTH = 32
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _TOKEN = re.compile(rb"guard_[A-Za-z0-9_-]{16,}")
 
@@ -213,7 +215,7 @@ class Gate:
     async def _once(self, action: Action, call: Call, scope: Scope, seen: dict[str, Any], key: str) -> Answer:
         """Do it, or answer as before."""
         head = (action.method, scope["path"], scope["query_string"], call.headers.get("if-match"))
-        what = await self._in_thread(_mark, head, call.body)
+        what = await self._in_thread(_hash, head, call.body)
         try:
             before = self._answers.begin(call.who.name, key, what, monotonic())
         except OtherCallError:
@@ -222,6 +224,7 @@ class Gate:
             raise Problem(409, "idempotency", "the same call is under way", headers=_after(1)) from None
         if before is not None:
             return before.with_header("idempotency-replayed", "true")
+        call = replace(call, mark=_hash((call.who.name, key), what).hex()[:MARK_LENGTH])
         answer = None
         try:
             answer = await self._changing(action, call, seen)
@@ -269,8 +272,8 @@ class Gate:
         self._audit.note({**seen, "status": status})
 
 
-def _mark(head: tuple[object, ...], body: object) -> bytes:
-    """What tells a call from another one."""
+def _hash(head: tuple[object, ...], body: object) -> bytes:
+    """What tells a call from another one, or its making from that of another."""
     content = body if isinstance(body, bytes) else repr(body).encode()
     return hashlib.sha256(repr(head).encode() + content).digest()
 

@@ -22,6 +22,8 @@ TRIES = 5
 
 def place(call: Call, changes: list[dict[str, Any]], *, status: int = 200, token: str | None = None) -> Answer:
     """Place an order with the words of the call; with `dry_run` in the query only tell what it would change."""
+    if (before := call.desk.placed(call.mark, len(changes), call.query.patience)) is not None:
+        return again(before, status)
     order = _order(call, changes, call.if_version)
     if call.query.dry_run == "true":
         return preview(call, order)
@@ -30,6 +32,8 @@ def place(call: Call, changes: list[dict[str, Any]], *, status: int = 200, token
 
 def take_back(call: Call, listing: Listing, key: Key, change: dict[str, Any]) -> Answer:
     """Place an order that takes a measure back; ``If-Match`` is about that measure, whatever else has changed."""
+    if (before := call.desk.placed(call.mark, 1)) is not None:
+        return again(before, 200)
     for left in reversed(range(TRIES)):
         with call.desk.state() as state:
             measure = listing.measure(call, key)
@@ -44,6 +48,11 @@ def take_back(call: Call, listing: Listing, key: Key, change: dict[str, Any]) ->
             if not left:
                 raise changed(error.version) from None
     raise AssertionError("the last try either returns or raises")
+
+
+def again(before: Done, status: int) -> Answer:
+    """What has become of an order that is given again; the control process that took it then is gone since."""
+    return told(before, status).with_header("idempotency-replayed", "true")
 
 
 def preview(call: Call, order: Order) -> Answer:
@@ -81,4 +90,5 @@ def _order(call: Call, changes: list[dict[str, Any]], if_version: int | None) ->
         planned = [Planned(change, one.reason, one.incident, one.expires) for change, one in pairs]
     else:
         raise unfit("body.each", f"it has {len(each)} items", f"one for each change, of which there are {len(changes)}")
-    return Order(planned, words.reason, call.who.name, words.incident, getattr(words, "expires", None), if_version)
+    expires = getattr(words, "expires", None)
+    return Order(planned, words.reason, call.who.name, words.incident, expires, if_version, call.mark)

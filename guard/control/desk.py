@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,7 +53,8 @@ class Planned(NamedTuple):
 class Order(NamedTuple):
     """What is to be changed, by whom (None: whoever runs this process) and why.
 
-    With `if_version` it is placed only if that is the version now.
+    With `if_version` it is placed only if that is the version now. `mark` is what it is known by if it is given again:
+    another for every order; None: it is not given again.
     """
 
     changes: Sequence[Planned]
@@ -61,6 +63,7 @@ class Order(NamedTuple):
     incident: str | None = None
     expires: float | None = None
     if_version: int | None = None
+    mark: str | None = None
 
 
 class Placed(NamedTuple):
@@ -190,6 +193,26 @@ class Desk:
         placed = do(order, records, kinds, patience)
         return placed._replace(force=placed.force._replace(seconds=monotonic() - began))
 
+    def placed(self, mark: str | None, count: int, patience: float | None = None) -> Placed | None:
+        """The order of so many changes with that mark, if the store has it: it was given before, whoever has heard of
+        that; None: nothing is known of it.
+        """
+        if mark is None or self.sharing is None:
+            return None
+        changes, ids = self.sharing.store.changes, _ids(mark, count)
+        try:
+            versions = changes.known(ids).versions
+            if len(versions) < count:
+                return None
+            first, last = min(versions.values()), max(versions.values())
+            found = {one.id: one.record for one in changes.read(first - 1, last - first + 1).changes if one.record}
+        except StoreError:
+            return None
+        records = [found[id_] for id_ in ids if id_ in found]
+        kinds = frozenset(record["change"]["type"] for record in records)
+        patience = patience_for(kinds, count) if patience is None else patience
+        return Placed(records, last, in_force_of_all(self.sharing.store.nodes, last, kinds, patience))
+
     def _place_here(
         self, order: Order, records: list[dict[str, Any]], kinds: frozenset[str], patience: float
     ) -> Placed:
@@ -278,17 +301,24 @@ def _check_end(expires: float | None) -> None:
 def _records(order: Order, found: Checked) -> list[dict[str, Any]]:
     """The records of an order. All have one time, so that whoever reads the log sees them as one order."""
     at = time()
+    ids = _ids(order.mark or token_hex(8), len(found))
     records = []
-    for planned, (_, words) in zip(order.changes, found, strict=True):
+    for planned, (_, words), id_ in zip(order.changes, found, ids, strict=True):
         record = change_record(
             words,
             reason=planned.reason or order.reason,
             actor=order.actor,
             incident=planned.incident or order.incident,
             expires=planned.expires if planned.expires is not None else order.expires,
+            id_=id_,
         )
         records.append(record | {"at": at})
     return records
+
+
+def _ids(mark: str, count: int) -> list[str]:
+    """Those of an order's changes."""
+    return [mark, *(f"{mark}-{number}" for number in range(1, count))]
 
 
 def _state_of(before: Checked) -> State:

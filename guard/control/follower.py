@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from guard.control import note
 from guard.control.mirror import Mirror, Record, trouble_of
@@ -140,12 +141,18 @@ class Follower:
             if page.changes:
                 lacking = mirror.lacking(page.changes)
                 self._parcels.fetch(lacking)
-                written = self._pen.write(lacking) if lacking else []
-                mirror.take(page.changes, written)
+                mirror.take(page.changes, self._write(lacking))
                 _tell(page.changes)
             self._progress(mirror.reached, mirror.version)
             more = page.version > mirror.version
         mirror.local(self._tail.news())
+
+    def _write(self, lacking: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Write into the log what it lacks, and do not read that again."""
+        written = self._pen.write(lacking) if lacking else []
+        if written:
+            self._tail.pass_over(self._pen.written)
+        return written
 
     def _push(self, mirror: Mirror) -> bool:
         """Send the store what it lacks; whether there was something."""

@@ -94,7 +94,8 @@ def _there(config: Config, records: Sequence[Mapping[str, Any]], if_version: int
     state = Path(config.state)
     for bundle in rules_of(records):
         give(store.bundles, Shelf(state), bundle)
-    return store.changes.append_all([{"origin": node_name(state), **record} for record in records], if_version)[-1]
+    origin = node_name(state)
+    return store.changes.append_all([{"origin": origin, **record} for record in records], if_version)[-1]
 
 
 def _within(seconds: float, work: Callable[[], Answer]) -> Answer:

@@ -52,6 +52,17 @@ class _End(NamedTuple):
     torn: int
 
 
+class Written(NamedTuple):
+    """What was written last: from where to where in the log, in which file it ends (by its first record), and how long
+    (bytes) that is.
+    """
+
+    begun: Position
+    ended: Position
+    base: int
+    size: int
+
+
 class _Look(NamedTuple):
     """A file as it was left; once anybody else has written to it, it looks otherwise."""
 
@@ -90,9 +101,10 @@ def change_record(
     actor: str | None = None,
     incident: str | None = None,
     expires: float | None = None,
+    id_: str = "",
 ) -> dict[str, Any]:
-    """A change as the log has it, but for its number; `id` is its own wherever it is written down."""
-    record = {"kind": "change", "id": token_hex(8), "at": time(), "actor": told(actor or whoever())}
+    """A change as the log has it, but for its number; its id is its own wherever it is written down."""
+    record = {"kind": "change", "id": id_ or token_hex(8), "at": time(), "actor": told(actor or whoever())}
     record["reason"] = told(reason)
     if incident is not None:
         record["incident"] = told(incident)
@@ -128,6 +140,9 @@ class Pen:
     """Writes to one log again and again: where nobody has been since it wrote last, it goes on without reading.
 
     Safe to be used from several threads.
+
+    Attributes:
+        written: what it has written last; None: nothing, or there is no telling.
     """
 
     def __init__(self, journal: Path, node: str = "", log: str = CONTROL, segment_bytes: int = SEGMENT_BYTES) -> None:
@@ -135,6 +150,7 @@ class Pen:
         self._node = node
         self._log = log
         self._segment_bytes = segment_bytes
+        self.written: Written | None = None
         self._left: tuple[_End, _Look] | None = None
 
     def write(self, records: Sequence[Mapping[str, Any]], if_version: int | None = None) -> list[dict[str, Any]]:
@@ -142,7 +158,7 @@ class Pen:
         folder = self._journal / self._log
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked(self._journal, log=self._log):
-            end, self._left = self._end(), None
+            end, self._left, self.written = self._end(), None, None
             if if_version is not None and if_version != end.position.seq:
                 raise VersionError(end.position.seq, if_version)
             if end.path is None or end.torn or end.size >= self._segment_bytes:
@@ -150,7 +166,7 @@ class Pen:
                 position = _begin(folder, records, end, self._node, after)
             else:
                 position = _add(folder, records, end, self._node)
-            self._leave(position)
+            self._leave(end.position, position)
         return [{"seq": seq, **record} for seq, record in enumerate(records, position.seq - len(records))]
 
     def _end(self) -> _End:
@@ -158,10 +174,12 @@ class Pen:
             return self._left[0]
         return _end(self._journal, self._log)
 
-    def _leave(self, position: Position) -> None:
+    def _leave(self, begun: Position, ended: Position) -> None:
         with suppress(OSError):  # what was written stands
             look = self._look()
-            self._left = (_End(position, look.path, look.size, 0), look) if look is not None else None
+            if look is not None:
+                self._left = _End(ended, look.path, look.size, 0), look
+                self.written = Written(begun, ended, int(look.path.name.removesuffix(PLAIN)), look.size)
 
     def _look(self) -> _Look | None:
         """How the file looks that the log ends in; None: there is none."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from guard.custody.control import ControlError, follows, lines_of, parsed
+from guard.custody.control import ControlError, Written, follows, lines_of, parsed
 from guard.journal.chain import BEGINNING, Position, split
 from guard.journal.folder import CONTROL, PLAIN, Segment, open_file, segments
 
@@ -49,6 +49,11 @@ class Tail:
             return False
         self._position, self._base, self._offset = position, holding[-1].base, offset
         return True
+
+    def pass_over(self, written: Written | None) -> None:
+        """Go on behind what whoever reads here has written itself, unless somebody else has written before it."""
+        if written is not None and written.begun == self._position:
+            self._position, self._base, self._offset = written.ended, written.base, written.size
 
     def grown(self) -> bool:
         """Whether there may be news; a look at two files, to be taken many times a second."""

@@ -12,6 +12,7 @@ import httpx
 from msgspec.structs import replace
 
 from guard.admin.orders import encode
+from guard.custody.control import changes
 from guard.custody.local import published
 from tests.support.admin import REASON, config
 
@@ -111,3 +112,34 @@ def test_without_orders_there_is_nothing_to_do():
         [sys.executable, "-m", "guard.admin"], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def call(local, method, path, key, **body):
+    """Ask for something with a key, so that it may be asked for again."""
+    headers = {"authorization": f"Bearer {local.token}", "idempotency-key": key}
+    return httpx.request(method, f"{local.url}{path}", headers=headers, timeout=20, **body)
+
+
+def test_an_order_is_taken_once_whatever_becomes_of_the_process(tmp_path):
+    """Who sends it again, with its key, to the process that took its place gets the answer that got lost."""
+    (tmp_path / "journal").mkdir()
+    two = [{"type": "block", "kind": "ip", "value": "192.0.2.1"}, {"type": "isolate", "model": "chat"}]
+    other = {"json": {"changes": two[:1], **REASON}}
+    with control(config(tmp_path), tmp_path) as first:
+        local = here(tmp_path, first)
+        placed = call(local, "POST", "/v1/changes", "k1", json={"changes": two, **REASON})
+        assert placed.status_code == 201
+        gone = call(local, "DELETE", "/v1/blocks/ip/192.0.2.1", "k2", params=REASON)
+        assert gone.status_code == 200
+        os.kill(first.pid, signal.SIGKILL)
+    with control(config(tmp_path), tmp_path) as second:
+        local = here(tmp_path, second)
+        again = call(local, "POST", "/v1/changes", "k1", json={"changes": two, **REASON})
+        assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+        assert again.json()["version"] == placed.json()["version"]
+        assert [one["at"] for one in again.json()["changes"]] == [one["at"] for one in placed.json()["changes"]]
+        gone_again = call(local, "DELETE", "/v1/blocks/ip/192.0.2.1", "k2", params=REASON)
+        assert (gone_again.status_code, gone_again.json()["version"]) == (200, gone.json()["version"])
+        assert call(local, "POST", "/v1/changes", "k1", **other).status_code == 422
+        assert call(local, "POST", "/v1/changes", "k3", **other).json()["version"] == gone.json()["version"] + 1
+    assert [one["change"]["type"] for one in changes(tmp_path / "journal")] == ["block", "isolate", "unblock", "block"]

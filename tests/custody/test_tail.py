@@ -3,7 +3,7 @@
 import pytest
 
 from guard.archive.sealing import seal_next
-from guard.custody.control import ControlError, append, changes
+from guard.custody.control import ControlError, Pen, append, change_record, changes
 from guard.custody.tail import Tail
 from guard.journal.folder import PLAIN, segments
 from tests.support.sealing import signer
@@ -79,3 +79,20 @@ def test_a_segment_that_is_gone_is_told(tmp_path):
     segments(tmp_path, "control")[0].path(PLAIN).unlink()
     with pytest.raises(ControlError, match="are missing"):
         list(Tail(tmp_path).news())
+
+
+def test_what_the_reader_has_written_itself_is_not_read_again(tmp_path):
+    """It goes on behind that, over the ends of segments too, unless somebody else has written before it."""
+    pen, tail = Pen(tmp_path, segment_bytes=600), Tail(tmp_path)
+    for number in range(10):
+        pen.write([change_record({"type": "isolate", "model": f"own{number}"}, reason="r")])
+        tail.pass_over(pen.written)
+        assert list(tail.news()) == []
+        append(tmp_path, {"type": "isolate", "model": f"other{number}"}, reason="r", segment_bytes=600)
+        assert [one["change"]["model"] for one in tail.news()] == [f"other{number}"]
+    append(tmp_path, {"type": "isolate", "model": "first"}, reason="r")
+    pen.write([change_record({"type": "isolate", "model": "second"}, reason="r")])
+    tail.pass_over(pen.written)
+    assert [one["change"]["model"] for one in tail.news()] == ["first", "second"]
+    tail.pass_over(Pen(tmp_path).written)
+    assert list(tail.news()) == []

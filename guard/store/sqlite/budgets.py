@@ -17,7 +17,7 @@ from guard.store.sqlite.file import File
 
 Found = TypeVar("Found")
 
-_VALUE = "SELECT value FROM budgets WHERE fleet = ? AND key = ? AND ends > ?"
+_VALUE = "SELECT CAST(value AS BLOB) FROM budgets WHERE fleet = ? AND key = ? AND ends > ?"
 _WRITE = "REPLACE INTO budgets VALUES (?, ?, ?, ?)"
 # A clock that was set back: what is noted in times to come would be there for ever.
 _MISSED = "DELETE FROM sharing WHERE fleet = ? AND abs(at - ?) > ?"
@@ -73,7 +73,7 @@ class SqliteBudgets(Budgets):
     def _answer(self, connection: sqlite3.Connection, key: str, told: Told, asked: Asked) -> Answer:
         found = connection.execute(_VALUE, (self._fleet, key, asked.now)).fetchone()
         try:
-            budget = Budget.read(found[0]) if found else new(told, asked.now)
+            budget = Budget.read(bytes(found[0]).decode()) if found else new(told, asked.now)
         except ValueError:  # somebody else has written it
             budget = new(told, asked.now)
         answer, lasts = ask(budget, told, asked)

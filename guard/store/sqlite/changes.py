@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from hashlib import sha1
+from json import dumps
 from secrets import token_hex
 from threading import Event
 from time import monotonic
@@ -28,23 +29,12 @@ from guard.store.sqlite.file import File
 POLL_SECONDS = 0.01
 """Where other guards write to it; what this process writes is known at once."""
 
-# Somebody else may have put there what is no text, or so long that who has to read it might never be done with it.
-_LAST = """
-    SELECT version, substr(CAST(link AS BLOB), 1, :words) FROM changes
-    WHERE fleet = :fleet ORDER BY version DESC LIMIT 1"""
-_BEFORE = "SELECT substr(CAST(link AS BLOB), 1, :words) FROM changes WHERE fleet = :fleet AND version = :after"
-_NEXT = """
-    WITH plain AS (
-        SELECT version, CAST(id AS BLOB) AS id, CAST(record AS BLOB) AS record, CAST(link AS BLOB) AS link
-        FROM changes WHERE fleet = :fleet AND version > :after ORDER BY version LIMIT :count)
-    SELECT
-        version,
-        CASE WHEN length(id) + length(link) <= :words THEN id ELSE x'' END,
-        CASE WHEN length(id) + length(link) <= :words AND length(record) <= :bytes THEN record ELSE x'' END,
-        substr(link, 1, :words)
-    FROM plain"""
+_LAST = "SELECT version, link FROM changes WHERE fleet = ? ORDER BY version DESC LIMIT 1"
+_BEFORE = "SELECT link FROM changes WHERE fleet = ? AND version = ?"
+_NEXT = "SELECT version, id, record, link FROM changes WHERE fleet = ? AND version > ? ORDER BY version LIMIT ?"
 _EPOCH = "SELECT epoch FROM histories WHERE fleet = ?"
-_VERSION = "SELECT version FROM changes WHERE fleet = ? AND id = ?"
+_KNOWN = "SELECT id, version FROM changes WHERE fleet = ? AND id IN (SELECT value FROM json_each(?))"
+_ADD = "INSERT INTO changes VALUES (?, ?, ?, ?, ?)"
 
 MOST = 2**53
 """As in a Redis: no version is as large."""
@@ -76,9 +66,8 @@ class SqliteChanges(Changes):
         """Those of these ids (some) that the store has."""
 
         def work(connection: sqlite3.Connection) -> Published:
-            found = {id_: self._known(connection, id_) for id_ in ids}
             epoch = self._epoch(connection) if self._last(connection)[0] else ""
-            return Published(epoch, {id_: version for id_, version in found.items() if version})
+            return Published(epoch, self._known(connection, ids))
 
         return self._file.read(work)
 
@@ -86,10 +75,10 @@ class SqliteChanges(Changes):
         """The changes after that version, at most so many."""
 
         def work(connection: sqlite3.Connection) -> Page:
-            found = connection.execute(_BEFORE, self._bound(after=after)).fetchone()
-            before = text(found[0]) if found else ""
+            found = connection.execute(_BEFORE, (self._fleet, after)).fetchone()
             version, _ = self._last(connection)
             self._seen = self._seen or version > 0
+            before = _word(found[0]) if found else ""
             return Page(self._epoch(connection), version, before, self._next(connection, after, count))
 
         return self._file.read(work)
@@ -114,50 +103,53 @@ class SqliteChanges(Changes):
         last, link = self._last(connection)
         if self._own and self._seen and not last and not entries[0].number:
             raise StoreError(f"the store {self.address}: it was emptied, and what was ordered before comes first")
+        known = self._known(connection, [entry.id for entry in entries])
+        missing = {entry.id: entry for entry in entries if entry.id not in known}
+        if missing and if_version not in (None, last):
+            return Added(last, None)
         if not last:
             connection.execute("REPLACE INTO histories VALUES (?, ?)", (self._fleet, token_hex(8)))
         epoch = self._epoch(connection)
-        before, versions = last, []
-        for id_, line, number in entries:
-            version = self._known(connection, id_)
-            if not version:
-                if if_version not in (None, before):
-                    return Added(before, None)
-                last = max(last + 1, number if self._own else 0)
-                link = sha1(f"{link or epoch}{id_}".encode(), usedforsecurity=False).hexdigest()
-                row = (self._fleet, last, id_, line.decode(), link)
-                connection.execute("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", row)
-                version = last
-            versions.append(version)
-        return Added(last, versions, epoch)
+        rows = []
+        for id_, line, number in missing.values():
+            known[id_] = last = max(last + 1, number if self._own else 0)
+            link = sha1(f"{link or epoch}{id_}".encode(), usedforsecurity=False).hexdigest()
+            rows.append((self._fleet, last, id_, line.decode(), link))
+        connection.executemany(_ADD, rows)
+        return Added(last, [known[entry.id] for entry in entries], epoch)
 
     def _next(self, connection: sqlite3.Connection, after: int, count: int) -> list[Stored]:
         found: list[Stored] = []
         room = BATCH_BYTES
-        for version, id_, line, link in connection.execute(_NEXT, self._bound(after=after, count=count)):
-            room -= len(line)
+        for version, id_, line, link in connection.execute(_NEXT, (self._fleet, after, count)):
+            # Somebody else may have put there what is no text, or so long that who reads it is never done with it.
+            fit = all(isinstance(word, bytes) for word in (id_, line, link)) and len(id_) + len(link) <= WORDS_BYTES
+            line_ = line if fit and len(line) <= BATCH_BYTES else b""
+            room -= len(line_)
             if room < 0 and found:
                 break
-            found.append(stored(version, id_, line, link))
+            found.append(stored(version, id_ if fit else b"", line_, _word(link)))
         return found
 
     def _last(self, connection: sqlite3.Connection) -> tuple[int, str]:
         """The version of the last one and its link."""
-        version, link = connection.execute(_LAST, self._bound()).fetchone() or (0, b"")
+        version, link = connection.execute(_LAST, (self._fleet,)).fetchone() or (0, b"")
         if version >= MOST:
             what = (
                 f"somebody put change {version} there, and none can follow: delete it, and the machines fill it again"
             )
             raise StoreError(f"the store {self.address}: {what}")
-        return version, text(link)
-
-    def _bound(self, **more: int) -> dict[str, str | int]:
-        return {"fleet": self._fleet, "words": WORDS_BYTES, "bytes": BATCH_BYTES, **more}
+        return version, _word(link)
 
     def _epoch(self, connection: sqlite3.Connection) -> str:
         found = connection.execute(_EPOCH, (self._fleet,)).fetchone()
-        return found[0] if found else ""
+        return _word(found[0]) if found else ""
 
-    def _known(self, connection: sqlite3.Connection, id_: str) -> int:
-        found = connection.execute(_VERSION, (self._fleet, id_)).fetchone()
-        return found[0] if found else 0
+    def _known(self, connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int]:
+        found = connection.execute(_KNOWN, (self._fleet, dumps(ids)))
+        return {_word(id_): version for id_, version in found}
+
+
+def _word(value: object) -> str:
+    """A word of the guard's, or as much of what somebody else has put there."""
+    return text(value[:WORDS_BYTES]) if isinstance(value, bytes) else ""

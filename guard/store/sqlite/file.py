@@ -21,6 +21,8 @@ from guard.store.errors import StoreError, plain
 APPLICATION = 0x67756172
 """By which SQLite (and `file`) knows whose a database is: "guar"."""
 STEP_SECONDS = 0.005
+CACHE_KIB = 16_384
+"""So that what is written at random places of an index is not read again and again."""
 SIDES = ("-wal", "-shm")
 MARKS = ("application_id", "user_version")
 
@@ -44,7 +46,7 @@ class _Busy(Exception):
 
 
 class File:
-    """One database, from any thread; opened when there is first something to do.
+    """One database, from any thread; opened when there is first something to do. It gives out texts as bytes.
 
     Attributes:
         path: where it is.
@@ -151,6 +153,7 @@ class File:
             connection = sqlite3.connect(
                 self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False, cached_statements=64
             )
+            connection.text_factory = bytes  # for there may be anything
             try:
                 self._prepare(connection)
             except BaseException:
@@ -172,6 +175,7 @@ class File:
         self._check(connection)
         _use_wal(connection, monotonic() + self.timeout)
         connection.execute(f"PRAGMA synchronous={'FULL' if self._schema.lasting else 'OFF'}")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
         connection.execute("BEGIN IMMEDIATE")
         if self._check(connection):
             for statement in self._schema.statements:

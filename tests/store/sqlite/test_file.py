@@ -40,7 +40,8 @@ def put(file, word):
 
 def words(file):
     """All of them."""
-    return [word for (word,) in file.read(lambda database: database.execute("SELECT word FROM words").fetchall())]
+    found = file.read(lambda database: database.execute("SELECT word FROM words").fetchall())
+    return [word.decode() for (word,) in found]
 
 
 def test_what_one_wrote_others_read(path, file):
@@ -68,7 +69,7 @@ def test_what_has_to_last_is_synced(path, schema, expected):
     def modes(database):
         return [database.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")]
 
-    assert file.read(modes) == ["wal", expected]
+    assert file.read(modes) == [b"wal", expected]
     file.close()
 
 
@@ -96,7 +97,7 @@ def test_who_reads_is_not_in_the_way_of_who_writes(path, file):
         return before, database.execute("SELECT word FROM words").fetchall()
 
     before, after = file.read(work)
-    assert before == after == [("a",)]
+    assert before == after == [(b"a",)]
     assert words(file) == ["a", "b"]
 
 
