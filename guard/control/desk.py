@@ -241,7 +241,9 @@ class Desk:
         from guard.control.order import place, place_aside
 
         assert self.sharing is not None
-        if self.sharing.is_even(self.config.store.timeout):
+        # Other machines, or whether the version is that one, are worth waiting for.
+        waits = self.config.store.url is not None or order.if_version is not None
+        if self.sharing.is_even(self.config.store.timeout if waits else 0.0):
             placed = place(self.config, records, order.if_version, store=self.sharing.store)
         else:
             error = StoreError(f"the store {self.sharing.store.address}: it has not taken yet what was ordered before")

@@ -220,9 +220,7 @@ def test_while_the_store_is_filled_orders_come_behind(desk, monkeypatch):
     monkeypatch.setattr(SqliteChanges, "publish", lambda *what: filled.wait(10) and publish(*what))
     with Sharing(desk.config) as sharing:
         desk.sharing = sharing
-        began = time.monotonic()
         assert desk.place(Order([Planned({"type": "unblock", "kind": "ip", "value": "192.0.2.7"})], "r")).version == 202
-        assert time.monotonic() - began < 5.0
         with pytest.raises(StoreError, match="it has not taken yet what was ordered before; an order for version 5"):
             desk.place(Order([BLOCK], "r", if_version=5))
         filled.set()
