@@ -13,6 +13,8 @@ from guard.settings.checks import CHECKS
 from guard.settings.document import parse
 from guard.settings.problem import Report, SettingsError
 from guard.settings.reader import Reader
+from guard.store.address import parse as parse_store
+from guard.store.address import url_of
 
 TLS_FILES = ("certificate", "key", "client_ca")
 HASHES = ("key_hash", "certificate")
@@ -22,7 +24,7 @@ def load(path: Path, environ: Mapping[str, str] | None = os.environ) -> Config:
     """Read a configuration file; `${NAME}` is taken from `environ` where a key may stand. Without an `environ` it stays
     as it is: for who needs no keys.
 
-    The relative paths in it (`state`, `rules.dir`, each `ca`, the files of `data.tls` and of witnesses) come back
+    The relative paths in it (`state`, `rules.dir`, each `ca`, the files of `data.tls`, witnesses and a store) come back
     absolute: they count from the file's own folder, so that a configuration means the same wherever the guard is
     started. Only where there are no rules, the current directory is looked in too, for a configuration that lies
     elsewhere and uses the rules of a checkout.
@@ -92,10 +94,21 @@ def _settled(config: Config, folder: Path) -> Config:
         ),
     )
     store = replace(config.store, ca=absolute(config.store.ca)) if config.store.ca else config.store
+    if (file := _file_of(store.url)) is not None:
+        store = replace(store, url=url_of(absolute(file)))
     return replace(
         config, admin=admin, data=data, models=models, clients=clients, rules=rules, journal=journal, store=store,
         state=absolute(config.state),
     )  # fmt: skip
+
+
+def _file_of(url: str | None) -> str | None:
+    """The path of a store that is a file; None: it is none, or what is there cannot be one."""
+    try:
+        address = parse_store(url or "")
+    except ValueError:
+        return None
+    return address.path if address.kind == "file" else None
 
 
 def _rules_folder(place: str, folder: Path) -> str:

@@ -7,8 +7,9 @@
     redis+sentinel://[[user]:password@]host[:port],…/service[/database]      the hosts are sentinels
     redis+cluster://[[user]:password@]host[:port],…                          the hosts are some of its nodes
 
-A path that begins with ``/`` (or ``///``) is absolute; any other begins where the guard was started, as `state` does.
-With ``rediss`` in the place of ``redis`` they are spoken to with TLS.
+A path that begins with ``/`` (or ``///``) is absolute, others count from the configuration's folder; what cannot stand
+in a URL is written as ``%`` and two hexadecimal digits. With ``rediss`` in the place of ``redis`` servers are spoken to
+with TLS.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 Kind = Literal["file", "server", "sentinel", "cluster"]
 
@@ -73,11 +74,16 @@ def parse(url: str) -> Address:
 
 
 def _file(path: str) -> str:
-    """The path of a file; behind ``//`` there might be a host."""
-    path = path.removeprefix("//") if path.startswith("///") else path
-    if path.startswith("//") or path.endswith("/") or not path or not path.isprintable() or set(path) & set("?#"):
+    """The path of a file; behind ``//`` there might be a host, and behind ``?`` a query."""
+    place = unquote(path.removeprefix("//") if path.startswith("///") else path)
+    if not place or place.startswith("//") or place.endswith("/") or not place.isprintable() or set(path) & set("?#"):
         raise ValueError("the path of a file: sqlite:path")
-    return path
+    return place
+
+
+def url_of(path: str) -> str:
+    """The URL of a file."""
+    return f"sqlite:{quote(path)}"
 
 
 def _host(text: str, default: int) -> tuple[str, int]:

@@ -52,3 +52,22 @@ def test_rules_are_looked_for_beside_the_file_first(tmp_path, monkeypatch, besid
     )
     monkeypatch.chdir(tmp_path / "here")
     assert load(path, {}).rules.dir == str((tmp_path / expected / "rules").resolve())
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("sqlite:shared/store.db", "sqlite:{folder}/shared/store.db"),
+        ("sqlite:/var/lib/store.db", "sqlite:/var/lib/store.db"),
+        ("sqlite:///var/lib/store.db", "sqlite:/var/lib/store.db"),
+        ("redis://h", "redis://h"),
+    ],
+)
+def test_a_store_that_is_a_file_counts_from_the_configurations_folder(tmp_path, url, expected):
+    """As all paths do, so that commands find it wherever they are given; other stores stay as they are."""
+    path = tmp_path / "guard.yaml"
+    path.write_text(
+        f"store: {{url: '{url}'}}\nmodels: {{m: {{versions: {{v: {{url: 'http://h'}}}}, active: v}}}}\n"
+        "routes: [{path: /, format: openai, model: m}]\n"
+    )
+    assert load(path, {}).store.url == expected.format(folder=tmp_path)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from guard.store.address import Address, parse
+from guard.store.address import Address, parse, url_of
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from guard.store.address import Address, parse
         ("redis+cluster://a,b:7001", Address("cluster", (("a", 6379), ("b", 7001)))),
         ("redis+cluster://a/0", Address("cluster", (("a", 6379),))),
         ("sqlite:store.db", Address("file", path="store.db")),
-        ("sqlite:/var/lib/guard/a b%.db", Address("file", path="/var/lib/guard/a b%.db")),
+        ("sqlite:/var/lib/guard/a b%3f%25.db", Address("file", path="/var/lib/guard/a b?%.db")),
         ("sqlite:///var/lib/guard/store.db", Address("file", path="/var/lib/guard/store.db")),
     ],
 )
@@ -52,6 +52,7 @@ def test_a_url_is_taken_apart(url, expected):
         ("sqlite:folder/", "path of a file"),
         ("sqlite:store.db?mode=sec", "path of a file"),
         ("sqlite:a\nb", "path of a file"),
+        ("sqlite:a%00b", "path of a file"),
     ],
 )
 def test_what_is_no_url_is_told_without_repeating_it(url, expected):
@@ -66,6 +67,12 @@ def test_a_password_is_not_shown():
     address = parse("redis+cluster://user:secret@[::1]:7,b/")
     assert str(address) == "[::1]:7,b:6379"
     assert "secret" not in repr(address)
+
+
+@pytest.mark.parametrize("path", ["/var/store.db", "/a b/100 %?.db#1", "/ä/store.db"])
+def test_a_path_has_a_url(path):
+    """Whatever is in it."""
+    assert parse(url_of(path)).path == path
 
 
 def test_a_file_is_shown_as_it_is():
