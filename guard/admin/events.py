@@ -22,6 +22,7 @@ from guard.admin.problem import Problem, unfit
 from guard.control.desk import Desk
 from guard.control.history import since
 from guard.custody.control import ControlError
+from guard.custody.rulings import version_of
 
 LOOK_SECONDS = 0.05
 BEAT_SECONDS = 15.0
@@ -75,7 +76,7 @@ class Events:
             self._open = +self._open  # forgets who has none
 
     def begin(self, call: Call) -> int:
-        """The version behind which a call's stream begins.
+        """The id behind which a call's stream begins, which is how many records the log has with it.
 
         Raises:
             Problem: it says none.
@@ -91,12 +92,14 @@ class Events:
 
     async def stream(self, call: Call, after: int, receive: Receive, send: Send) -> None:
         """Send changes until the caller leaves, may no more, or this process ends."""
+        # No version is higher than how many records there are with it.
+        floor = 0 if "last-event-id" in call.headers else call.query.after or 0
         left = asyncio.ensure_future(_gone(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             while not (self._closed or left.done()) and await self._still(call):
                 news = self._news
-                after = await self._pass_on(after, send)
+                after = await self._pass_on(after, floor, send)
                 beat = asyncio.ensure_future(news.wait())
                 await asyncio.wait((beat, left), timeout=BEAT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
                 if not beat.done():
@@ -108,7 +111,8 @@ class Events:
             with suppress(asyncio.CancelledError):
                 await left
 
-    async def _pass_on(self, after: int, send: Send) -> int:
+    async def _pass_on(self, after: int, floor: int, send: Send) -> int:
+        """Send what is behind an id, but for what has a version no higher than `floor`; returns the last id."""
         while True:
             try:
                 records = await asyncio.to_thread(since, self._desk.journal, after, BATCH)
@@ -117,8 +121,9 @@ class Events:
                 return after
             if records:
                 after = records[-1]["seq"] + 1
-                body = b"".join(map(_event, records))
-                await send({"type": "http.response.body", "body": body, "more_body": True})
+                body = b"".join(_event(record) for record in records if version_of(record) > floor)
+                if body:
+                    await send({"type": "http.response.body", "body": body, "more_body": True})
             elif after == 0:
                 # Something is to be sent at once, so that the caller sees that the stream is there.
                 await send({"type": "http.response.body", "body": b": begun\n\n", "more_body": True})

@@ -11,6 +11,7 @@ from guard.custody.rulings import KINDS
 from guard.custody.workers import late, running
 
 if TYPE_CHECKING:
+    from guard.control import fleet
     from guard.store.nodes import Nodes
 
 PATIENCE_SECONDS = 5.0
@@ -23,7 +24,7 @@ STEP_SECONDS = 0.005
 
 
 class Late(NamedTuple):
-    """A worker that has it not in force, by its log (and machine); `fault` says why, if it could not."""
+    """A worker that has it not in force, by its log (and machine, if there are several); `fault` says why, if known."""
 
     log: str
     fault: str
@@ -68,5 +69,9 @@ def in_force_of_all(nodes: Nodes, version: int, kinds: AbstractSet[str], patienc
     from guard.control.fleet import in_force_everywhere
 
     found = in_force_everywhere(nodes, version, patience, kinds=kinds)
-    told = [Late(f"{one.node}/{one.log}" if one.log else one.node, one.fault) for one in found.late]
+    told = [Late(_named(one, alone=len(found.nodes) == 1), one.fault) for one in found.late]
     return Force(sum(len(node.workers) for node in found.nodes), told, found.seconds)
+
+
+def _named(late: fleet.Late, *, alone: bool) -> str:
+    return late.log if alone and late.log else f"{late.node}/{late.log}".removesuffix("/")

@@ -6,7 +6,7 @@ import threading
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from guard.admin import events
-from guard.custody.control import append_all, change_record
+from guard.custody.control import append, append_all, change_record
 from tests.support.admin import REASON, admin
 
 
@@ -133,3 +133,15 @@ async def test_ids_that_are_none_are_refused(tmp_path):
         for value in ("x", "-1", "1.5", "9" * 30):
             assert (await client.get("/v1/events", headers={"last-event-id": value})).status_code == 400
         assert (await client.get("/v1/events?after=-1")).status_code == 400
+
+
+async def test_a_stream_begins_behind_a_version_as_it_was_answered(tmp_path):
+    """The log has more records than there are changes; what has that version, or was before, is not told again."""
+    async with admin(tmp_path) as api, api.client("operator") as client:
+        append(api.desk.journal, {"type": "hold"}, reason="r")
+        values = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+        placed = [await client.post("/v1/blocks", json={"kind": "ip", "value": value, **REASON}) for value in values]
+        for number, answer in enumerate(placed[:-1], 1):
+            async with stream(api, params={"after": answer.json()["version"]}) as heard:
+                told = [(await anext(heard))[1]["change"]["value"] for _ in values[number:]]
+            assert told == values[number:]

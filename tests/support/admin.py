@@ -16,6 +16,7 @@ from guard.admin.operators import ROLES, digest, new_token
 from guard.admin.serving import serve
 from guard.config import Admin, Client, Config, Identify, Model, Route, Rules, Version
 from guard.control.desk import Desk
+from guard.control.sharing import Sharing
 from guard.custody.control import append_all, change_record
 from guard.proof.node import node_name
 from tests.support.journals import records
@@ -98,7 +99,7 @@ async def admin(folder: Path, **section: Any):
     append_all(desk.journal, operators)
     opened: asyncio.Queue[str] = asyncio.Queue()
     ended = asyncio.Event()
-    with Audit(desk.journal, node_name(folder)) as audit:
+    with Sharing(settings) as desk.sharing, Audit(desk.journal, node_name(folder)) as audit:
         task = asyncio.create_task(serve(desk, audit, tokens["local"], opened.put_nowait, ended))
         try:
             yield Api(desk, await asyncio.wait_for(opened.get(), 10), tokens, ended.set)
