@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from types import FrameType
 
 import uvicorn
 
@@ -55,7 +54,7 @@ def protocol(config: Config) -> type[asyncio.Protocol]:
 def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> int:
     """Run the guard until it is told to stop (SIGTERM or SIGINT); returns the exit code.
 
-    `ready` is called with the URL of the data listener when its socket is open, `reread` (which is pickled for several
+    `ready` is called with the URL of the data listener when its socket is open, `reread` (which is pickled for the
     workers) when SIGHUP says that the configuration has changed.
 
     Raises:
@@ -72,7 +71,7 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
     _allow_descriptors()
     data = config.data
     listener = _bind(data.listen)
-    worker = Worker(config, reread, decisions if data.workers == 1 else None)
+    worker = Worker(config, reread)
     server_config = uvicorn.Config(
         worker,
         http=protocol(config),
@@ -94,11 +93,6 @@ def serve(config: Config, *, ready: Callable[[str], None], reread: Reread) -> in
     # The keeper's end comes last, so that it signs for the last records of all others too.
     with Attendant("keeper", "guard.keeper", encode_keeping(orders(config))), _control(config) as control:
         renewed = partial(_tell, control, worker)
-        if data.workers == 1:
-            worker.renewed = renewed
-            server = _Server(server_config)
-            server.run(sockets=[listener])
-            return 0 if server.started else 1
         supervisor = Supervisor(
             server_config, [listener], patience=data.hang_timeout, drain=data.drain_timeout, renewed=renewed
         )
@@ -124,14 +118,6 @@ def _reason(error: Exception) -> str:
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     return f"{error.strerror.lower()}{f' ({error.filename})' if error.filename else ''}"
-
-
-class _Server(uvicorn.Server):
-    """Takes a signal as the wish to stop, which is then granted: the process ends with 0, not as if it were killed."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's signature
-        self.force_exit = self.should_exit and sig == signal.SIGINT
-        self.should_exit = True
 
 
 def _allow_descriptors() -> None:

@@ -1,4 +1,4 @@
-"""What watches over several workers: starts them, starts those anew that die or hang, and ends them all.
+"""What watches over the workers: starts them, starts those anew that die or hang, and ends them all.
 
 A worker hangs when its loop turns no more, whether it computes for ever, waits for something that never comes, or is
 stopped: its pulse stands still for `patience` seconds of this process's own. It is killed, for nothing less is sure to
@@ -15,6 +15,7 @@ from copy import copy
 from pathlib import Path
 from socket import socket
 from time import monotonic, sleep
+from types import FrameType
 
 import uvicorn
 from msgspec.structs import replace
@@ -103,6 +104,8 @@ class Supervisor(Multiprocess):
         `renewed` is called when another configuration is in force.
         """
         super().__init__(config, sockets)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
         self.failed = False
         self._renewed = renewed
         self._patience = patience
@@ -162,6 +165,10 @@ class Supervisor(Multiprocess):
             if process.process.is_alive():
                 logger.error("worker %d does not end, and is killed", process.pid)
                 process.kill()
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        """At once, not when it is looked for the next time."""
+        self.should_exit.set()
 
     def _start(self) -> None:
         process = WorkerProcess(self.config, self.sockets, first=not self.processes)

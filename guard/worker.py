@@ -68,30 +68,26 @@ class Worker:
         reread: reads the configuration again; SIGHUP asks for that.
         version: how often the configuration was read; with the number of measures it is the policy's version.
         watch: what sees operators' measures.
-        pulse: what tells who watches over it that its loop turns; None: nobody does.
+        pulse: what tells who watches over it that its loop turns.
         rules: those in force, and those that are to be.
         lacking: is set when what was added to them is to be made ready.
         fault: why a rule that was added is not in force; empty: all are.
         untold: what is in force could not be told.
-        renewed: is called when another configuration is in force.
         first: of several workers the one that tells what one of them is to tell for all.
     """
 
     watch: Watch
     rules: Rulebook
     lacking: asyncio.Event
+    pulse: Pulse
     fault = ""
     untold = False
-    renewed: Callable[[], None] | None = None
     first = True
 
-    def __init__(self, config: Config, reread: Reread, decisions: Decisions | None) -> None:
-        """With `decisions` None the worker makes its own, as one in a process of its own must."""
+    def __init__(self, config: Config, reread: Reread) -> None:
         self.config = config
         self.reread = reread
-        self.decisions = decisions
         self.version = 1
-        self.pulse: Pulse | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak ASGI's lifespan protocol: build the proxy at startup, end what is open at shutdown."""
@@ -125,8 +121,7 @@ class Worker:
         if notice is not None:
             asyncio.get_running_loop().remove_reader(notice.fd)
             notice.close()
-        if self.pulse is not None:
-            self.pulse.rest()
+        self.pulse.rest()
         leave(Path(self.config.state), proxy.journal.log.slot.log)
         proxy.stop()
         await proxy.emptied()
@@ -158,7 +153,7 @@ class Worker:
         return renewal is not None
 
     def _start(self) -> tuple[Proxy, Entrance]:
-        policy, tls = self.decisions or decide(self.config, self.version, anew=False)
+        policy, tls = decide(self.config, self.version, anew=False)
         self.watch = Watch(journal_folder(self.config), Path(self.config.state) / SNAPSHOT)
         measures = self.watch.first()
         self.rules = Rulebook(Shelf(Path(self.config.state)), self.config.rules, policy.rules)
@@ -168,12 +163,11 @@ class Worker:
         policy = self._measured(policy, measures)
         journal = open_journal(self.config, policy)
         proxy = Proxy(self.config, policy, journal)
-        if self.pulse is not None:
-            proxy.beat = self.pulse.beat
-            if sys.stderr is not None:
-                faulthandler.register(LAST_WORDS)
-            # From here on the loop has to turn; what comes before takes its time.
-            self.pulse.beat()
+        proxy.beat = self.pulse.beat
+        if sys.stderr is not None:
+            faulthandler.register(LAST_WORDS)
+        # From here on the loop has to turn; what comes before takes its time.
+        self.pulse.beat()
         proxy.start()
         self._acknowledge(proxy)
         self._tell_unmet(measures)
@@ -206,8 +200,6 @@ class Worker:
             logger.info("the configuration was read again: policy %d is in force", proxy.policy.version)
             if self.rules.lacks(measures):
                 logger.info("its rules are not yet: those that were added by command are compiled with them first")
-            if self.renewed is not None:
-                self.renewed()
             await asyncio.to_thread(self._tell_unmet, measures)
             if measures.bundle is not None:
                 logger.warning(
@@ -343,10 +335,9 @@ async def _set(event: asyncio.Event, seconds: float) -> None:
 
 
 def _end_with_parent() -> None:
-    """A worker of several that outlives its parent drains and ends, as the parent would have told it to."""
+    """A worker that outlives its parent drains and ends, as the parent would have told it to."""
     parent = multiprocessing.parent_process()
-    if parent is None:
-        return
+    assert parent is not None
     loop = asyncio.get_running_loop()
 
     def left_alone() -> None:

@@ -23,6 +23,7 @@ from rich.table import Table
 from loadtests import peers, rules, wrk
 from loadtests.bench import HEADERS, Bench
 from loadtests.program import Program, running
+from tests.support.processes import workers_of
 
 VARIANTS = ("on", "unchained", "unsynced", "off", "uncounted", "traced")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -36,8 +37,9 @@ def command(which: str, place: peers.Place) -> list[str]:
 
 
 def processor_seconds(program: Program) -> float:
-    """What the process has used of the processor so far, all its threads together."""
-    fields = Path(f"/proc/{program.process.pid}/stat").read_text().rpartition(")")[2].split()
+    """What its worker has used of the processor so far, all its threads together."""
+    (worker,) = workers_of(program.process.pid)
+    fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 

@@ -13,6 +13,7 @@ import httpx
 import orjson
 
 from guard.demo.children import READY_SECONDS, Child
+from tests.support.processes import kill, workers_of
 
 RULE = """
 - id: load-forbidden
@@ -27,19 +28,24 @@ RULE = """
 
 
 class Guard(NamedTuple):
-    """A running guard with one worker: where it listens, and its process."""
+    """A running guard with one worker: where it listens, its process, and that of the worker."""
 
     port: int
+    process: int
     pid: int
     journal: Path
 
+    def kill(self) -> None:
+        """Kill both at once."""
+        kill(self.process)
+
     def rss(self) -> int:
-        """Bytes of memory that the process has in use."""
+        """Bytes of memory that the worker has in use."""
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def descriptors(self) -> int:
-        """How many files and sockets the process has open."""
+        """How many files and sockets the worker has open."""
         return sum(1 for _ in Path(f"/proc/{self.pid}/fd").iterdir())
 
 
@@ -70,7 +76,8 @@ def serving(
         url = child.first_line()["listening"]
         _wait(url)
         port = int(url.rpartition(":")[2])
-        yield Guard(port, child.process.pid, folder / "state" / "journal")
+        process = child.process.pid
+        yield Guard(port, process, workers_of(process)[0], folder / "state" / "journal")
 
 
 def await_keeper(state: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
 
@@ -15,6 +16,8 @@ from guard.journal.log import Log
 from guard.proxy import proxy as proxies
 from guard.proxy.ends import Ends
 from guard.proxy.tracing import Tracer, open_tracer
+
+VARIANT = "LOADTESTS_VARIANT"
 
 
 def unchained(records: Iterable[bytes], after: Position) -> tuple[bytes, Position]:
@@ -48,8 +51,8 @@ def traced(_settings: Tracing, instance: str) -> Tracer | None:
     return open_tracer(Tracing(endpoint="http://127.0.0.1:9/v1/traces"), instance)
 
 
-if __name__ == "__main__":
-    which = sys.argv.pop(1)
+def vary(which: str) -> None:
+    """Have this process be that variant."""
     if which == "uncounted":
         Ends.take = unnoticed  # type: ignore[assignment, method-assign]
     elif which == "traced":
@@ -60,4 +63,10 @@ if __name__ == "__main__":
         Log.write = unwritten  # type: ignore[assignment, method-assign]
     elif which == "unsynced":
         Log.write = unsynced  # type: ignore[assignment, method-assign]
+
+
+if __name__ == "__main__":
+    os.environ[VARIANT] = sys.argv.pop(1)
     main()
+elif __name__ == "__mp_main__":  # a worker
+    vary(os.environ[VARIANT])

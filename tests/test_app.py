@@ -152,7 +152,7 @@ def test_after_kill_9_every_id_that_a_client_saw_is_in_the_journal(tmp_path):
             thread.start()
         while len(seen) < 50:
             assert chat(running.url).status_code == 200
-        running.guard.process.kill()
+        running.kill()
         for thread in threads:
             thread.join()
         text = "".join(path.read_text() for path in running.journal.rglob("*.jsonl"))
@@ -197,9 +197,9 @@ def test_the_system_calls_show_durable_before_first_byte(tmp_path):
             str(trace),
             "-p",
         ]
-        strace = subprocess.Popen([*command, str(running.guard.process.pid)])
+        strace = subprocess.Popen([*command, str(running.worker)])
         try:
-            while "TracerPid:\t0" in Path(f"/proc/{running.guard.process.pid}/status").read_text():
+            while "TracerPid:\t0" in Path(f"/proc/{running.worker}/status").read_text():
                 if strace.poll() is not None:
                     pytest.skip("strace may not attach to a process here")
             id_ = chat(running.url).headers["x-guard-id"]

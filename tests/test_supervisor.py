@@ -70,21 +70,23 @@ def is_stopped(pid: int) -> bool:
 
 
 @contextmanager
-def two(folder: Path):
-    """A guard with two workers, whose loops may stand still for a second."""
-    with serving(folder, CONFIG, data="workers: 2, drain_timeout: 1, hang_timeout: 1", rules=None) as running:
-        running_workers(running)
+def two(folder: Path, number: int = 2):
+    """A guard with two workers, or so many, whose loops may stand still for a second."""
+    data = f"workers: {number}, drain_timeout: 1, hang_timeout: 1"
+    with serving(folder, CONFIG, data=data, rules=None) as running:
+        running_workers(running, number)
         yield running
 
 
-def test_a_worker_that_is_stopped_is_killed_and_another_started(tmp_path):
-    """Its loop turns no more: it is told of, counted, and what follows it serves; the other goes on meanwhile."""
-    with two(tmp_path) as running:
-        victim = running_workers(running)[0].pid
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_worker_that_is_stopped_is_killed_and_another_started(tmp_path, number):
+    """Its loop turns no more: it is told of, counted, and what follows it serves; another goes on meanwhile."""
+    with two(tmp_path, number) as running:
+        victim = running_workers(running, number)[0].pid
         os.kill(victim, signal.SIGSTOP)
         wait_for(lambda: f"worker {victim} hangs: its loop has not turned for 1 seconds" in log_of(running), "not seen")
         wait_for(lambda: re.search(rf"worker {victim} is gone; worker \d+ is started", log_of(running)), "no other")
-        assert victim not in {one.pid for one in running_workers(running)}
+        assert victim not in {one.pid for one in running_workers(running, number)}
         told = supervision.read(state(running))
         assert told is not None
         assert (told.pid, told.hangs, told.deaths) == (running.guard.process.pid, 1, 0)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import signal
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from guard.demo.children import Child
+from guard.demo.children import READY_SECONDS, Child
 from guard.evidence.reader import exchanges
 
 RULES = Path(__file__).parent.parent.parent / "rules"
@@ -22,6 +24,42 @@ class Running(NamedTuple):
     model: str
     journal: Path
     guard: Child
+
+    @property
+    def worker(self) -> int:
+        """The process of the first worker, once it runs."""
+        return workers_of(self.guard.process.pid)[0]
+
+    def kill(self) -> None:
+        """Kill all of them that serve, at once."""
+        kill(self.guard.process.pid)
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes of the workers that a guard's process has started, once there are some."""
+    until = time.monotonic() + READY_SECONDS
+    while not (found := _started_by(pid)):
+        assert time.monotonic() < until, "it has no workers"
+        time.sleep(0.01)
+    return found
+
+
+def _started_by(pid: int) -> list[int]:
+    children = (int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _words(task / "children"))
+    return sorted(child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes())
+
+
+def _words(path: Path) -> list[str]:
+    return path.read_text().split()
+
+
+def kill(pid: int) -> None:
+    """Kill a guard's process and its workers, before it could start others."""
+    every = [pid, *workers_of(pid)]
+    for one in every:
+        os.kill(one, signal.SIGSTOP)
+    for one in every:
+        os.kill(one, signal.SIGKILL)
 
 
 @contextmanager
