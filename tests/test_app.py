@@ -78,6 +78,7 @@ def test_broken_rules_are_told(tmp_path):
         serve(config, ready=print, reread=lambda: config)
 
 
+@pytest.mark.slow
 def test_sigterm_lets_a_stream_end(tmp_path):
     """A stream that is open when the guard is told to stop comes to its own end; new connections are refused."""
     with serving(tmp_path, CONFIG) as running:
@@ -134,6 +135,7 @@ def test_a_request_that_meets_the_drain_is_answered(tmp_path):
         assert running.guard.process.wait(10) in {0, -signal.SIGTERM}
 
 
+@pytest.mark.slow
 def test_after_kill_9_every_id_that_a_client_saw_is_in_the_journal(tmp_path):
     """The process dies in the midst of load; no acknowledged exchange is lost, and a restart serves again."""
     seen = []

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from guard.admin.metrics import Node, exposition
@@ -31,6 +32,7 @@ def scraped(settings):
     }
 
 
+@pytest.mark.slow
 def test_counters_are_sums_that_outlive_workers(tmp_path):
     """What several workers counted is one number, and a worker that is killed takes back none of it."""
     key = ("guard_requests_total", "chat", "complete", "v1")
@@ -56,6 +58,7 @@ def test_counters_are_sums_that_outlive_workers(tmp_path):
         assert state(running) == Path(settings.state)
 
 
+@pytest.mark.slow
 def test_what_runs_no_more_is_counted_and_not_open(tmp_path):
     """Gauges are those of workers that run."""
     with serving(tmp_path, CONFIG, rules=None) as running:

@@ -39,6 +39,7 @@ def test_story_on_the_screen():
     assert "  curl -i http://127.0.0.1:" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_nothing_is_left_behind(number, code):
     """However the demo is ended, the processes it started and its folder are gone with it."""

@@ -162,6 +162,7 @@ async def test_no_key_leaves_a_trace(tmp_path, kind, caplog, monkeypatch):
     assert [n for n in range(len(REQUESTS)) if any(trace in written for trace in traces(n))] == []
 
 
+@pytest.mark.slow
 def test_no_key_of_the_configuration_is_told(tmp_path):
     """Whatever is wrong beside a key or with it, `check`, `serve` and the log of a reload do not say it."""
     wrong = [

@@ -256,6 +256,7 @@ async def test_a_websocket_pays_as_it_goes(tmp_path):
         assert exchange["usage"]["total_tokens"] == 1200
 
 
+@pytest.mark.slow
 async def test_a_limit_by_command_is_in_force_on_every_worker(tmp_path):
     """For all workers together when the command ends, over a restart of a worker, and until it is taken back."""
     async with model(answer_chat) as served, operated(tmp_path, served.url) as running:

@@ -146,6 +146,7 @@ async def test_conversations(tmp_path):
     assert not any(b"canary" in path.read_bytes() for path in (running.folder / "journal").rglob("*.jsonl"))
 
 
+@pytest.mark.slow
 async def test_the_guards_end_is_told_to_both_sides(tmp_path):
     """After SIGTERM a session may go on for the drain window, and is then closed with 1001."""
     async with serving(tmp_path) as running:

@@ -76,6 +76,7 @@ async def operated(folder: Path, text: str):
         yield Operated(folder, guard)
 
 
+@pytest.mark.slow
 async def test_nothing_fails_while_the_configuration_changes(tmp_path):
     """Reloads under load, good and broken ones: every request is served, and the open stream ends well."""
     gate = asyncio.Event()
@@ -205,6 +206,7 @@ async def test_what_needs_a_restart_is_told_and_kept(tmp_path):
         assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.slow
 async def test_every_worker_has_the_new_configuration(tmp_path):
     """Workers go on as the processes they were; one that dies later begins with what is in force by then."""
     async with (
