@@ -17,6 +17,7 @@ from time import monotonic, sleep
 from typing import NamedTuple, TypeVar
 
 from guard.store.errors import StoreError, plain
+from guard.store.sqlite.mounts import network
 
 APPLICATION = 0x67756172
 """By which SQLite (and `file`) knows whose a database is: "guar"."""
@@ -53,12 +54,17 @@ class File:
         timeout: how long (seconds) it may be waited for others.
     """
 
-    def __init__(self, path: Path, schema: Schema, timeout: float, *, mends: bool = False) -> None:
-        """`mends`: whether one that is damaged is set aside, so that the next piece of work finds a new one."""
+    def __init__(
+        self, path: Path, schema: Schema, timeout: float, *, mends: bool = False, shared: bool = False
+    ) -> None:
+        """`mends`: whether one that is damaged is set aside, so that the next piece of work finds a new one. `shared`:
+        whether others write to it, who must be on this machine then.
+        """
         self.path = path
         self.timeout = timeout
         self._schema = schema
         self._mends = mends
+        self._shared = shared
         self._connection: sqlite3.Connection | None = None
         self._inode = (0, 0)
         self._lock = threading.Lock()
@@ -148,6 +154,7 @@ class File:
         if self._connection is not None and _inode(self.path) != self._inode:
             self._close()
         if self._connection is None:
+            self._check_place()
             self._create()
             self._inode = _inode(self.path)
             connection = sqlite3.connect(
@@ -161,6 +168,11 @@ class File:
                 raise
             self._connection = connection
         return self._connection
+
+    def _check_place(self) -> None:
+        if self._shared and (kind := network(self.path.parent)):
+            what = f"it is on a network file system ({kind}), where machines do not see each other's changes"
+            raise self._error(f"{what}; expected a disk of this machine's, or a Redis for several machines")
 
     def _create(self) -> None:
         """Make an empty file that only its owner reads, if there is none; what lay beside an earlier one is not its."""

@@ -39,7 +39,7 @@ LIVE = Schema(
 
 def decided(path: Path, timeout: float, *, own: bool = False) -> File:
     """The database of what was decided; if it is one machine's `own`, that fills it again when it is damaged."""
-    return File(path, DECIDED, timeout, mends=own)
+    return File(path, DECIDED, timeout, mends=own, shared=not own)
 
 
 def live(path: Path, timeout: float) -> File:

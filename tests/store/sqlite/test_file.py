@@ -260,6 +260,15 @@ def test_a_full_disk_is_told(file):
     assert words(file) == ["a", "c"]
 
 
+def test_one_that_others_use_is_on_this_machine(path, monkeypatch):
+    """On a network file system they might be elsewhere, and would not see what is written; one alone may be there."""
+    monkeypatch.setattr("guard.store.sqlite.file.network", lambda _: "nfs4")
+    with pytest.raises(StoreError, match=r"on a network file system \(nfs4\), .* expected a disk of this machine"):
+        put(File(path, LASTING, 5.0, shared=True), "a")
+    assert not path.exists()
+    put(File(path, LASTING, 5.0), "a")
+
+
 def many(path, name):
     """Write some, one after the other."""
     file = File(path, LASTING, 10.0)
