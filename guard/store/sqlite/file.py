@@ -7,6 +7,7 @@ the disk that the system could not write is nothing to build on.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import threading
@@ -177,14 +178,23 @@ class File:
     def _create(self) -> None:
         """Make an empty file that only its owner reads, if there is none; what lay beside an earlier one is not its."""
         # An existing file is not opened here: to close it again would end what SQLite holds of it in this process.
-        with suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            for side in self._sides():
-                side.unlink(missing_ok=True)
+        if self.path.exists():
+            return
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)  # for what is taken away must not be of one that others have just made
+            if not self.path.exists():
+                for side in self._sides():
+                    side.unlink(missing_ok=True)
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        finally:
+            os.close(folder)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """See whose it is, and make the tables where it is new."""
+        connection.execute("BEGIN")  # others may be making it
         self._check(connection)
+        connection.execute("COMMIT")
         _use_wal(connection, monotonic() + self.timeout)
         connection.execute(f"PRAGMA synchronous={'FULL' if self._schema.lasting else 'OFF'}")
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from time import monotonic
 
@@ -316,3 +317,14 @@ def test_programs_know_whose_it_is(path, file):
     put(file, "a")
     file.close()
     assert int.from_bytes(path.read_bytes()[68:72]) == APPLICATION == int.from_bytes(b"guar")
+
+
+def test_who_comes_while_it_is_made_finds_it_whole(tmp_path):
+    """Never half of its tables, nor what lies beside it taken away."""
+    with ThreadPoolExecutor(3) as pool:
+        for number in range(200):
+            files = [File(tmp_path / f"{number}.db", PASSING, 5.0) for _ in range(3)]
+            list(pool.map(put, files, "abc"))
+            assert sorted(words(files[0])) == ["a", "b", "c"]
+            for file in files:
+                file.close()
