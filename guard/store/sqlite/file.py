@@ -16,6 +16,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import NamedTuple, TypeVar
 
+from guard.proof.files import try_lock
 from guard.store.errors import StoreError, plain
 
 APPLICATION = 0x67756172
@@ -164,15 +165,34 @@ class File:
 
     def _create(self) -> None:
         """Make an empty file that only its owner reads, if there is none; what lay beside an earlier one is not its."""
-        # An existing file is not opened here: to close it again would end what SQLite holds of it in this process.
-        with suppress(FileExistsError):
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-            for side in self._sides():
-                side.unlink(missing_ok=True)
+        if os.path.lexists(
+            self.path
+        ):  # to open it and close it again would end what SQLite holds of it in this process
+            return
+        with self._turn():
+            if not os.path.lexists(self.path):
+                self._drop_sides()
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Be the only process that says which file is there: what lies beside one in use is never taken from it."""
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            until = monotonic() + self.timeout
+            while not try_lock(folder):
+                if monotonic() > until:
+                    raise _Busy
+                sleep(STEP_SECONDS)
+            yield
+        finally:
+            os.close(folder)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """See whose it is, and make the tables where it is new."""
+        connection.execute("BEGIN")
         self._check(connection)
+        connection.execute("COMMIT")
         _use_wal(connection, monotonic() + self.timeout)
         connection.execute(f"PRAGMA synchronous={'FULL' if self._schema.lasting else 'OFF'}")
         connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
@@ -203,13 +223,14 @@ class File:
 
     def _set_aside(self) -> None:
         """Whoever wants to look at it finds it beside. Where others have done so already, a new one is there."""
-        if _inode(self.path) == self._inode:
-            self.path.replace(self.path.with_name(self.path.name + "-damaged"))
-            for side in self._sides():
-                side.unlink(missing_ok=True)
+        with self._turn():
+            if _inode(self.path) == self._inode:
+                self.path.replace(self.path.with_name(self.path.name + "-damaged"))
+                self._drop_sides()
 
-    def _sides(self) -> list[Path]:
-        return [self.path.with_name(self.path.name + side) for side in SIDES]
+    def _drop_sides(self) -> None:
+        for side in SIDES:
+            self.path.with_name(self.path.name + side).unlink(missing_ok=True)
 
 
 def _use_wal(connection: sqlite3.Connection, until: float) -> None:
