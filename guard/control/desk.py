@@ -249,6 +249,7 @@ class Desk:
         if placed.where == "store":
             everywhere = in_force_of_all(self.sharing.store.nodes, placed.version, kinds, patience)
             return Placed(records, placed.version, everywhere)
+        self.sharing.put_aside(placed.version)
         force = in_force(self.folder, self.journal, placed.version, kinds, patience)
         return Placed(records, placed.version, force, placed.trouble)
 

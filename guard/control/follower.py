@@ -58,6 +58,7 @@ class Follower:
         self._pen = Pen(journal, self._node)
         self._mirror: Mirror | None = None
         self._compared = False
+        self._even = -1
         self._again = False
         self._noted = -NOTE_EVERY
 
@@ -66,10 +67,11 @@ class Follower:
         """Up to which of the store's changes the control log agrees."""
         return self._mirror.version if self._mirror else 0
 
-    @property
-    def is_even(self) -> bool:
-        """Whether log and store were compared, and what one had that the other lacked was exchanged."""
-        return self._mirror is not None and self._compared
+    def is_even(self, records: int = 0) -> bool:
+        """Whether log and store were compared, and what one had that the other lacked was exchanged: the store has all
+        of so many records of the log.
+        """
+        return self._mirror is not None and self._compared and self._even >= records
 
     def step(self, wait: float = 0.0) -> None:
         """Exchange what is new; then wait for so many seconds, or until there is more in the store.
@@ -94,6 +96,8 @@ class Follower:
             logger.warning("the store has another history than before; all changes are compared with it")
             return
         self._compared, self._again = True, False
+        if not mirror.missing:
+            self._even = self._tail.position.seq
         self._parcels.again()
         if mirror.agrees and self._tail.position.seq - self._noted >= NOTE_EVERY:
             self._note(mirror)
@@ -113,7 +117,7 @@ class Follower:
         """Read the log, but for what was compared with the same store before."""
         self._shared.version()  # nothing is read for a store that is not there
         self._tail = Tail(self._journal)
-        self._compared = False
+        self._compared, self._even = False, -1
         self._progress(0, 0)
         mirror = Mirror(self._node)
         found = note.read(self._state)

@@ -65,6 +65,7 @@ class Sharing:
             threading.Thread(target=self._acknowledge, name="acks", daemon=True),
         ]
         self._alone = threading.Event()
+        self._aside = 0
 
     def is_even(self, patience: float) -> bool:
         """Whether the store has what this machine's log had before; while that is found out, after so many seconds.
@@ -72,7 +73,11 @@ class Sharing:
         Until it has, what is ordered here belongs into the log, behind the rest.
         """
         self._tried.wait(patience)
-        return self._follower.is_even
+        return self._follower.is_even(self._aside)
+
+    def put_aside(self, records: int) -> None:
+        """An order went into this machine's log, which has so many records with it: no later one comes before it."""
+        self._aside = max(self._aside, records)
 
     @property
     def version(self) -> int:

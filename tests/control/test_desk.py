@@ -1,8 +1,9 @@
 """The desk: orders taken, placed and in force."""
 
+import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from msgspec.structs import replace
@@ -229,3 +230,25 @@ def test_while_the_store_is_filled_orders_come_behind(desk, monkeypatch):
         until(lambda: sharing.store.changes.version() == 202)
         with desk.state() as state:
             assert ("ip", "192.0.2.7") not in state.blocks
+
+
+def test_what_was_put_aside_comes_before_what_is_ordered_later(desk, monkeypatch):
+    """Also where the store takes orders again before it has what it did not take."""
+    sent = threading.Event()
+    publish = SqliteChanges.publish
+    monkeypatch.setattr(SqliteChanges, "publish", lambda *what: sent.wait(10) and publish(*what))
+    desk.config = replace(desk.config, store=Store(timeout=0.2))
+    with controlled(desk) as sharing:
+        before = desk.place(Order([Planned({"type": "isolate", "model": "chat"})], "r")).version
+        with closing(sqlite3.connect(desk.folder / "store.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            desk.place(Order([BLOCK], "r"))
+        with pytest.raises(StoreError, match="it has not taken yet what was ordered before"):
+            desk.place(Order([UNBLOCK], "r", if_version=before))
+        desk.place(Order([UNBLOCK], "r"))
+        sent.set()
+        until(lambda: sharing.is_even(0) and sharing.store.changes.version() == before + 3)
+        assert desk.place(Order([BLOCK, UNBLOCK], "r")).version == before + 5
+    assert [one["change"]["type"] for one in once(changes(desk.journal))][1:3] == ["block", "unblock"]
+    with desk.state() as state:
+        assert not state.blocks
