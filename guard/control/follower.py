@@ -25,7 +25,7 @@ from guard.custody.snapshot import restore
 from guard.custody.tail import Tail
 from guard.journal.chain import Position
 from guard.proof.node import node_name
-from guard.store.changes import BATCH, Stored
+from guard.store.changes import BATCH, NOTHING, Stored
 from guard.store.errors import StoreError
 from guard.store.opening import Opened
 
@@ -43,7 +43,11 @@ class _OtherHistoryError(Exception):
 
 
 class Follower:
-    """Keeps one machine's control log and the store in step."""
+    """Keeps one machine's control log and the store in step.
+
+    Attributes:
+        known: what the store had when log and store were even last.
+    """
 
     def __init__(
         self, store: Opened, state: Path, journal: Path, progress: Progress = lambda _reached, _version: None
@@ -60,6 +64,7 @@ class Follower:
         self._compared = False
         self._even = -1
         self._again = False
+        self.known = NOTHING
         self._noted = -NOTE_EVERY
 
     @property
@@ -96,6 +101,7 @@ class Follower:
             logger.warning("the store has another history than before; all changes are compared with it")
             return
         self._compared, self._again = True, False
+        self.known = mirror.known
         if not mirror.missing:
             self._even = self._tail.position.seq
         self._parcels.again()
@@ -167,7 +173,7 @@ class Follower:
             named = [{"origin": self._node, **record, "id": mirror.id_of(record)} for record in batch]
             self._parcels.offer(batch)
             before = mirror.version
-            if not mirror.sent(self._shared.publish(named), self._tail.position.seq):
+            if not mirror.sent(self._shared.publish(named, mirror.known), self._tail.position.seq):
                 raise _OtherHistoryError
             if mirror.version < before:
                 self._back()

@@ -20,6 +20,7 @@ from guard.control.follower import Follower
 from guard.custody.control import ControlError
 from guard.faults import Faults
 from guard.proof.files import try_lock
+from guard.store.changes import Known
 from guard.store.errors import StoreError
 from guard.store.opening import opened
 
@@ -74,6 +75,11 @@ class Sharing:
         """
         self._tried.wait(patience)
         return self._follower.is_even(self._aside)
+
+    @property
+    def known(self) -> Known:
+        """What the store has for certain, as long as it loses nothing."""
+        return self._follower.known
 
     def put_aside(self, records: int) -> None:
         """An order went into this machine's log, which has so many records with it: no later one comes before it."""
