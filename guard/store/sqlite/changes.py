@@ -138,10 +138,9 @@ class SqliteChanges(Changes):
     def _last(self, connection: sqlite3.Connection) -> tuple[int, str]:
         """The version of the last one and its link."""
         version, link = connection.execute(_LAST, (self._fleet,)).fetchone() or (0, b"")
-        if version >= MOST:
-            what = (
-                f"somebody put change {version} there, and none can follow: delete it, and the machines fill it again"
-            )
+        if not isinstance(version, int) or version >= MOST:
+            name = _word(version) or str(version)
+            what = f"somebody put change {name} there, and none can follow: delete it, and the machines fill it again"
             raise StoreError(f"the store {self.address}: {what}")
         return version, _word(link)
 

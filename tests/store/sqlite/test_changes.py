@@ -82,6 +82,16 @@ def test_a_number_behind_which_there_is_no_other_is_told(path, changes):
         changes.read(0)
 
 
+@pytest.mark.parametrize("number", ["x", b"y", 7.5])
+def test_what_is_no_number_is_told(path, changes, number):
+    """Behind it there is none either."""
+    changes.append(record("a"))
+    sql(path, "INSERT INTO changes VALUES ('guard', ?, 'x', '{}', 'l')", number)
+    for ask in (changes.version, lambda: changes.append(record("b"))):
+        with pytest.raises(StoreError, match=r"somebody put change (x|y|7\.5) there, and none can follow"):
+            ask()
+
+
 def test_much_is_read_in_pieces(changes):
     """A page has so many bytes at most, and one change at least."""
     changes.publish([record(f"c{number}", text="x" * 400_000) for number in range(5)])
