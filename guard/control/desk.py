@@ -211,7 +211,7 @@ class Desk:
         records = [found[id_] for id_ in ids if id_ in found]
         kinds = frozenset(record["change"]["type"] for record in records)
         patience = patience_for(kinds, count) if patience is None else patience
-        return Placed(records, last, in_force_of_all(self.sharing.store.nodes, last, kinds, patience))
+        return Placed(records, last, self._in_force_of_all(last, kinds, patience))
 
     def _place_here(
         self, order: Order, records: list[dict[str, Any]], kinds: frozenset[str], patience: float
@@ -244,15 +244,36 @@ class Desk:
         # Other machines, or whether the version is that one, are worth waiting for.
         waits = self.config.store.url is not None or order.if_version is not None
         if self.sharing.is_even(self.config.store.timeout if waits else 0.0):
-            placed = place(self.config, records, order.if_version, store=self.sharing.store)
+            store, known = self.sharing.store, self.sharing.known
+            placed = place(self.config, records, order.if_version, store=store, after=known)
         else:
             error = StoreError(f"the store {self.sharing.store.address}: it has not taken yet what was ordered before")
             placed = place_aside(self.config, records, order.if_version, error)
         if placed.where == "store":
-            everywhere = in_force_of_all(self.sharing.store.nodes, placed.version, kinds, patience)
-            return Placed(records, placed.version, everywhere)
+            try:
+                everywhere = self._in_force_of_all(placed.version, kinds, patience)
+                self._check_kept(records)
+                return Placed(records, placed.version, everywhere)
+            except StoreError as error:
+                placed = place_aside(self.config, records, None, error)
+        self.sharing.put_aside(placed.version)
         force = in_force(self.folder, self.journal, placed.version, kinds, patience)
         return Placed(records, placed.version, force, placed.trouble)
+
+    def _in_force_of_all(self, version: int, kinds: frozenset[str], patience: float) -> Force:
+        assert self.sharing is not None
+        return in_force_of_all(self.sharing.store.nodes, version, kinds, patience, node_name(self.folder))
+
+    def _check_kept(self, records: list[dict[str, Any]]) -> None:
+        """See that the store still has what it took: somebody may have emptied it before that came to any machine.
+
+        Raises:
+            StoreError: it does not, or there is no telling.
+        """
+        assert self.sharing is not None
+        store, ids = self.sharing.store, [record["id"] for record in records]
+        if len(store.changes.known(ids).versions) < len(ids):
+            raise StoreError(f"the store {store.address}: it took the order and has lost it")
 
     def _check_there(self, change: AnyChange, before: Checked) -> None:
         """See that there is what is to be taken back, or made use of: it is in force, or comes with this order."""

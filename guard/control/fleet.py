@@ -32,9 +32,15 @@ class Fleet(NamedTuple):
 
 
 def in_force_everywhere(
-    nodes: Nodes, version: int, patience: float = PATIENCE_SECONDS, *, kinds: AbstractSet[str] = KINDS
+    nodes: Nodes,
+    version: int,
+    patience: float = PATIENCE_SECONDS,
+    *,
+    kinds: AbstractSet[str] = KINDS,
+    own: str | None = None,
 ) -> Fleet:
-    """Wait until all have that version, or patience is over. Machines that say nothing are not waited for.
+    """Wait until all have that version, or patience is over. Machines that say nothing are not waited for, but for
+    one's `own`.
 
     `kinds` are the types of its changes: where rules were pushed, who still makes them ready is waited for too, and
     where nothing is about rules, no matter is made of those that somebody could not have.
@@ -52,11 +58,15 @@ def in_force_everywhere(
             if ended and found is None:
                 raise
         if found is not None:
-            behind = _behind(found, version, kinds)
+            behind = _silent(found, own) + _behind(found, version, kinds)
             if ended or not behind:
                 faulty = _faulty(found) if kinds & KINDS else []
                 return Fleet(found, behind or faulty, monotonic() - began)
         sleep(STEP_SECONDS)
+
+
+def _silent(found: list[Node], own: str | None) -> list[Late]:
+    return [] if own is None or any(node.node == own for node in found) else [Late(own, "")]
 
 
 def _behind(found: list[Node], version: int, kinds: AbstractSet[str]) -> list[Late]:

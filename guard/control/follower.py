@@ -25,7 +25,7 @@ from guard.custody.snapshot import restore
 from guard.custody.tail import Tail
 from guard.journal.chain import Position
 from guard.proof.node import node_name
-from guard.store.changes import BATCH, Stored
+from guard.store.changes import BATCH, NOTHING, Stored
 from guard.store.errors import StoreError
 from guard.store.opening import Opened
 
@@ -43,7 +43,11 @@ class _OtherHistoryError(Exception):
 
 
 class Follower:
-    """Keeps one machine's control log and the store in step."""
+    """Keeps one machine's control log and the store in step.
+
+    Attributes:
+        known: what the store had when log and store were even last.
+    """
 
     def __init__(
         self, store: Opened, state: Path, journal: Path, progress: Progress = lambda _reached, _version: None
@@ -58,7 +62,9 @@ class Follower:
         self._pen = Pen(journal, self._node)
         self._mirror: Mirror | None = None
         self._compared = False
+        self._even = -1
         self._again = False
+        self.known = NOTHING
         self._noted = -NOTE_EVERY
 
     @property
@@ -66,10 +72,11 @@ class Follower:
         """Up to which of the store's changes the control log agrees."""
         return self._mirror.version if self._mirror else 0
 
-    @property
-    def is_even(self) -> bool:
-        """Whether log and store were compared, and what one had that the other lacked was exchanged."""
-        return self._mirror is not None and self._compared
+    def is_even(self, records: int = 0) -> bool:
+        """Whether log and store were compared, and what one had that the other lacked was exchanged: the store has all
+        of so many records of the log.
+        """
+        return self._mirror is not None and self._compared and self._even >= records
 
     def step(self, wait: float = 0.0) -> None:
         """Exchange what is new; then wait for so many seconds, or until there is more in the store.
@@ -94,6 +101,9 @@ class Follower:
             logger.warning("the store has another history than before; all changes are compared with it")
             return
         self._compared, self._again = True, False
+        self.known = mirror.known
+        if not mirror.missing:
+            self._even = self._tail.position.seq
         self._parcels.again()
         if mirror.agrees and self._tail.position.seq - self._noted >= NOTE_EVERY:
             self._note(mirror)
@@ -113,7 +123,7 @@ class Follower:
         """Read the log, but for what was compared with the same store before."""
         self._shared.version()  # nothing is read for a store that is not there
         self._tail = Tail(self._journal)
-        self._compared = False
+        self._compared, self._even = False, -1
         self._progress(0, 0)
         mirror = Mirror(self._node)
         found = note.read(self._state)
@@ -163,7 +173,7 @@ class Follower:
             named = [{"origin": self._node, **record, "id": mirror.id_of(record)} for record in batch]
             self._parcels.offer(batch)
             before = mirror.version
-            if not mirror.sent(self._shared.publish(named), self._tail.position.seq):
+            if not mirror.sent(self._shared.publish(named, mirror.known), self._tail.position.seq):
                 raise _OtherHistoryError
             if mirror.version < before:
                 self._back()

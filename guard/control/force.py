@@ -60,15 +60,16 @@ def in_force(state: Path, journal: Path, version: int, kinds: AbstractSet[str], 
         sleep(STEP_SECONDS)
 
 
-def in_force_of_all(nodes: Nodes, version: int, kinds: AbstractSet[str], patience: float) -> Force:
-    """The same with that version of the store's changes, and the workers of all machines that are there.
+def in_force_of_all(nodes: Nodes, version: int, kinds: AbstractSet[str], patience: float, own: str) -> Force:
+    """The same with that version of the store's changes, and the workers of all machines that are there; one's `own`
+    is, whether or not the store has heard of it.
 
     Raises:
         StoreError: the store did not answer once in that time.
     """
     from guard.control.fleet import in_force_everywhere
 
-    found = in_force_everywhere(nodes, version, patience, kinds=kinds)
+    found = in_force_everywhere(nodes, version, patience, kinds=kinds, own=own)
     told = [Late(_named(one, alone=len(found.nodes) == 1), one.fault) for one in found.late]
     return Force(sum(len(node.workers) for node in found.nodes), told, found.seconds)
 

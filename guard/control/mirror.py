@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from guard import changes
 from guard.custody.measures import fit_change
-from guard.store.changes import Page, Published, Stored
+from guard.store.changes import Known, Page, Published, Stored
 
 Record = Mapping[str, Any]
 
@@ -104,6 +104,12 @@ class Mirror:
     def agrees(self) -> bool:
         """Whether all of the log that was read is among the store's changes that were."""
         return not self._places
+
+    @property
+    def known(self) -> Known:
+        """What is known of the store's history."""
+        version, link = (self.version, self.before) if self.before is not None else (0, "")
+        return Known(self.epoch or "", version, link)
 
     def id_of(self, record: Record) -> str:
         """A change's id; earlier programs gave it none."""

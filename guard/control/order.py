@@ -20,6 +20,7 @@ from guard.control.parcels import named as rules_of
 from guard.custody.bundles import Shelf
 from guard.custody.control import append_all
 from guard.proof.node import node_name
+from guard.store.changes import NOTHING, Known
 from guard.store.errors import StoreError
 from guard.store.opening import Opened, opened
 
@@ -46,10 +47,12 @@ def place(
     if_version: int | None = None,
     *,
     store: Opened | None = None,
+    after: Known = NOTHING,
 ) -> Placed:
     """Write changes down, as `guard.custody.control.change_record` makes them, where they count: all of them or none.
 
-    With `if_version` only if that is the version of the store now. `store` is that, for who has it open already.
+    With `if_version` only if that is the version of the store now. `store` is that, for who has it open already, and
+    `after` what is known of it: it takes them only if it still has that.
 
     Raises:
         VersionError: the version is another.
@@ -60,7 +63,7 @@ def place(
     if not all(map(is_shared, records)):
         return _here(config, records, if_version)
     try:
-        return Placed(_within(config.store.timeout, lambda: _there(config, records, if_version, store)), "store")
+        return Placed(_within(config.store.timeout, lambda: _there(config, records, if_version, store, after)), "store")
     except StoreError as error:
         return place_aside(config, records, if_version, error)
 
@@ -87,15 +90,17 @@ def _here(config: Config, records: Sequence[Mapping[str, Any]], if_version: int 
     return Placed(written[-1]["seq"] + 1, "here")
 
 
-def _there(config: Config, records: Sequence[Mapping[str, Any]], if_version: int | None, store: Opened | None) -> int:
+def _there(
+    config: Config, records: Sequence[Mapping[str, Any]], if_version: int | None, store: Opened | None, after: Known
+) -> int:
     if store is None:
         with opened(config.store, Path(config.state)) as found:
-            return _there(config, records, if_version, found)
+            return _there(config, records, if_version, found, after)
     state = Path(config.state)
     for bundle in rules_of(records):
         give(store.bundles, Shelf(state), bundle)
     origin = node_name(state)
-    return store.changes.append_all([{"origin": origin, **record} for record in records], if_version)[-1]
+    return store.changes.append_all([{"origin": origin, **record} for record in records], if_version, after)[-1]
 
 
 def _within(seconds: float, work: Callable[[], Answer]) -> Answer:

@@ -20,6 +20,7 @@ from guard.control.follower import Follower
 from guard.custody.control import ControlError
 from guard.faults import Faults
 from guard.proof.files import try_lock
+from guard.store.changes import Known
 from guard.store.errors import StoreError
 from guard.store.opening import opened
 
@@ -65,6 +66,7 @@ class Sharing:
             threading.Thread(target=self._acknowledge, name="acks", daemon=True),
         ]
         self._alone = threading.Event()
+        self._aside = 0
 
     def is_even(self, patience: float) -> bool:
         """Whether the store has what this machine's log had before; while that is found out, after so many seconds.
@@ -72,7 +74,16 @@ class Sharing:
         Until it has, what is ordered here belongs into the log, behind the rest.
         """
         self._tried.wait(patience)
-        return self._follower.is_even
+        return self._follower.is_even(self._aside)
+
+    @property
+    def known(self) -> Known:
+        """What the store has for certain, as long as it loses nothing."""
+        return self._follower.known
+
+    def put_aside(self, records: int) -> None:
+        """An order went into this machine's log, which has so many records with it: no later one comes before it."""
+        self._aside = max(self._aside, records)
 
     @property
     def version(self) -> int:

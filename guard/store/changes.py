@@ -75,6 +75,17 @@ class Published(NamedTuple):
     versions: dict[str, int]
 
 
+class Known(NamedTuple):
+    """What somebody knows of a history: its word ("": nothing), and of one of its changes the version and the link."""
+
+    epoch: str = ""
+    version: int = 0
+    link: str = ""
+
+
+NOTHING = Known()
+
+
 class Entry(NamedTuple):
     """A change that is to be added: its id, its record as `encoded`, and the number that it had before, if it had one:
     in another store, or in a machine's own log. It means nothing where several machines share a store.
@@ -120,23 +131,26 @@ class Changes(ABC):
         """Add a change. Likewise."""
         return self.append_all([record], if_version)[0]
 
-    def append_all(self, records: Sequence[Mapping[str, Any]], if_version: int | None = None) -> list[int]:
+    def append_all(
+        self, records: Sequence[Mapping[str, Any]], if_version: int | None = None, after: Known = NOTHING
+    ) -> list[int]:
         """Add changes, each with its `id`, in a row and all of them or none; with `if_version` only if that is the
-        version now.
+        version now, and always only to a history that goes on from what is known: in one that lost something they
+        would come before that.
 
         Returns their versions; that of one that the store has already, if it has this id.
 
         Raises:
             VersionError: the version is another.
         """
-        added = self.add([Entry(str(record["id"]), encoded(record)) for record in records], if_version)
+        added = self.add([Entry(str(record["id"]), encoded(record)) for record in records], if_version, after)
         if added.versions is None:
             assert if_version is not None
             raise VersionError(added.version, if_version)
         return added.versions
 
-    def publish(self, records: Iterable[Mapping[str, Any]]) -> Published:
-        """Add those of these changes that the store does not have.
+    def publish(self, records: Iterable[Mapping[str, Any]], after: Known = NOTHING) -> Published:
+        """Add those of these changes that the store does not have, to a history that goes on from what is known.
 
         Other machines' changes may come between them.
         """
@@ -147,7 +161,7 @@ class Changes(ABC):
             missing = [entry for entry in batch if entry.id not in known.versions]
             versions, now = known.versions, known.epoch
             if missing:
-                added = self.add(missing)
+                added = self.add(missing, None, after)
                 versions |= {entry.id: version for entry, version in zip(missing, added.versions or (), strict=True)}
                 now = added.epoch
             if (epoch or known.epoch) not in ("", now):
@@ -157,7 +171,7 @@ class Changes(ABC):
         return Published(epoch, found)
 
     @abstractmethod
-    def add(self, entries: Sequence[Entry], if_version: int | None = None) -> Added:
+    def add(self, entries: Sequence[Entry], if_version: int | None = None, after: Known = NOTHING) -> Added:
         """Add changes in one step: see `append_all`."""
 
     @abstractmethod
@@ -167,6 +181,10 @@ class Changes(ABC):
     @abstractmethod
     def read(self, after: int, count: int = BATCH) -> Page:
         """The changes after that version, at most so many."""
+
+    def _lost(self) -> StoreError:
+        """The history does not go on from what is known."""
+        return StoreError(f"the store {self.address}: it has lost changes, and what was ordered before comes first")
 
     @abstractmethod
     def wait(self, after: int, seconds: float) -> bool:

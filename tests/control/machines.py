@@ -11,7 +11,7 @@ from guard.control import note
 from guard.control.follower import Follower
 from guard.custody import control
 from guard.custody.measures import State
-from guard.store.changes import BATCH, Changes
+from guard.store.changes import BATCH, NOTHING, Changes
 from guard.store.errors import StoreError
 from guard.store.opening import opened
 
@@ -27,8 +27,8 @@ class Line(Changes):
         self.late = False
         self._changes = changes
 
-    def add(self, entries, if_version=None):
-        return self._use(lambda: self._changes.add(entries, if_version))
+    def add(self, entries, if_version=None, after=NOTHING):
+        return self._use(lambda: self._changes.add(entries, if_version, after))
 
     def known(self, ids):
         return self._use(lambda: self._changes.known(ids))

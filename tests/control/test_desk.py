@@ -1,8 +1,9 @@
 """The desk: orders taken, placed and in force."""
 
+import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from msgspec.structs import replace
@@ -16,9 +17,11 @@ from guard.custody.control import ControlError, append, append_all, change_recor
 from guard.custody.rulings import once, version_of
 from guard.custody.workers import Running, acknowledge
 from guard.journal.slot import claim
+from guard.proof.node import node_name
 from guard.store.errors import StoreError
 from guard.store.sqlite.changes import SqliteChanges
 from tests.support.admin import config
+from tests.support.stores import InFile
 from tests.support.valkey import until
 
 BLOCK = Planned({"type": "block", "kind": "ip", "value": "203.0.113.9/24"})
@@ -227,3 +230,73 @@ def test_while_the_store_is_filled_orders_come_behind(desk, monkeypatch):
         until(lambda: sharing.store.changes.version() == 202)
         with desk.state() as state:
             assert ("ip", "192.0.2.7") not in state.blocks
+
+
+def test_what_was_put_aside_comes_before_what_is_ordered_later(desk, monkeypatch):
+    """Also where the store takes orders again before it has what it did not take."""
+    sent = threading.Event()
+    publish = SqliteChanges.publish
+    monkeypatch.setattr(SqliteChanges, "publish", lambda *what: sent.wait(10) and publish(*what))
+    with controlled(desk) as sharing:
+        before = desk.place(Order([Planned({"type": "isolate", "model": "chat"})], "r")).version
+        with closing(sqlite3.connect(desk.folder / "store.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            desk.place(Order([BLOCK], "r"))
+        with pytest.raises(StoreError, match="it has not taken yet what was ordered before"):
+            desk.place(Order([UNBLOCK], "r", if_version=before))
+        desk.place(Order([UNBLOCK], "r"))
+        sent.set()
+        until(lambda: sharing.is_even(0))
+    assert [one["change"]["type"] for one in once(changes(desk.journal))][1:3] == ["block", "unblock"]
+    with desk.state() as state:
+        assert not state.blocks
+
+
+def test_an_order_that_the_store_lost_before_anybody_had_it_is_not_lost(desk, monkeypatch):
+    """It was taken, and the file taken away; what is answered is in this machine's log."""
+    with controlled(desk) as sharing:
+        desk.place(Order([Planned({"type": "isolate", "model": "chat"})], "r"))
+        add = SqliteChanges.add
+
+        def taken_away(*what):
+            monkeypatch.undo()
+            added = add(*what)
+            for file in desk.folder.glob("store.db*"):
+                file.unlink()
+            desk.place(Order([Planned({"type": "online", "model": "chat"})], "r"))
+            return added
+
+        monkeypatch.setattr(SqliteChanges, "add", taken_away)
+        desk.place(Order([BLOCK], "r"))
+        with desk.state() as state:
+            assert (list(state.blocks), list(state.isolated)) == ([("ip", "203.0.113.0/24")], [])
+        until(lambda: sharing.is_even(0))
+    # The block may have come into the log before the file was taken away, or after that.
+    assert sorted(one["change"]["type"] for one in once(changes(desk.journal))) == ["block", "isolate", "online"]
+
+
+def test_an_order_for_a_store_that_went_back_does_not_come_before_what_that_lost(desk):
+    """Somebody has put a backup in its place, and this machine has not seen that yet."""
+    home = InFile(desk.folder / "store.db")
+    with controlled(desk) as sharing:
+        desk.place(Order([Planned({"type": "isolate", "model": "chat"})], "r"))
+        saved = home.save()
+        desk.place(Order([BLOCK], "r"))
+        sharing.store.changes.wait = lambda *_: time.sleep(1.0)
+        time.sleep(0.3)
+        home.rewind(saved)
+        desk.place(Order([UNBLOCK], "r"))
+        del sharing.store.changes.wait
+        until(lambda: sharing.is_even(0))
+        with desk.state() as state:
+            assert not state.blocks
+    assert [one["change"]["type"] for one in once(changes(desk.journal))] == ["isolate", "block", "unblock"]
+
+
+def test_what_nobody_tells_of_is_not_in_force(desk):
+    """Where no machine is heard of, this one is not either, and it is late."""
+    with controlled(desk) as sharing:
+        sharing.store.nodes.tell = lambda _: None
+        sharing.store.nodes.forget(node_name(desk.folder))
+        late = desk.place(Order([BLOCK], "r"), patience=0.05).force.late
+        assert [one.log for one in late] == [node_name(desk.folder)]

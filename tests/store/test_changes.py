@@ -7,7 +7,8 @@ import pytest
 
 from guard.changes import VersionError
 from guard.config import Store
-from guard.store.changes import BATCH
+from guard.store.changes import BATCH, Known
+from guard.store.errors import StoreError
 from guard.store.opening import opened
 from tests.support import stores
 
@@ -106,6 +107,31 @@ def test_a_link_tells_histories_apart(home, changes):
         links.append(changes.read(2).changes[0].link)
         home.empty()
     assert len({*links, ""}) == 4
+
+
+def test_a_history_that_lost_something_takes_nothing_that_comes_after_it(home, changes):
+    """Emptied, begun anew or set back: what is ordered now would count as ordered before what is to come back."""
+    changes.append(record("a"))
+    saved = home.save()
+    changes.append(record("b"))
+    page = changes.read(1)
+    known = Known(page.epoch, 2, page.changes[0].link)
+    assert changes.append_all([record("c")], after=known) == [3]
+    home.rewind(saved)
+    for _ in range(2):  # the second time there is another one at its place
+        with pytest.raises(StoreError, match="it has lost changes, and what was ordered before comes first"):
+            changes.append_all([record("d")], after=known)
+        changes.append(record("x"))
+    with pytest.raises(StoreError, match="it has lost changes"):
+        changes.publish([record("d")], known)
+    assert changes.append_all([record("d")], after=Known(page.epoch, 1, page.before)) == [3]
+    home.empty()
+    for before in (known, Known(page.epoch)):
+        with pytest.raises(StoreError, match="it has lost changes"):
+            changes.append_all([record("d")], after=before)
+    changes.append(record("e"))
+    with pytest.raises(StoreError, match="it has lost changes"):
+        changes.append_all([record("d")], after=Known(page.epoch))
 
 
 def test_fleets_do_not_see_each_other(home, changes):

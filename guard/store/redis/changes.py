@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from secrets import token_hex
 
-from guard.store.changes import BATCH, BATCH_BYTES, Added, Changes, Entry, Page, Published, stored, text
+from guard.store.changes import BATCH, BATCH_BYTES, NOTHING, Added, Changes, Entry, Known, Page, Published, stored, text
 from guard.store.redis.connection import Connection
 from guard.store.redis.script import Script, key
 
@@ -48,8 +48,15 @@ elseif redis.call('EXISTS', KEYS[2]) == 0 then
     if entry[2][1] == 'id' then redis.call('HSET', KEYS[2], entry[2][2], string.match(entry[1], '^%d+')) end
   end
 end
+local known_epoch, known_version, known_link = ARGV[3], tonumber(ARGV[4]), ARGV[5]
+if known_epoch ~= '' and (last == 0 or redis.call('GET', KEYS[3]) ~= known_epoch) then return {-1} end
+if known_version > 0 then
+  local id = string.format('%.0f', known_version)
+  local before = redis.call('XREVRANGE', KEYS[1], id, id, 'COUNT', 1)[1]
+  if not before or before[2][6] ~= known_link then return {-1} end
+end
 local first, versions, link = last, {}, nil
-for place = 3, #ARGV, 2 do
+for place = 6, #ARGV, 2 do
   local known = redis.call('HGET', KEYS[2], ARGV[place])
   if known then
     versions[#versions + 1] = tonumber(known)
@@ -77,7 +84,8 @@ _READ = Script(
     _LAST
     + """
 local after, count = tonumber(ARGV[1]), tonumber(ARGV[2])
-local found = {redis.call('GET', KEYS[2]) or '', last_version(), '', {}}
+local last = last_version()
+local found = {last > 0 and redis.call('GET', KEYS[2]) or '', last, '', {}}
 if after > 0 then
   local id = string.format('%.0f', after)
   local before = redis.call('XREVRANGE', KEYS[1], id, id, 'COUNT', 1)[1]
@@ -121,11 +129,13 @@ class RedisChanges(Changes):
         self._connection = connection
         self._keys = [key(connection.fleet, what) for what in ("changes", "ids", "epoch")]
 
-    def add(self, entries: Sequence[Entry], if_version: int | None = None) -> Added:
+    def add(self, entries: Sequence[Entry], if_version: int | None = None, after: Known = NOTHING) -> Added:
         """Add changes in one step."""
         condition = "" if if_version is None else str(if_version)
         arguments = [word for entry in entries for word in (entry.id, entry.line)]
-        version, *added = self._connection.run(_APPEND, self._keys, [token_hex(8), condition, *arguments])
+        version, *added = self._connection.run(_APPEND, self._keys, [token_hex(8), condition, *after, *arguments])
+        if version < 0:
+            raise self._lost()
         return Added(version, added[0], text(added[1])) if added else Added(version, None)
 
     def known(self, ids: Sequence[str]) -> Published:

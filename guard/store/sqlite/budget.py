@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, field
 from math import ceil, floor
 from typing import NamedTuple, Self
 
-from guard.store.budgets import UNIT, Answer, Told
+from guard.store.budgets import MOST, UNIT, Answer, Told
 
 SHORTEST_WAIT = 10_000
 SLACK = 1_000_000
@@ -62,6 +62,8 @@ class Budget:
         for place in range(0, len(words), 6):
             name, lent, ends, asked_, kept, kept_at = words[place : place + 6]
             found.loans[name] = Loan(int(lent), int(ends), int(asked_), int(kept), int(kept_at))
+        if max(map(abs, (found.left, *(loan.lent for loan in found.loans.values())))) > 4 * MOST:
+            raise ValueError("no budget has so much")
         return found
 
     def written(self) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from time import time_ns
 from typing import TypeVar
 
@@ -16,6 +17,9 @@ from guard.store.sqlite.budget import Asked, Budget, ask, new
 from guard.store.sqlite.file import File
 
 Found = TypeVar("Found")
+
+LAST = 2**62
+"""No time is later: SQLite's whole numbers have 64 bits."""
 
 _VALUE = "SELECT CAST(value AS BLOB) FROM budgets WHERE fleet = ? AND key = ? AND ends > ?"
 _WRITE = "REPLACE INTO budgets VALUES (?, ?, ?, ?)"
@@ -58,8 +62,9 @@ class SqliteBudgets(Budgets):
         return await self._do(lambda: self._file.write(work))
 
     async def close(self) -> None:
-        """Close the file; it is opened when it is asked again."""
-        await self._do(self._file.close)
+        """Close the file; it is opened when it is asked again. Where the disk says nothing, it stays as it is."""
+        with suppress(StoreError):
+            await self._do(self._file.close)
 
     async def _do(self, work: Callable[[], Found]) -> Found:
         """Do it in the thread. A disk that says nothing keeps nobody waiting for longer than others would."""
@@ -78,7 +83,7 @@ class SqliteBudgets(Budgets):
             budget = new(told, asked.now)
         answer, lasts = ask(budget, told, asked)
         if lasts is not None:
-            connection.execute(_WRITE, (self._fleet, key, budget.written(), asked.now + lasts))
+            connection.execute(_WRITE, (self._fleet, key, budget.written(), min(asked.now + lasts, LAST)))
         return answer
 
 

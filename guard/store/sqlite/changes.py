@@ -13,10 +13,12 @@ from time import monotonic
 from guard.store.changes import (
     BATCH,
     BATCH_BYTES,
+    NOTHING,
     WORDS_BYTES,
     Added,
     Changes,
     Entry,
+    Known,
     Page,
     Published,
     Stored,
@@ -30,7 +32,7 @@ POLL_SECONDS = 0.01
 """Where other guards write to it; what this process writes is known at once."""
 
 _LAST = "SELECT version, link FROM changes WHERE fleet = ? ORDER BY version DESC LIMIT 1"
-_BEFORE = "SELECT link FROM changes WHERE fleet = ? AND version = ?"
+_LINK = "SELECT link FROM changes WHERE fleet = ? AND version = ?"
 _NEXT = "SELECT version, id, record, link FROM changes WHERE fleet = ? AND version > ? ORDER BY version LIMIT ?"
 _EPOCH = "SELECT epoch FROM histories WHERE fleet = ?"
 _KNOWN = "SELECT id, version FROM changes WHERE fleet = ? AND id IN (SELECT value FROM json_each(?))"
@@ -44,21 +46,20 @@ class SqliteChanges(Changes):
     """Those of a fleet; `watch` is the same file once more, for who waits for what others write.
 
     Where it is one machine's `own`, its changes keep the numbers that they had, as long as each is higher than the
-    last; and if it is emptied, those come first that had one.
+    last.
     """
 
     def __init__(self, file: File, watch: File, fleet: str, *, own: bool = False) -> None:
         self.address = str(file.path)
         self._own = own
-        self._seen = False
         self._written = Event()
         self._file = file
         self._watch = watch
         self._fleet = fleet
 
-    def add(self, entries: Sequence[Entry], if_version: int | None = None) -> Added:
+    def add(self, entries: Sequence[Entry], if_version: int | None = None, after: Known = NOTHING) -> Added:
         """Add changes in one step; who waits in this process is woken."""
-        added = self._file.write(lambda connection: self._add(connection, entries, if_version))
+        added = self._file.write(lambda connection: self._add(connection, entries, if_version, after))
         self._written.set()
         return added
 
@@ -75,11 +76,10 @@ class SqliteChanges(Changes):
         """The changes after that version, at most so many."""
 
         def work(connection: sqlite3.Connection) -> Page:
-            found = connection.execute(_BEFORE, (self._fleet, after)).fetchone()
+            before = self._link(connection, after)
             version, _ = self._last(connection)
-            self._seen = self._seen or version > 0
-            before = _word(found[0]) if found else ""
-            return Page(self._epoch(connection), version, before, self._next(connection, after, count))
+            epoch = self._epoch(connection) if version else ""
+            return Page(epoch, version, before, self._next(connection, after, count))
 
         return self._file.read(work)
 
@@ -99,10 +99,14 @@ class SqliteChanges(Changes):
             self._written.wait(rest if self._own else min(POLL_SECONDS, rest))
             self._written.clear()
 
-    def _add(self, connection: sqlite3.Connection, entries: Sequence[Entry], if_version: int | None) -> Added:
+    def _add(
+        self, connection: sqlite3.Connection, entries: Sequence[Entry], if_version: int | None, after: Known
+    ) -> Added:
         last, link = self._last(connection)
-        if self._own and self._seen and not last and not entries[0].number:
-            raise StoreError(f"the store {self.address}: it was emptied, and what was ordered before comes first")
+        if after.epoch and (not last or self._epoch(connection) != after.epoch):
+            raise self._lost()
+        if after.version and self._link(connection, after.version) != after.link:
+            raise self._lost()
         known = self._known(connection, [entry.id for entry in entries])
         missing = {entry.id: entry for entry in entries if entry.id not in known}
         if missing and if_version not in (None, last):
@@ -134,12 +138,16 @@ class SqliteChanges(Changes):
     def _last(self, connection: sqlite3.Connection) -> tuple[int, str]:
         """The version of the last one and its link."""
         version, link = connection.execute(_LAST, (self._fleet,)).fetchone() or (0, b"")
-        if version >= MOST:
-            what = (
-                f"somebody put change {version} there, and none can follow: delete it, and the machines fill it again"
-            )
+        if not isinstance(version, int) or version >= MOST:
+            name = _word(version) or str(version)
+            what = f"somebody put change {name} there, and none can follow: delete it, and the machines fill it again"
             raise StoreError(f"the store {self.address}: {what}")
         return version, _word(link)
+
+    def _link(self, connection: sqlite3.Connection, version: int) -> str:
+        """Of the change with that version; "": there is none."""
+        found = connection.execute(_LINK, (self._fleet, version)).fetchone()
+        return _word(found[0]) if found else ""
 
     def _epoch(self, connection: sqlite3.Connection) -> str:
         found = connection.execute(_EPOCH, (self._fleet,)).fetchone()

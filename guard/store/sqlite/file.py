@@ -177,16 +177,25 @@ class File:
 
     def _create(self) -> None:
         """Make an empty file that only its owner reads, if there is none; what lay beside an earlier one is not its."""
-        # An existing file is not opened here: to close it again would end what SQLite holds of it in this process.
-        if self.path.exists():
+        # To open it and close it again would end what SQLite holds of it in this process.
+        if os.path.lexists(self.path):
             return
+        with self._turn():
+            if not os.path.lexists(self.path):
+                self._drop_sides()
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Be the only process that says which file is there: what lies beside one in use is never taken from it."""
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(folder, fcntl.LOCK_EX)  # for what is taken away must not be of one that others have just made
-            if not self.path.exists():
-                for side in self._sides():
-                    side.unlink(missing_ok=True)
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            until = monotonic() + self.timeout
+            while not _try_lock(folder):
+                if monotonic() > until:
+                    raise _Busy
+                sleep(STEP_SECONDS)
+            yield
         finally:
             os.close(folder)
 
@@ -225,13 +234,14 @@ class File:
 
     def _set_aside(self) -> None:
         """Whoever wants to look at it finds it beside. Where others have done so already, a new one is there."""
-        if _inode(self.path) == self._inode:
-            self.path.replace(self.path.with_name(self.path.name + "-damaged"))
-            for side in self._sides():
-                side.unlink(missing_ok=True)
+        with self._turn():
+            if _inode(self.path) == self._inode:
+                self.path.replace(self.path.with_name(self.path.name + "-damaged"))
+                self._drop_sides()
 
-    def _sides(self) -> list[Path]:
-        return [self.path.with_name(self.path.name + side) for side in SIDES]
+    def _drop_sides(self) -> None:
+        for side in SIDES:
+            self.path.with_name(self.path.name + side).unlink(missing_ok=True)
 
 
 def _use_wal(connection: sqlite3.Connection, until: float) -> None:
@@ -245,6 +255,14 @@ def _use_wal(connection: sqlite3.Connection, until: float) -> None:
             sleep(STEP_SECONDS)
         else:
             return
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _inode(path: Path) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from contextlib import asynccontextmanager, closing
-from time import monotonic, monotonic_ns
+from time import monotonic, monotonic_ns, sleep
 
 import pytest
 
@@ -15,6 +15,7 @@ from guard.lending import Ask
 from guard.store import leases as module
 from guard.store.leases import LIFE_SECONDS, Leases
 from guard.store.opening import budgets_of
+from guard.store.sqlite.file import File
 
 SLOW = Ask("0123456789abcdef" * 2, 60.0, 5.0, 1.0, 0.0, 0.0, 0.0)
 
@@ -126,7 +127,7 @@ async def test_one_that_was_taken_away_is_whole_again(path):
         assert [await units(lender) for _ in range(6)] == [1.0] * 5 + [0.0]
 
 
-@pytest.mark.parametrize("value", ["", "x", "1 2 n1 3"])
+@pytest.mark.parametrize("value", ["", "x", "1 2 n1 3", f"{-(10**30)} 2", f"1 2 n1 {10**30} {10**30} 1 1 1"])
 async def test_what_is_no_budget_is_whole(path, value):
     """Whatever somebody else has written there."""
     async with leases(path) as lender:
@@ -160,3 +161,29 @@ async def test_one_that_others_hold_is_no_answer_and_it_comes_back(path, caplog)
     told = [record.message for record in caplog.records]
     assert len([line for line in told if "others hold it for more than 0.1 seconds" in line]) == 1
     assert [line for line in told if "it answers, and what is limited is shared again" in line]
+
+
+async def test_a_disk_that_says_nothing_is_no_answer_and_it_comes_back(path, monkeypatch):
+    """However long that takes."""
+    async with leases(path, timeout=0.05) as lender:
+        assert await units(lender) == 1.0
+        write = File.write
+
+        def late(*what):
+            sleep(0.5)
+            return write(*what)
+
+        monkeypatch.setattr(File, "write", late)
+        assert await units(lender) is None
+        monkeypatch.undo()
+        end = monotonic() + 20
+        while await asyncio.wait_for(units(lender), 5) is None:
+            assert monotonic() < end, "it did not come back"
+            await asyncio.sleep(0.05)
+
+
+async def test_a_time_that_no_database_can_hold_is_the_last_that_it_can(path):
+    """As of a budget of which a unit comes back in years."""
+    async with leases(path) as lender:
+        assert await units(lender, SLOW._replace(interval=1e9, burst=2e9)) == 1.0
+        assert await units(lender, SLOW._replace(interval=1e9, burst=2e9, need=1e9)) == 1e9

@@ -82,6 +82,16 @@ def test_a_number_behind_which_there_is_no_other_is_told(path, changes):
         changes.read(0)
 
 
+@pytest.mark.parametrize("number", ["x", b"y", 7.5])
+def test_what_is_no_number_is_told(path, changes, number):
+    """Behind it there is none either."""
+    changes.append(record("a"))
+    sql(path, "INSERT INTO changes VALUES ('guard', ?, 'x', '{}', 'l')", number)
+    for ask in (changes.version, lambda: changes.append(record("b"))):
+        with pytest.raises(StoreError, match=r"somebody put change (x|y|7\.5) there, and none can follow"):
+            ask()
+
+
 def test_much_is_read_in_pieces(changes):
     """A page has so many bytes at most, and one change at least."""
     changes.publish([record(f"c{number}", text="x" * 400_000) for number in range(5)])
@@ -151,15 +161,3 @@ def test_in_a_store_of_its_own_changes_keep_the_numbers_of_the_log(own):
 def test_in_a_store_that_is_shared_they_do_not(changes):
     """The log of one machine says nothing to the others."""
     assert changes.publish([record("a", seq=4), record("b", seq=9, store=7)]).versions == {"a": 1, "b": 2}
-
-
-def test_one_of_its_own_that_was_emptied_is_filled_before_it_takes_orders(own, tmp_path):
-    """What is ordered now would count as ordered before all that it had."""
-    own.append(record("a"))
-    own.read(0)
-    for file in tmp_path.glob("store.db*"):
-        file.unlink()
-    with pytest.raises(StoreError, match="it was emptied, and what was ordered before comes first"):
-        own.append(record("b"))
-    assert own.publish([record("a", seq=1)]).versions == {"a": 2}
-    assert own.append(record("b")) == 3

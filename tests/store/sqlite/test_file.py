@@ -1,13 +1,15 @@
 """A database in a file, with other processes that use it, and what may befall it."""
 
 import multiprocessing
+import os
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
+from functools import partial
 from time import monotonic
 
 import pytest
@@ -142,6 +144,42 @@ def test_one_that_was_taken_away_is_made_anew(path, file):
     for side, data in saved.items():
         path.with_name(path.name + side).write_bytes(data)
     assert words(file) == []
+
+
+def test_what_another_writes_to_a_new_one_stays(path, file, monkeypatch):
+    """Also where both find none there, and the other is done before this one has seen that."""
+    other, opened = File(path, LASTING, 5.0), os.open
+
+    def late(where, *more, **named):
+        descriptor = opened(where, *more, **named)
+        if where == path:
+            monkeypatch.undo()
+            put(other, "a")
+        return descriptor
+
+    monkeypatch.setattr("guard.store.sqlite.file.os.open", late)
+    put(file, "b")
+    other.close()
+    assert words(file) == ["a", "b"]
+
+
+def test_one_that_another_is_making_is_no_other_programs(path, file, monkeypatch):
+    """What it is, is seen as of one time."""
+    other = File(path, LASTING, 0.1)
+    connect = sqlite3.connect
+
+    class Slow(sqlite3.Connection):
+        def execute(self, statement, *more):
+            if "sqlite_schema" in statement:
+                monkeypatch.undo()
+                with suppress(StoreError):
+                    put(other, "a")
+            return super().execute(statement, *more)
+
+    monkeypatch.setattr("sqlite3.connect", partial(connect, factory=Slow))
+    put(file, "b")
+    assert words(file)[-1] == "b"
+    other.close()
 
 
 def test_one_that_was_exchanged_is_the_new_one(path, file, tmp_path):
