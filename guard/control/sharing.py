@@ -88,7 +88,7 @@ class Sharing:
     @property
     def version(self) -> int:
         """Up to which of the store's changes this machine's log has them; 0: it is not known yet."""
-        return self._follower.version
+        return self._follower.version if self._follower.is_even() else 0
 
     def __enter__(self) -> Self:
         for thread in self._threads:

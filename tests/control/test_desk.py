@@ -300,3 +300,25 @@ def test_what_nobody_tells_of_is_not_in_force(desk):
         sharing.store.nodes.forget(node_name(desk.folder))
         late = desk.place(Order([BLOCK], "r"), patience=0.05).force.late
         assert [one.log for one in late] == [node_name(desk.folder)]
+
+
+def test_while_log_and_store_are_compared_the_version_does_not_go_back(desk, monkeypatch):
+    """It is the log's until the store's is known; not that of the change that was looked at last."""
+    append_all(desk.journal, [change_record(BLOCK.change, reason="r") for _ in range(1_500)])
+    halfway, seen = threading.Event(), threading.Event()
+    read = SqliteChanges.read
+
+    def slow(self, after, *more):
+        if after == 1_001:
+            halfway.set()
+            assert seen.wait(10)
+        return read(self, after, *more)
+
+    monkeypatch.setattr(SqliteChanges, "read", slow)
+    with Sharing(desk.config) as sharing:
+        desk.sharing = sharing
+        assert halfway.wait(10)
+        with desk.state() as state:
+            assert desk.version(state) == 1_501
+        seen.set()
+        until(lambda: sharing.version == 1_501)
