@@ -204,8 +204,8 @@ class Desk:
             versions = changes.known(ids).versions
             if len(versions) < count:
                 return None
-            first, last = min(versions.values()), max(versions.values())
-            found = {one.id: one.record for one in changes.read(first - 1, last - first + 1).changes if one.record}
+            last = max(versions.values())
+            found = {one.id: one.record for one in changes.between(min(versions.values()), last) if one.record}
         except StoreError:
             return None
         records = [found[id_] for id_ in ids if id_ in found]

@@ -127,6 +127,12 @@ class Changes(ABC):
         """The word of this history; "" while there are no changes."""
         return self.read(0, 0).epoch
 
+    def between(self, first: int, last: int) -> Iterator[Stored]:
+        """Those of these versions, however many they are."""
+        while first <= last and (found := self.read(first - 1, min(last - first + 1, BATCH)).changes):
+            yield from (one for one in found if one.version <= last)
+            first = found[-1].version + 1
+
     def append(self, record: Mapping[str, Any], if_version: int | None = None) -> int:
         """Add a change. Likewise."""
         return self.append_all([record], if_version)[0]

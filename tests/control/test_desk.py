@@ -322,3 +322,14 @@ def test_while_log_and_store_are_compared_the_version_does_not_go_back(desk, mon
             assert desk.version(state) == 1_501
         seen.set()
         until(lambda: sharing.version == 1_501)
+
+
+def test_a_long_order_that_is_given_again_is_told_as_long(desk):
+    """Also where it is more than the store gives out at a time."""
+    many = [Planned({"type": "block", "kind": "ip", "value": f"192.0.2.{n}"}, reason="x" * 9_000) for n in range(200)]
+    with controlled(desk):
+        first = desk.place(Order(many, "r", mark="m"), patience=0.0)
+        again = desk.placed("m", len(many), patience=0.0)
+        assert again is not None
+        assert again.version == first.version
+        assert [one["id"] for one in again.records] == [one["id"] for one in first.records]

@@ -48,6 +48,13 @@ def test_what_a_record_has_in_one_log_only_stays_there(changes):
     assert changes.read(0).changes[0].record == {"kind": "change", **record("a")}
 
 
+def test_all_between_two_versions_are_read(changes):
+    """However many pages they take, and no more than those."""
+    changes.publish([record(f"c{number}", text="x" * 400_000) for number in range(1, 8)])
+    assert [one.version for one in changes.between(2, 6)] == [2, 3, 4, 5, 6]
+    assert [one.version for one in changes.between(7, 9)] == [7]
+
+
 def test_reading_goes_on_after_a_version(changes):
     """A page has what follows, as much as was asked for, and the link of what it follows."""
     changes.publish([record(f"c{number}") for number in range(1, 8)])
