@@ -30,7 +30,7 @@ class UnderWayError(Exception):
 class Answers:
     """What was answered, by caller and key, for a day at most; the oldest go when there are too many.
 
-    Times are monotonic seconds. Only this process knows them: after its end a call is done again.
+    Times are monotonic seconds. Only this process knows them; what was ordered is known by `guard.control.repeats`.
     """
 
     def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:

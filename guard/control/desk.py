@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from secrets import token_hex
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,6 +22,7 @@ from guard.control.checks import checked
 from guard.control.effect import effect, missing, standing, takes_back
 from guard.control.errors import OrderError
 from guard.control.force import Force, in_force, in_force_of_all, patience_for
+from guard.control.repeats import find, ids_of
 from guard.custody.control import Pen, change_record
 from guard.custody.measures import Measure, State
 from guard.custody.rulings import bundle_of
@@ -194,24 +194,24 @@ class Desk:
         return placed._replace(force=placed.force._replace(seconds=monotonic() - began))
 
     def placed(self, mark: str | None, count: int, patience: float | None = None) -> Placed | None:
-        """The order of so many changes with that mark, if the store has it: it was given before, whoever has heard of
-        that; None: nothing is known of it.
+        """The order of so many changes with that mark, if it was given before, whoever has heard of that; None: nothing
+        is known of it.
+
+        Raises:
+            ControlError, OSError: the log cannot be read.
         """
         if mark is None or self.sharing is None:
             return None
-        changes, ids = self.sharing.store.changes, _ids(mark, count)
-        try:
-            versions = changes.known(ids).versions
-            if len(versions) < count:
-                return None
-            last = max(versions.values())
-            found = {one.id: one.record for one in changes.between(min(versions.values()), last) if one.record}
-        except StoreError:
+        found = find(mark, count, self.sharing.store.changes, self.journal, look=not self.sharing.is_even(0.0))
+        if found is None:
             return None
-        records = [found[id_] for id_ in ids if id_ in found]
-        kinds = frozenset(record["change"]["type"] for record in records)
+        kinds = frozenset(record["change"]["type"] for record in found.records)
         patience = patience_for(kinds, count) if patience is None else patience
-        return Placed(records, last, self._in_force_of_all(last, kinds, patience))
+        if found.here:
+            force = in_force(self.folder, self.journal, found.version, kinds, patience)
+        else:
+            force = self._in_force_of_all(found.version, kinds, patience)
+        return Placed(found.records, found.version, force)
 
     def _place_here(
         self, order: Order, records: list[dict[str, Any]], kinds: frozenset[str], patience: float
@@ -324,7 +324,7 @@ def _check_end(expires: float | None) -> None:
 def _records(order: Order, found: Checked) -> list[dict[str, Any]]:
     """The records of an order. All have one time, so that whoever reads the log sees them as one order."""
     at = time()
-    ids = _ids(order.mark or token_hex(8), len(found))
+    ids = ids_of(order.mark, len(found))
     records = []
     for planned, (_, words), id_ in zip(order.changes, found, ids, strict=True):
         record = change_record(
@@ -337,11 +337,6 @@ def _records(order: Order, found: Checked) -> list[dict[str, Any]]:
         )
         records.append(record | {"at": at})
     return records
-
-
-def _ids(mark: str, count: int) -> list[str]:
-    """Those of an order's changes."""
-    return [mark, *(f"{mark}-{number}" for number in range(1, count))]
 
 
 def _state_of(before: Checked) -> State:

@@ -31,6 +31,8 @@ from guard.store.opening import Opened
 
 NOTE_EVERY = 1_000
 """Records of the control log between two notes."""
+MOST_AGAIN = 1_000
+"""Changes that the store does not have, of which no more are written once more."""
 
 logger = logging.getLogger("guard.control")
 
@@ -151,18 +153,26 @@ class Follower:
             if page.changes:
                 lacking = mirror.lacking(page.changes)
                 self._parcels.fetch(lacking)
-                mirror.take(page.changes, self._write(lacking))
+                self._take(mirror, page.changes, lacking)
                 _tell(page.changes)
             self._progress(mirror.reached, mirror.version)
             more = page.version > mirror.version
         mirror.local(self._tail.news())
 
-    def _write(self, lacking: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Write into the log what it lacks, and do not read that again."""
-        written = self._pen.write(lacking) if lacking else []
+    def _take(self, mirror: Mirror, found: Sequence[Stored], lacking: list[dict[str, Any]]) -> None:
+        """Write into the log what it lacks of these changes, and do not read that again.
+
+        What the store does not have yet counts as ordered later, so it comes once more behind that: else what was
+        before it would be in force until it is sent.
+        """
+        there = {one.id for one in found}
+        later = [{**record, "id": id_} for id_, record in mirror.missing.items() if id_ not in there]
+        behind = later if lacking and len(later) <= MOST_AGAIN else []
+        written = self._pen.write([*lacking, *map(_placeless, behind)]) if lacking else []
         if written:
             self._tail.pass_over(self._pen.written)
-        return written
+        mirror.take(found, written[: len(lacking)])
+        mirror.local(written[len(lacking) :])
 
     def _push(self, mirror: Mirror) -> bool:
         """Send the store what it lacks; whether there was something."""
@@ -191,6 +201,10 @@ class Follower:
         if mirror.epoch and mirror.before is not None and seq:
             note.write(self._state, Note(mirror.epoch, mirror.version, mirror.before, seq, chain))
             self._noted = seq
+
+
+def _placeless(record: Record) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name not in ("seq", "chain")}
 
 
 def _tell(found: Sequence[Stored]) -> None:

@@ -227,7 +227,7 @@ def test_while_the_store_is_filled_orders_come_behind(desk, monkeypatch):
         with pytest.raises(StoreError, match="it has not taken yet what was ordered before; an order for version 5"):
             desk.place(Order([BLOCK], "r", if_version=5))
         filled.set()
-        until(lambda: sharing.store.changes.version() == 202)
+        until(lambda: sharing.version == 202)
         with desk.state() as state:
             assert ("ip", "192.0.2.7") not in state.blocks
 

@@ -432,3 +432,19 @@ def test_all_machines_come_to_the_same(home, events):
             last = list(dict.fromkeys(reversed(machine.ids())))[::-1]
             assert [id_ for id_ in last if id_ not in own] == newest
             assert machine.in_force() == story.machines[0].in_force()
+
+
+def test_an_order_that_was_put_aside_stays_in_force(tmp_path, store, monkeypatch):
+    """Others' orders that come into the log meanwhile count as ordered before it, also until it is in the store."""
+    (machine,) = machines(tmp_path, store, 1)
+    machine.step()
+    machine.changes.append_all([control.change_record(UNBLOCK, reason="r", actor="a") for _ in range(3)])
+    machine.order(BLOCK)
+    monkeypatch.setattr(machine.follower, "_push", lambda _: False)
+    machine.step()
+    assert {type(change) for change, *_ in machine.in_force()} == {changes.Block}
+    monkeypatch.undo()
+    for _ in range(2):
+        machine.step()
+    assert {type(change) for change, *_ in machine.in_force()} == {changes.Block}
+    assert list(dict.fromkeys(machine.ids()[-4:])) == [one.id for one in machine.changes.read(0).changes]

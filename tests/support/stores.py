@@ -53,7 +53,7 @@ class InFile:
     def empty(self) -> None:
         """Somebody has taken the files away."""
         for path in self.path.parent.glob(f"{self.path.name}*"):
-            path.unlink()
+            path.unlink(missing_ok=True)
 
     def save(self) -> Any:
         """What a backup has."""

@@ -53,7 +53,7 @@ if known_epoch ~= '' and (last == 0 or redis.call('GET', KEYS[3]) ~= known_epoch
 if known_version > 0 then
   local id = string.format('%.0f', known_version)
   local before = redis.call('XREVRANGE', KEYS[1], id, id, 'COUNT', 1)[1]
-  if not before or before[2][6] ~= known_link then return {-1} end
+  if not before or string.sub(before[2][6] or '', 1, 1024) ~= known_link then return {-1} end
 end
 local first, versions, link = last, {}, nil
 for place = 6, #ARGV, 2 do
