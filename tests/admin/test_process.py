@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 
 import httpx
+import pytest
 from msgspec.structs import replace
 
 from guard.admin.orders import encode
@@ -120,9 +121,14 @@ def call(local, method, path, key, **body):
     return httpx.request(method, f"{local.url}{path}", headers=headers, timeout=20, **body)
 
 
-def test_an_order_is_taken_once_whatever_becomes_of_the_process(tmp_path):
-    """Who sends it again, with its key, to the process that took its place gets the answer that got lost."""
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_order_is_taken_once_whatever_becomes_of_the_process(tmp_path, broken):
+    """Who sends it again, with its key, to the process that took its place gets the answer that got lost; also where
+    the store did not take it.
+    """
     (tmp_path / "journal").mkdir()
+    if broken:
+        (tmp_path / "store.db").mkdir()
     two = [{"type": "block", "kind": "ip", "value": "192.0.2.1"}, {"type": "isolate", "model": "chat"}]
     other = {"json": {"changes": two[:1], **REASON}}
     with control(config(tmp_path), tmp_path) as first:
