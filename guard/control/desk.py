@@ -21,17 +21,17 @@ from guard.config import Config
 from guard.control.checks import checked
 from guard.control.effect import effect, missing, standing, takes_back
 from guard.control.errors import OrderError
-from guard.control.force import Force, in_force, in_force_of_all, patience_for
-from guard.control.repeats import find, ids_of
+from guard.control.force import Force, in_force, patience_for
+from guard.control.repeats import ids_of
 from guard.custody.control import Pen, change_record
 from guard.custody.measures import Measure, State
 from guard.custody.rulings import bundle_of
 from guard.custody.snapshot import FILE, anew, restore
 from guard.custody.tail import Tail
 from guard.proof.node import node_name
-from guard.store.errors import StoreError
 
 if TYPE_CHECKING:
+    from guard.control.placing import Placing
     from guard.control.sharing import Sharing
 
 FURTHEST_SECONDS = 100 * 365 * 86_400.0
@@ -189,8 +189,10 @@ class Desk:
         records = _records(order, self.check(order))
         kinds = frozenset(record["change"]["type"] for record in records)
         patience = patience_for(kinds, len(records)) if patience is None else patience
-        do = self._place_here if self.sharing is None else self._place_shared
-        placed = do(order, records, kinds, patience)
+        if self.sharing is None:
+            placed = self._place_here(order, records, kinds, patience)
+        else:
+            placed = self._placing(self.sharing).place(records, order.if_version, kinds, patience)
         return placed._replace(force=placed.force._replace(seconds=monotonic() - began))
 
     def placed(self, mark: str | None, count: int, patience: float | None = None) -> Placed | None:
@@ -202,16 +204,7 @@ class Desk:
         """
         if mark is None or self.sharing is None:
             return None
-        found = find(mark, count, self.sharing.store.changes, self.journal, look=not self.sharing.is_even(0.0))
-        if found is None:
-            return None
-        kinds = frozenset(record["change"]["type"] for record in found.records)
-        patience = patience_for(kinds, count) if patience is None else patience
-        if found.here:
-            force = in_force(self.folder, self.journal, found.version, kinds, patience)
-        else:
-            force = self._in_force_of_all(found.version, kinds, patience)
-        return Placed(found.records, found.version, force)
+        return self._placing(self.sharing).again(mark, count, patience)
 
     def _place_here(
         self, order: Order, records: list[dict[str, Any]], kinds: frozenset[str], patience: float
@@ -220,7 +213,13 @@ class Desk:
             raise OrderError("if_version", "only the store knows the version, and no control process asks it now")
         written_ = self._write(records, order.if_version)
         version = written_[-1]["seq"] + 1
-        return Placed(written_, version, in_force(self.folder, self.journal, version, kinds, patience))
+        force = in_force(self.folder, self.journal, version, kinds, patience)
+        return Placed(written_, version, force)
+
+    def _placing(self, sharing: Sharing) -> Placing:
+        from guard.control.placing import Placing
+
+        return Placing(self.config, sharing)
 
     def _write(self, records: list[dict[str, Any]], if_version: int | None) -> list[dict[str, Any]]:
         """Write into this machine's log, from where it comes into the store."""
@@ -234,46 +233,6 @@ class Desk:
             with suppress(VersionError):  # there is another record since, which may be no change
                 return self._pen.write(records, seen)
         return self._pen.write(records)
-
-    def _place_shared(
-        self, order: Order, records: list[dict[str, Any]], kinds: frozenset[str], patience: float
-    ) -> Placed:
-        from guard.control.order import place, place_aside
-
-        assert self.sharing is not None
-        # Other machines, or whether the version is that one, are worth waiting for.
-        waits = self.config.store.url is not None or order.if_version is not None
-        if self.sharing.is_even(self.config.store.timeout if waits else 0.0):
-            store, known = self.sharing.store, self.sharing.known
-            placed = place(self.config, records, order.if_version, store=store, after=known)
-        else:
-            error = StoreError(f"the store {self.sharing.store.address}: it has not taken yet what was ordered before")
-            placed = place_aside(self.config, records, order.if_version, error)
-        if placed.where == "store":
-            try:
-                everywhere = self._in_force_of_all(placed.version, kinds, patience)
-                self._check_kept(records)
-                return Placed(records, placed.version, everywhere)
-            except StoreError as error:
-                placed = place_aside(self.config, records, None, error)
-        self.sharing.put_aside(placed.version)
-        force = in_force(self.folder, self.journal, placed.version, kinds, patience)
-        return Placed(records, placed.version, force, placed.trouble)
-
-    def _in_force_of_all(self, version: int, kinds: frozenset[str], patience: float) -> Force:
-        assert self.sharing is not None
-        return in_force_of_all(self.sharing.store.nodes, version, kinds, patience, node_name(self.folder))
-
-    def _check_kept(self, records: list[dict[str, Any]]) -> None:
-        """See that the store still has what it took: somebody may have emptied it before that came to any machine.
-
-        Raises:
-            StoreError: it does not, or there is no telling.
-        """
-        assert self.sharing is not None
-        store, ids = self.sharing.store, [record["id"] for record in records]
-        if len(store.changes.known(ids).versions) < len(ids):
-            raise StoreError(f"the store {store.address}: it took the order and has lost it")
 
     def _check_there(self, change: AnyChange, before: Checked) -> None:
         """See that there is what is to be taken back, or made use of: it is in force, or comes with this order."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import asynccontextmanager
 from time import monotonic, monotonic_ns
 
 import pytest
 import uvloop
 
-from guard.config import Store
 from guard.lending import Ask
 from guard.store import leases as module
-from guard.store.leases import LIFE_SECONDS, STALE_SECONDS, Leases
-from guard.store.opening import budgets_of
+from guard.store.leases import LIFE_SECONDS, STALE_SECONDS
 from tests.support import valkey
+from tests.support.asking import asking, until
+from tests.support.asking import leases as lenders
 from tests.support.between import Between
 
 KEY = "0123456789abcdef" * 2
@@ -29,21 +28,9 @@ def server():
         yield found
 
 
-@asynccontextmanager
-async def leases(port, node="n1", url="redis://127.0.0.1:{}", **more):
-    """The lender of a worker, whose connection is closed at the end."""
-    found = Leases(budgets_of(Store(url=url.format(port), **more)), node)
-    try:
-        yield found
-    finally:
-        await found.closed()
-
-
-def asking(lender, *asks):
-    """What will have been answered."""
-    answer = asyncio.get_running_loop().create_future()
-    lender.ask(asks, answer.set_result)
-    return answer
+def leases(port, node="n1", url="redis://127.0.0.1:{}", **more):
+    """The lender of a worker, of a server at a port."""
+    return lenders(url.format(port), node, **more)
 
 
 async def until_answered(lender, ask=PLENTY):
@@ -53,14 +40,6 @@ async def until_answered(lender, ask=PLENTY):
         assert monotonic() < end, "it does not answer any more"
         await asyncio.sleep(0.02)
     return answer[0]
-
-
-async def until(wanted):
-    """Wait for a condition."""
-    end = monotonic() + 20
-    while not wanted():
-        assert monotonic() < end, "it did not come to that"
-        await asyncio.sleep(0.005)
 
 
 async def test_what_was_asked_is_granted_in_order(server):
