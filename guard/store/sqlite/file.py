@@ -92,14 +92,9 @@ class File:
         Raises:
             StoreError: likewise.
         """
-
-        def version(connection: sqlite3.Connection) -> int:
-            found: int = connection.execute("PRAGMA data_version").fetchone()[0]
-            return found
-
         with self._told(), self._alone():
-            seen = version(self._opened())
-            return (*self._inode, seen)
+            (version,) = self._opened().execute("PRAGMA data_version").fetchone()
+            return (*self._inode, version)
 
     def close(self) -> None:
         """Let go of it, until there is something to do again."""
