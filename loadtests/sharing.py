@@ -1,9 +1,9 @@
-"""What it costs to share limits with other machines: the same guard with a store and without, in turns.
+"""What it costs to share limits with other guards: the same guard with a store and without, in turns.
 
     make sharing [ARGS=--help]
 
-`alone` counts its limit by itself, `shared` borrows from a Valkey on the core of the load. For each: requests a second,
-and the processor time that the guard's process used for a request.
+`alone` counts its limit by itself, `shared` borrows from a Valkey on the core of the load, `filed` from a file. For
+each: requests a second, and the processor time that the guard's worker used for a request.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ from loadtests.cost import processor_seconds, share
 from loadtests.program import find, running
 from tests.support import valkey
 
-WHICH = ("alone", "shared")
+WHICH = ("alone", "shared", "filed")
 
 
 def command(which: str, place: peers.Place, store: int) -> list[str]:
     """How one is started."""
     rules.write(place.folder / "rules")
     config = Path(place.write("guard.yaml", admin=peers.free_ports(1)[0]))
-    if which == "shared":
+    if which != "alone":
+        url = f"redis://127.0.0.1:{store}" if which == "shared" else f"sqlite:{place.folder}/store.db"
         with config.open("a", encoding="utf-8") as file:
-            file.write(f'store: {{url: "redis://127.0.0.1:{store}"}}\n')
+            file.write(f'store: {{url: "{url}"}}\n')
     return [find("guard"), "serve", "--config", str(config)]
 
 
