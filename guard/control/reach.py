@@ -11,6 +11,7 @@ from guard.settings.reader import is_variable
 from guard.store.errors import StoreError
 from guard.store.nodes import Node
 from guard.store.opening import FILE, opened
+from guard.store.sqlite import LIVE_SUFFIX
 
 
 class Reach(Struct, frozen=True):
@@ -31,7 +32,7 @@ def reach_of(config: Config) -> Reach | None:
     """Ask the store, which takes as long as `store.timeout` allows; None: there is none, for no guard has run yet."""
     store, state = config.store, Path(config.state)
     if store.url is None:
-        return _asked(store, state) if (state / FILE).exists() else None
+        return _asked(store, state) if (state / f"{FILE}{LIVE_SUFFIX}").exists() else None
     if is_variable(store.url) or (store.password is not None and is_variable(store.password)):
         trouble = "what the store is asked with is in the environment of the guard, and not in this one"
         return Reach("unknown", trouble)

@@ -23,7 +23,6 @@ def test_before_a_guard_has_run_there_is_nothing_to_reach(tmp_path):
 def test_a_store_of_its_own(tmp_path):
     """It is in the state folder."""
     with opened(Store(), tmp_path) as shared:
-        assert shared.changes.version() == 0
         shared.nodes.tell(Node("a", 3))
     found = reach_of(config(state=tmp_path))
     assert found is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from guard.store.sqlite import LIVE_SUFFIX
 from guard.store.sqlite.file import File, Schema
 
 DECIDED = Schema(
@@ -44,4 +45,4 @@ def decided(path: Path, timeout: float, *, own: bool = False) -> File:
 
 def live(path: Path, timeout: float) -> File:
     """The database of what is so just now."""
-    return File(path.with_name(path.name + "-live"), LIVE, timeout, mends=True)
+    return File(path.with_name(path.name + LIVE_SUFFIX), LIVE, timeout, mends=True)
