@@ -133,7 +133,10 @@ class Desk:
         What is passed over there is in no log, and what this machine has given to a store that it shares has no number
         in its own. Where nothing here follows a store of its own, that will take the numbers that the log has.
         """
-        return self._followed or (state.last if self.config.store.url is None else state.shared)
+        if self.config.store.url is not None:
+            return self._followed or state.shared
+        # What is followed is in the log a moment before that is known.
+        return max(self._followed, state.shared) if self._followed else state.last
 
     def stamp(self, state: State) -> str:
         """The same, and how many records this machine's log has, for it may have changed without the store."""
