@@ -84,6 +84,6 @@ class Placing:
         Raises:
             StoreError: it does not, or there is no telling.
         """
-        ids = [record["id"] for record in records]
-        if len(self._store.changes.known(ids).versions) < len(ids):
+        # It takes all of them in one step, or none.
+        if not self._store.changes.known([records[-1]["id"]]).versions:
             raise StoreError(f"the store {self._store.address}: it took the order and has lost it")

@@ -51,6 +51,8 @@ def find(mark: str, count: int, changes: Changes, journal: Path, *, look: bool) 
 
 def _in_store(ids: list[str], changes: Changes) -> Found | None:
     try:
+        if not changes.known(ids[:1]).versions:
+            return None
         versions = changes.known(ids).versions
         if len(versions) < len(ids):
             return None

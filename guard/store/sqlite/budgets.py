@@ -54,10 +54,8 @@ class SqliteBudgets(Budgets):
             connection.execute(_OVER, (self._fleet, _now()))
             connection.execute(_MISSED, (self._fleet, now, missed))
             connection.execute("REPLACE INTO sharing VALUES (?, ?, ?)", (self._fleet, node, now))
-            count: int = connection.execute("SELECT count(*) FROM sharing WHERE fleet = ?", (self._fleet,)).fetchone()[
-                0
-            ]
-            return count
+            (count,) = connection.execute("SELECT count(*) FROM sharing WHERE fleet = ?", (self._fleet,)).fetchone()
+            return int(count)
 
         return await self._do(lambda: self._file.write(work))
 

@@ -7,7 +7,6 @@ the disk that the system could not write is nothing to build on.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import NamedTuple, TypeVar
 
+from guard.proof.files import try_lock
 from guard.store.errors import StoreError, plain
 from guard.store.sqlite.mounts import network
 
@@ -186,7 +186,7 @@ class File:
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             until = monotonic() + self.timeout
-            while not _try_lock(folder):
+            while not try_lock(folder):
                 if monotonic() > until:
                     raise _Busy
                 sleep(STEP_SECONDS)
@@ -250,14 +250,6 @@ def _use_wal(connection: sqlite3.Connection, until: float) -> None:
             sleep(STEP_SECONDS)
         else:
             return
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _inode(path: Path) -> tuple[int, int]:
