@@ -156,6 +156,12 @@ class Supervisor(Multiprocess):
                 self._told.hangs += 1
                 self._tell()
 
+    def terminate_all(self) -> None:
+        """Tell all to end. A listener that only this process still held would take connections that nobody answers."""
+        for listener in self.sockets:
+            listener.close()
+        super().terminate_all()
+
     def join_all(self) -> None:
         """Wait until all have ended, but not for one that does not come to it."""
         until = monotonic() + self._drain + END_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from guard.app import StartError, serve
 from guard.evidence.reader import exchanges
 from guard.ruleset.bundle import BundleError
 from tests.support.guard import configure, one_model, raw_request
-from tests.support.processes import journal_of, serving
+from tests.support.processes import journal_of, serving, workers_of
 
 CONFIG = """
 models: {{chat: {{versions: {{v1: {{url: "{url}"}}}}, active: v1}}}}
@@ -78,15 +79,28 @@ def test_broken_rules_are_told(tmp_path):
         serve(config, ready=print, reread=lambda: config)
 
 
+def is_refused(address):
+    """Whether nobody listens there; who is let in and not answered would wait in vain."""
+    with socket.socket() as asking:
+        return asking.connect_ex(address) == errno.ECONNREFUSED
+
+
 @pytest.mark.slow
-def test_sigterm_lets_a_stream_end(tmp_path):
-    """A stream that is open when the guard is told to stop comes to its own end; new connections are refused."""
-    with serving(tmp_path, CONFIG) as running:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_lets_a_stream_end(tmp_path, workers):
+    """A stream that is open when the guard is told to stop comes to its end; new connections are refused before that."""
+    with serving(tmp_path, CONFIG, data=f"workers: {workers}") as running:
         httpx.post(f"{running.model}/control", json={"delay": 0.5})
         with httpx.stream(
             "POST", f"{running.url}/v1/chat/completions", json={**ASK, "stream": True}, timeout=10
         ) as answer:
+            serving_it = workers_of(running.guard.process.pid)
             running.guard.process.send_signal(signal.SIGTERM)
+            until = time.monotonic() + 10
+            while not is_refused(("127.0.0.1", httpx.URL(running.url).port)):
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            assert any(Path(f"/proc/{worker}").exists() for worker in serving_it)
             text = "".join(answer.iter_text())
         assert text.rstrip().endswith("data: [DONE]")
         assert running.guard.process.wait(10) in {0, -signal.SIGTERM}
