@@ -88,7 +88,7 @@ def is_refused(address):
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_lets_a_stream_end(tmp_path, workers):
-    """A stream that is open when the guard is told to stop comes to its end; new connections are refused before that."""
+    """A stream that is open when the guard is told to stop comes to its end; new connections are refused before."""
     with serving(tmp_path, CONFIG, data=f"workers: {workers}") as running:
         httpx.post(f"{running.model}/control", json={"delay": 0.5})
         with httpx.stream(
