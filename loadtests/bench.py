@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loadtests import peers, wrk
+from loadtests.ports import free_port
 from loadtests.program import ProgramError, running
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Bench:
     @contextmanager
     def _place(self, name: str, model: int = 0) -> Iterator[peers.Place]:
         with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=self.folder) as folder:
-            yield peers.Place(Path(folder), peers.free_ports(1)[0], model)
+            yield peers.Place(Path(folder), free_port(), model)
 
     @contextmanager
     def _serving(self, name: str, peer: peers.Peer, place: peers.Place, core: int) -> Iterator[None]:

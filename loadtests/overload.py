@@ -19,7 +19,7 @@ import click
 import uvloop
 
 from loadtests.openloop import Load, Tally
-from loadtests.peers import free_ports
+from loadtests.ports import free_ports
 from loadtests.program import find, running
 from loadtests.slots import ANSWER
 

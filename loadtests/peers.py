@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
 from loadtests import program, rules
 from loadtests.journal import records
+from loadtests.ports import free_port
 
 HERE = Path(__file__).parent
 ANSWER = HERE / "answer.json"
@@ -60,7 +59,7 @@ def envoy(place: Place) -> list[str]:
 def guard(place: Place) -> list[str]:
     """The guard with everything on, with one worker."""
     rules.write(place.folder / "rules")
-    return [program.find("guard"), "serve", "--config", place.write("guard.yaml", admin=free_ports(1)[0])]
+    return [program.find("guard"), "serve", "--config", place.write("guard.yaml", admin=free_port())]
 
 
 def prototype(script: Path) -> Peer:
@@ -72,13 +71,6 @@ def prototype(script: Path) -> Peer:
         return [sys.executable, str(script), *options]
 
     return words
-
-
-def free_ports(count: int) -> list[int]:
-    """So many different ports of 127.0.0.1 that nobody listens on, chosen by the system."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [listener.getsockname()[1] for listener in sockets]
 
 
 def journaled(folder: Path) -> int:

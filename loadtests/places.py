@@ -26,7 +26,7 @@ import uvloop
 from loadtests.mishaps import MISHAPS, Mishap, World, between, worlds
 from loadtests.openloop import Load
 from loadtests.overload import PROMPT, REQUEST
-from loadtests.peers import free_ports
+from loadtests.ports import free_ports
 from loadtests.program import find, running
 from loadtests.shared import CONFIG, REST_SECONDS
 from loadtests.slots import ANSWER, Connection, Slots

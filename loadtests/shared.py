@@ -26,7 +26,7 @@ import uvloop
 from loadtests.mishaps import FAILOVER, MISHAPS, REMOVED, Mishap, World, between, worlds
 from loadtests.openloop import Load, Tally
 from loadtests.overload import PROMPT, REQUEST
-from loadtests.peers import free_ports
+from loadtests.ports import free_ports
 from loadtests.program import find, running
 from loadtests.slots import ANSWER
 

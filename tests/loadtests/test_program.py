@@ -7,7 +7,7 @@ from shutil import which
 import httpx
 import pytest
 
-from loadtests import peers
+from loadtests.ports import free_port
 from loadtests.program import ProgramError, find, running
 
 SERVER = """
@@ -33,7 +33,7 @@ def core():
 
 def test_program_is_ready_when_it_answers_and_gone_after_the_block(tmp_path, core):
     """Waiting ends with the expected answer; leaving the block ends the program."""
-    (port,) = peers.free_ports(1)
+    port = free_port()
     url = f"http://127.0.0.1:{port}/"
     with running("echo", [sys.executable, "-c", SERVER, str(port)], core=core, log=tmp_path / "log") as program:
         program.wait_for(url, b"hello", {}, b"hello")

