@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 
 from loadtests.listening import listening
 
@@ -17,18 +17,16 @@ CHUNK = b"%x\r\n%b\r\n" % (len(EVENT), EVENT)
 
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError, asyncio.IncompleteReadError):
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = LENGTH.search(head)
-            body = await reader.readexactly(int(length[1]) if length else 0)
-            streamed = b'"stream":true' in body
-            writer.write(STREAM if streamed else WHOLE)
-            while streamed:
-                writer.write(CHUNK)
-                await writer.drain()
+    while True:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = LENGTH.search(head)
+        body = await reader.readexactly(int(length[1]) if length else 0)
+        streamed = b'"stream":true' in body
+        writer.write(STREAM if streamed else WHOLE)
+        while streamed:
+            writer.write(CHUNK)
             await writer.drain()
-    writer.close()
+        await writer.drain()
 
 
 def endless_model() -> AbstractAsyncContextManager[int]:

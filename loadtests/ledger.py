@@ -49,12 +49,8 @@ def model(ledger: Ledger) -> AbstractAsyncContextManager[int]:
     """A model for the time of a block, which answers at once; its port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
-                while True:
-                    await _answer(reader, writer, ledger)
-        finally:
-            writer.transport.abort()
+        while True:
+            await _answer(reader, writer, ledger)
 
     return listening(serve)
 

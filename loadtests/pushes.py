@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,12 +76,8 @@ def write(folder: Path, number: int, rules: int) -> None:
 
 async def _model(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer at once, or in events that take their time."""
-    try:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            while True:
-                await _answer(reader, writer)
-    finally:
-        writer.transport.abort()
+    while True:
+        await _answer(reader, writer)
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

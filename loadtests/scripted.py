@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import h11
 import orjson
+
+from loadtests.listening import listening
 
 WAYS = ("plain", "plain", "plain", "split", "chunked", "interim", "close")
 EVENTS = 6
@@ -31,27 +33,14 @@ class ScriptedModel:
         self.seen: list[Seen] = []
         self.faults: list[str] = []
         self.port = 0
-        self._serving: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, until either side ends it."""
-        task = asyncio.current_task()
-        assert task is not None
-        self._serving.add(task)
         unread = b""
-        with suppress(ConnectionError):
-            while (asked := await self._request(reader, unread)) is not None:
-                request, body, unread = asked
-                if not await self._answer(writer, request, body):
-                    break
-        self._serving.discard(task)
-        writer.close()
-
-    async def end(self) -> None:
-        """Leave every connection."""
-        for task in self._serving:
-            task.cancel()
-        await asyncio.gather(*self._serving, return_exceptions=True)
+        while (asked := await self._request(reader, unread)) is not None:
+            request, body, unread = asked
+            if not await self._answer(writer, request, body):
+                break
 
     async def _request(self, reader: asyncio.StreamReader, unread: bytes) -> tuple[h11.Request, bytes, bytes] | None:
         connection = h11.Connection(h11.SERVER)
@@ -122,10 +111,5 @@ class ScriptedModel:
 async def scripted(seed: int) -> AsyncIterator[ScriptedModel]:
     """Such a model for the time of the block."""
     model = ScriptedModel(seed)
-    server = await asyncio.start_server(model.serve, "127.0.0.1", 0, backlog=2_048)
-    model.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(model.serve) as model.port:
         yield model
-    finally:
-        server.close()
-        await model.end()

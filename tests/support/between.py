@@ -7,6 +7,8 @@ import ssl
 import threading
 from typing import Any, Self
 
+from loadtests.listening import listening
+
 
 class Between:
     """Relays connections to a port of this machine, in a thread of its own.
@@ -25,9 +27,9 @@ class Between:
         self._to = port
         self._tls = tls
         self._open: set[asyncio.StreamWriter] = set()
-        self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._loop: asyncio.AbstractEventLoop
         self._ended: asyncio.Event
 
     def __enter__(self) -> Self:
@@ -52,35 +54,24 @@ class Between:
         done.wait()
 
     def _run(self) -> None:
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
+        asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
-        listener = await asyncio.start_server(self._relay, "127.0.0.1", 0, ssl=self._tls)
-        self.port = listener.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._ended.wait()
-        listener.close()
-        for writer in self._open:
-            writer.transport.abort()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        async with listening(self._relay, self._tls) as self.port:
+            self._ready.set()
+            await self._ended.wait()
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._to)
-        except OSError:
-            writer.transport.abort()
-            return
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._to)
         self._open |= {writer, there_writer}
-        pair: Any = (self._pass(reader, there_writer, False), self._pass(there_reader, writer, True))
-        await asyncio.gather(*pair, return_exceptions=True)
-        self._open -= {writer, there_writer}
-        writer.close()
-        there_writer.close()
+        try:
+            pair: Any = (self._pass(reader, there_writer, False), self._pass(there_reader, writer, True))
+            await asyncio.gather(*pair, return_exceptions=True)
+        finally:
+            self._open -= {writer, there_writer}
+            there_writer.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool) -> None:
         while data := await reader.read(65_536):
