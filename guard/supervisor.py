@@ -24,6 +24,7 @@ from uvicorn.supervisors.multiprocess import Multiprocess, Process
 
 from guard.custody.supervision import Supervision, read, write
 from guard.pulse import RESTING, Pulse
+from guard.server import Server
 from guard.worker import LAST_WORDS, Worker
 
 logger = logging.getLogger("guard")
@@ -63,6 +64,14 @@ class WorkerProcess(Process):
         self._began = monotonic()
         self._beats = 0
         self._silent = 0.0
+
+    @property
+    def server(self) -> Server:
+        """What the process runs."""
+        if self._server is None:
+            self._server = Server(self.config)
+        assert isinstance(self._server, Server)
+        return self._server
 
     @property
     def pause(self) -> float:

@@ -85,6 +85,41 @@ def is_refused(address):
         return asking.connect_ex(address) == errno.ECONNREFUSED
 
 
+def ask_until_refused(address, met):
+    """Ask over new connections for as long as somebody listens; `met` gets what came of each."""
+    while True:
+        try:
+            line = socket.create_connection(address, 10)
+        except ConnectionRefusedError:
+            return
+        try:
+            line.sendall(raw_request(ASK, headers="connection: close\r\n"))
+            met.append(read_all(line)[:12])
+        except OSError as error:
+            met.append(repr(error))
+
+
+@pytest.mark.slow
+def test_all_processes_told_at_once_to_stop_reset_nobody(tmp_path):
+    """As Ctrl-C and service managers tell them: who is let in is answered, though no worker listens for long after."""
+    with serving(tmp_path, CONFIG, data="workers: 2") as running:
+        every = [*workers_of(running.guard.process.pid), running.guard.process.pid]
+        met: list[bytes | str] = []
+        address = ("127.0.0.1", httpx.URL(running.url).port)
+        clients = [threading.Thread(target=ask_until_refused, args=(address, met)) for _ in range(30)]
+        for client in clients:
+            client.start()
+        until = time.monotonic() + 10
+        while len(met) < 300:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        for pid in every:
+            os.kill(pid, signal.SIGTERM)
+        for client in clients:
+            client.join()
+        assert set(met) == {b"HTTP/1.1 200"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_sigterm_lets_a_stream_end(tmp_path, workers):
