@@ -32,7 +32,8 @@ logger = logging.getLogger("guard")
 # A worker that dies younger than that is started anew after a pause, which gets longer each time.
 STEADY_SECONDS = 60.0
 LONGEST_PAUSE = 60.0
-# Between two looks this process may itself have been stopped, and the workers with it.
+# Between two looks that lie further apart (seconds) this process was itself stopped, and perhaps the workers with it:
+# that time tells nothing of them.
 LONGEST_LOOK = 1.0
 # For what a worker does when it is told to end and nobody is served any more: say goodbye, sync its journal.
 END_SECONDS = 30.0
@@ -154,7 +155,9 @@ class Supervisor(Multiprocess):
         if self.should_exit.is_set():
             return
         now = monotonic()
-        elapsed, self._looked_at = min(now - self._looked_at, LONGEST_LOOK), now
+        elapsed, self._looked_at = now - self._looked_at, now
+        if elapsed > LONGEST_LOOK:
+            elapsed = 0.0
         for place, process in enumerate(self.processes):
             self._served = self._served or process.pulse.beats > 0
             if not process.process.is_alive():

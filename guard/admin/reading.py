@@ -17,6 +17,8 @@ QUERY_BYTES = 8_192
 QUERY_MEMBERS = 200
 
 _QUOTED = re.compile(r"((?:unknown field|enum value|invalid value)) .*", re.DOTALL)
+_QUOTED_ENDS = re.compile(r"(?:unknown field|enum value|invalid value)$")
+_STEP = re.compile(r"\.(\w+)")
 _BYTES = re.compile(r"application/octet-stream\s*", re.IGNORECASE)
 _JSON = re.compile(r"application/json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
 
@@ -39,7 +41,7 @@ def read_query(text: bytes, kind: type) -> Any:
     try:
         given: Any = msgspec.convert(found, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise _wrong("query", error, 400) from None
+        raise _wrong("query", error, kind, 400) from None
     if nothing := next((name for name in found if getattr(given, name) is None), None):
         raise _unfit(f"query.{nothing}", "it is null", "a value, or to be left out")
     return given
@@ -58,7 +60,7 @@ def read_body(content: bytes, kind: type) -> Any:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        raise _wrong("body", error, 422) from None
+        raise _wrong("body", error, kind, 422) from None
 
 
 def check_media_type(headers: dict[str, str], kind: type) -> None:
@@ -104,14 +106,35 @@ def _pairs(text: bytes) -> list[tuple[str, str]]:
         raise _unfit("query", "it cannot be read", "name=value&name=value, in UTF-8") from None
 
 
-def _wrong(of: str, error: msgspec.ValidationError, status: int) -> Problem:
+def _wrong(of: str, error: msgspec.ValidationError, kind: type, status: int) -> Problem:
     """What msgspec says (``Expected `str`, got `int` - at `$.value```), without what the caller has written: it may be
     a key.
     """
     what, _, place = str(error).partition(" - at `$")
-    where = of + place.rstrip("`")
+    place = place.rstrip("`")
     what = _QUOTED.sub(r"\1", what[:1].lower() + what[1:])
-    return Problem(status, "unfit", f"{where}: {what}", [Fault(where, what)])
+    expected = _known(msgspec.inspect.type_info(kind), place) if _QUOTED_ENDS.search(what) else ""
+    detail = f"{of}{place}: {what}{f'; expected {expected}' if expected else ''}"
+    return Problem(status, "unfit", detail, [Fault(of + place, what, expected)])
+
+
+def _known(kind: msgspec.inspect.Type, place: str) -> str:
+    """The names or values that there are at a place (``.each[...].kind``), where they can be told."""
+    step = _STEP.match(place)
+    match kind:
+        case msgspec.inspect.StructType(fields=fields) if step:
+            return next((_known(one.type, place[step.end() :]) for one in fields if one.encode_name == step[1]), "")
+        case msgspec.inspect.StructType(fields=fields):
+            return "one of " + ", ".join(one.encode_name for one in fields)
+        case msgspec.inspect.CollectionType(item_type=item) if place.startswith("["):
+            return _known(item, place.partition("]")[2])
+        case msgspec.inspect.UnionType(types=types):
+            return next(filter(None, (_known(one, place) for one in types)), "")
+        case msgspec.inspect.LiteralType(values=values) if not place:
+            return "one of " + ", ".join(map(str, values))
+        case msgspec.inspect.Metadata(type=bare):
+            return _known(bare, place)
+    return ""
 
 
 def _unfit(where: str, what: str, expected: str = "") -> Problem:

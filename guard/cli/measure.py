@@ -12,7 +12,7 @@ import click
 from guard.cli.errors import TroubleError, tell
 from guard.cli.office import Office, office
 from guard.cli.office import state_of as state_of
-from guard.cli.options import actor_option, config_option, json_option
+from guard.cli.options import actor_option, config_option, filled, json_option, reason_option
 from guard.cli.output import emit
 from guard.cli.preview import tell_preview
 from guard.cli.remote import admin_option
@@ -59,9 +59,9 @@ def order_options(command: Command) -> Command:
     wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
     for option in reversed(
         (
-            click.option("--reason", required=True, help="Why, for whoever reads the control log."),
+            reason_option,
             click.option("--for", "lasts", type=DURATION, help="How long: 15m, 2h, 7d.  [default: until taken back]"),
-            click.option("--incident", metavar="ID", help="The incident that it is for."),
+            click.option("--incident", metavar="ID", callback=filled, help="The incident that it is for."),
             actor_option,
             click.option("--dry-run", is_flag=True, help="Only tell what would change."),
             click.option("--if-version", type=click.IntRange(0), help="Only if this is the control log's version now."),

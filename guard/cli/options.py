@@ -24,6 +24,15 @@ config_option = click.option(
     help="The configuration file.  [env: GUARD_CONFIG; default: config/guard.yaml, else guard.yaml]",
 )
 
+
+def filled(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """See that an option says something, if it is given."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty", param=option)
+    return value
+
+
+reason_option = click.option("--reason", required=True, callback=filled, help="Why, for whoever reads the control log.")
 actor_option = click.option("--actor", help="Who does this.  [default: the user, and who became it with sudo]")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -223,10 +223,16 @@ def here(state: Path) -> Remote | None:
     return remote if remote.alive() else None
 
 
+def _member(error: Any) -> str:
+    """Which member of the call it is about; what is wrong with an order itself is told in words that name it."""
+    of, _, member = str(error.get("where", "")).partition(".")
+    return f"{member}: " if of == "body" and member else ""
+
+
 def _refusal(status: int, told: Any) -> str:
     """What a problem document says, in one line for each thing that is wrong."""
     if not isinstance(told, dict) or "title" not in told:
         return f"the admin API answers {status}"
     errors = told.get("errors") or []
-    lines = [one["what"] + (f"; {one['expected']}" if one.get("expected") else "") for one in errors]
+    lines = [_member(one) + one["what"] + (f"; {one['expected']}" if one.get("expected") else "") for one in errors]
     return "\n".join(lines) or f"{told['title'].lower()}: {told.get('detail', status)}"

@@ -73,7 +73,7 @@ def _check_width(change: ch.Block) -> None:
 
 def _unfit(message: str) -> OrderError:
     """What msgspec says of a value, with the place told apart: ``Expected `str`, got `int` - at `$.value```."""
-    what, _, place = message.partition(" - at `$.")
-    where = place.rstrip("`")
+    what, _, place = message.partition(" - at `$")
+    where = place.rstrip("`").lstrip(".")
     what = what[:1].lower() + what[1:]
     return OrderError(where, f"{where}: {what}" if where else what)

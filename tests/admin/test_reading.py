@@ -5,7 +5,9 @@ import pytest
 
 from guard.admin.problem import Problem
 from guard.admin.reading import check_accepted, check_media_type, read_body, read_query
-from guard.admin.shapes import BlockGiven, JournalQuery, PageQuery
+from guard.admin.shapes import BlockGiven, ChangesQuery, JournalQuery, OperatorGiven, OrderGiven, PageQuery, RouteGiven
+
+ORDER = b'{"reason":"r","changes":[{"type":"online"}],"each":[{"secret":1}]}'
 
 
 def refused(do, *arguments):
@@ -53,6 +55,36 @@ def test_a_body_that_is_none_is_refused(content, status, where):
     found, told = refused(read_body, content, BlockGiven)
     assert (found, told["errors"][0]["where"]) == (status, where)
     assert "secret" not in str(told)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "expected"),
+    [
+        (b'{"kind":"secret","value":"x","reason":"r"}', BlockGiven, "one of account, agent, client, ip, key, session"),
+        (b'{"reason":"r","name":"a","role":"secret"}', OperatorGiven, "one of analyst, commander, operator, viewer"),
+        (b'{"reason":"r","secret":1}', RouteGiven, "one of reason, incident, expires, actor, action, model, version"),
+        (
+            b'{"reason":"r","changes":[{"type":"online"}],"each":[{"secret":1}]}',
+            OrderGiven,
+            "one of reason, incident, expires",
+        ),
+        (b'{"kind":"ip","value":7,"reason":"r"}', BlockGiven, None),
+    ],
+)
+def test_what_could_have_stood_there_is_told(content, kind, expected):
+    """The members that there are, or the values of one that has few."""
+    _, told = refused(read_body, content, kind)
+    assert told["errors"][0].get("expected") == expected
+    assert (expected or "") in told["detail"]
+    assert "secret" not in str(told)
+
+
+def test_the_values_of_a_query_are_told():
+    """Likewise."""
+    _, told = refused(read_query, b"order=secret", ChangesQuery)
+    assert told["errors"] == [
+        {"where": "query.order", "what": "invalid enum value", "expected": "one of newest, oldest"}
+    ]
 
 
 def test_a_body_is_read_into_its_struct():

@@ -51,6 +51,16 @@ def test_default_places(tmp_path, monkeypatch, there, found):
     assert configuration_path(Path("other")) == Path("other")
 
 
+@pytest.mark.parametrize(
+    ("words", "option"), [(("--reason", " "), "--reason"), ((*WHY, "--incident", ""), "--incident")]
+)
+@pytest.mark.parametrize("order", [order[:-2] for order in ORDERS], ids=" ".join)
+def test_who_says_nothing_is_told(tmp_path, order, words, option):
+    """An empty reason or incident is refused before anything is done, with the option's name."""
+    result = CliRunner().invoke(main, [*order, *words, "--config", configure(tmp_path)])
+    assert (result.exit_code, f"'{option}': it is empty" in result.stderr) == (2, True)
+
+
 def test_no_configuration_is_trouble(tmp_path, monkeypatch):
     """Where there is none, the error says how to name one."""
     monkeypatch.chdir(tmp_path)

@@ -69,6 +69,13 @@ async def test_refusals_are_told_in_words(tmp_path):
         with pytest.raises(TroubleError, match="this is for the role operator"):
             await asyncio.to_thread(remote.place, {"changes": [], "reason": "r"})
         remote.close()
+        remote = Remote(api.url, api.tokens["operator"], local=False)
+        with pytest.raises(TroubleError, match=r"^reason: expected `str` of length >= 1$"):
+            await asyncio.to_thread(remote.place, {"changes": [{"type": "online"}], "reason": ""})
+        order = {"changes": [{"type": "online"}], "reason": "r", "each": [{"why": ""}]}
+        with pytest.raises(TroubleError, match=r"^each\[0\]: object contains unknown field; one of reason, incident"):
+            await asyncio.to_thread(remote.place, order)
+        remote.close()
 
 
 def test_what_is_no_admin_api_is_told():

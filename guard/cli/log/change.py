@@ -9,22 +9,14 @@ import click
 
 from guard.cli.errors import TroubleError, failed
 from guard.cli.log.folder import journal_folder
-from guard.cli.options import configuration
+from guard.cli.options import configuration, filled
 from guard.custody import control
 from guard.custody.holds import Hold, in_force
 from guard.proof.node import node_name
 
-
-def _named(_: click.Context, option: click.Parameter, value: str) -> str:
-    if not value.strip():
-        raise click.BadParameter("it is empty; expected the incident's name", param=option)
-    return value
-
-
 incident_option = click.option(
-    "--incident", required=True, metavar="ID", callback=_named, help="The incident that it is for."
+    "--incident", required=True, metavar="ID", callback=filled, help="The incident that it is for."
 )
-reason_option = click.option("--reason", required=True, help="Why, for whoever reads the control log.")
 
 
 def change(

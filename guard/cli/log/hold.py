@@ -8,9 +8,9 @@ from shlex import quote
 import click
 
 from guard.cli.errors import TroubleError
-from guard.cli.log.change import change, incident_option, reason_option
+from guard.cli.log.change import change, incident_option
 from guard.cli.log.folder import journal_folder
-from guard.cli.options import actor_option, config_option, json_option
+from guard.cli.options import actor_option, config_option, json_option, reason_option
 from guard.cli.output import emit
 from guard.cli.times import WHEN, shown
 from guard.cli.visible import visible

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from guard.cli.errors import TroubleError
-from guard.cli.log.change import change, held, incident_option, reason_option
-from guard.cli.options import actor_option, config_option, json_option
+from guard.cli.log.change import change, held, incident_option
+from guard.cli.options import actor_option, config_option, json_option, reason_option
 from guard.cli.output import emit
 from guard.custody.holds import RELEASE
 

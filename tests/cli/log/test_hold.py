@@ -69,7 +69,7 @@ def test_an_incident_has_a_name(tmp_path):
     """A hold of no incident could not be told from others, or released."""
     result = run(tmp_path, "hold", "--incident", " ", "--reason", "leak")
     assert result.exit_code == 2
-    assert "expected the incident's name" in result.stderr
+    assert "'--incident': it is empty" in result.stderr
 
 
 def test_a_full_disk_is_told(tmp_path, monkeypatch):
