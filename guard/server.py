@@ -19,7 +19,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Accept what waits, close the listeners in the same turn of the loop, and go on as ever."""
-        late = [asyncio.create_task(self._let_in(peer)) for listener in sockets or [] for peer in _waiting(listener)]
+        waiting = [peer for listener in sockets or [] for peer in _waiting(listener, self.config.backlog)]
+        late = [asyncio.create_task(self._let_in(peer)) for peer in waiting]
         await super().shutdown(sockets)
         await asyncio.gather(*late, return_exceptions=True)
 
@@ -32,11 +33,15 @@ class Server(uvicorn.Server):
         connection.shutdown()
 
 
-def _waiting(listener: socket) -> list[socket]:
-    """Those that have connected and are not accepted yet."""
-    peers = []
-    while True:
+def _waiting(listener: socket, most: int) -> list[socket]:
+    """Those that have connected and are not accepted yet; at most so many, for others may come without end."""
+    peers: list[socket] = []
+    listener.setblocking(False)
+    for _ in range(most):
         try:
             peers.append(listener.accept()[0])
+        except ConnectionAbortedError:
+            continue
         except OSError:  # there are no more, or no descriptors for them
-            return peers
+            break
+    return peers
