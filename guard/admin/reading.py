@@ -17,7 +17,6 @@ QUERY_BYTES = 8_192
 QUERY_MEMBERS = 200
 
 _QUOTED = re.compile(r"((?:unknown field|enum value|invalid value)) .*", re.DOTALL)
-_QUOTED_ENDS = re.compile(r"(?:unknown field|enum value|invalid value)$")
 _STEP = re.compile(r"\.(\w+)")
 _BYTES = re.compile(r"application/octet-stream\s*", re.IGNORECASE)
 _JSON = re.compile(r"application/json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
@@ -112,8 +111,8 @@ def _wrong(of: str, error: msgspec.ValidationError, kind: type, status: int) -> 
     """
     what, _, place = str(error).partition(" - at `$")
     place = place.rstrip("`")
-    what = _QUOTED.sub(r"\1", what[:1].lower() + what[1:])
-    expected = _known(msgspec.inspect.type_info(kind), place) if _QUOTED_ENDS.search(what) else ""
+    what, quoted = _QUOTED.subn(r"\1", what[:1].lower() + what[1:])
+    expected = _known(msgspec.inspect.type_info(kind), place) if quoted else ""
     detail = f"{of}{place}: {what}{f'; expected {expected}' if expected else ''}"
     return Problem(status, "unfit", detail, [Fault(of + place, what, expected)])
 
